@@ -1,0 +1,47 @@
+# One command per intent; each does its own set-up, and the second run finds it done.
+# On a fresh Debian 12 or 13 nothing but make (and root or sudo for missing packages) is needed.
+
+PYTHON := .venv/bin/python
+
+.PHONY: help setup demo test check bench bench-quick soak clean
+
+help:
+	@echo "make demo         the server, a simulated Dynamics and simulated calls on one port"
+	@echo "make test         every check and every test, as CI runs them"
+	@echo "make check        format, lint, types and layers alone"
+	@echo "make bench        speed against the peers; make bench-quick in a minute"
+	@echo "make soak         a long run that watches memory and lost messages"
+	@echo "make setup        .venv with everything for development"
+	@echo "make clean        remove what the above made"
+
+setup:
+	@scripts/setup dev
+
+demo:
+	@scripts/setup runtime
+	@$(PYTHON) -m adapter demo $(ARGS)
+
+test:
+	@scripts/setup test
+	@scripts/test
+
+check:
+	@scripts/setup dev
+	@scripts/check
+
+bench:
+	@scripts/setup dev
+	@$(PYTHON) -m bench $(ARGS)
+
+bench-quick:
+	@scripts/setup dev
+	@$(PYTHON) -m bench --quick $(ARGS)
+
+soak:
+	@scripts/setup dev
+	@$(PYTHON) -m bench.soak $(ARGS)
+
+clean:
+	rm -rf .venv build dist htmlcov .coverage .coverage.* .grimp_cache .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .ruff_cache test-results
+	find adapter tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,22 @@
+"""Share what several folders of tests need."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def clean_environment() -> dict[str, str]:
+    """Give the environment for a program that a test starts, without this shell's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SCREENPOP_")}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+    }
