@@ -1,0 +1,116 @@
+"""Stage what one transaction writes: contacts, messages, pops; nothing is seen before it commits."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from adapter import messages
+from adapter.contacts import Contact
+from adapter.hub import Hub, Outgoing
+from adapter.messages import Message
+from adapter.registry import Registry
+from adapter.store import journal
+from adapter.store.pops import StoredPop
+from adapter.tenants import Agent, ContactKey, Tenant
+
+
+class Batch:
+    """One transaction in the making.
+
+    Jobs of one batch see each other's changes; the world sees them after the commit.
+    """
+
+    def __init__(
+        self,
+        cursor: sqlite3.Cursor,
+        *,
+        now: datetime,
+        registry: Registry,
+        hub: Hub,
+        cached: dict[ContactKey, Contact],
+        last_sequences: dict[Tenant, int],
+    ) -> None:
+        self.cursor = cursor
+        self.now = now
+        self.registry = registry
+        self.hub = hub
+        self._cached = cached
+        self._last = dict(last_sequences)
+        self.contacts: dict[ContactKey, tuple[Contact, str | None]] = {}
+        self.outgoing: list[Outgoing] = []
+        self.learnt: dict[Agent, Agent] = {}
+
+    def agent(self, tenant: Tenant, source_id: str) -> Agent:
+        """Give the agent behind an id of a source, aliases of this very batch included."""
+        known = self.registry[tenant].agent(source_id)
+        return self.learnt.get(known, known)
+
+    def contact(self, key: ContactKey) -> Contact | None:
+        """Read a contact: as staged here, as remembered, or from the database."""
+        staged = self.contacts.get(key)
+        if staged is not None:
+            return staged[0]
+        return self._cached.get(key) or journal.contact(self.cursor, key)
+
+    def put_contact(self, key: ContactKey, state: Contact, agent: str | None) -> None:
+        """Stage a contact's new state with the tenant's id of its agent."""
+        self.contacts[key] = (state, agent)
+
+    def say(
+        self,
+        tenant: Tenant,
+        type_: str,
+        data: Any,
+        *,
+        agents: tuple[str, ...],
+        subject: str | None = None,
+    ) -> int:
+        """Stage a message and give its sequence."""
+        return self._append(tenant, type_, messages.json(data), agents, subject, None)
+
+    def next_sequence(self, tenant: Tenant) -> int:
+        """Give the sequence that the next message of a tenant will have."""
+        if tenant not in self._last:
+            self._last[tenant] = journal.sequences(self.cursor, tenant)[1]
+        return self._last[tenant] + 1
+
+    def announce(self, pop: StoredPop, data: bytes) -> None:
+        """Stage the message of a pop, whose `sequence` must be `next_sequence`."""
+        agents = (pop.agent,)
+        self._append(pop.tenant, messages.POP, data, agents, pop.contact, pop)
+
+    def finish(self) -> dict[Tenant, int]:
+        """Write what was staged and give each tenant's last sequence."""
+        if self.contacts:
+            rows = [(key, state, agent) for key, (state, agent) in self.contacts.items()]
+            journal.save_contacts(self.cursor, rows, self.now)
+        by_tenant: dict[Tenant, list[Message]] = {}
+        for each in self.outgoing:
+            by_tenant.setdefault(each.tenant, []).append(each.message)
+        for tenant, new in by_tenant.items():
+            journal.add_messages(self.cursor, tenant, new)
+        return self._last
+
+    def _append(
+        self,
+        tenant: Tenant,
+        type_: str,
+        data: bytes,
+        agents: tuple[str, ...],
+        subject: str | None,
+        pop: StoredPop | None,
+    ) -> int:
+        sequence = self.next_sequence(tenant)
+        self._last[tenant] = sequence
+        pop_id = None if pop is None else pop.id
+        message = Message(sequence, type_, subject, self.now, data, agents, pop_id)
+        self.outgoing.append(Outgoing(tenant, message, pop))
+        return sequence
+
+
+def new_pop_id() -> str:
+    """Give a pop's id: random, unique over all tenants."""
+    return secrets.token_hex(8)

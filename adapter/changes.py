@@ -1,0 +1,44 @@
+"""Carry out what an admin changed while the server runs: here, or by a command line."""
+
+from __future__ import annotations
+
+import structlog
+
+from adapter import messages, pipeline
+from adapter.batch import Batch
+from adapter.messages import EVERYONE
+from adapter.registry import Changes
+from adapter.services import Services
+from adapter.store import sessions
+from adapter.tenants import Agent
+
+log = structlog.get_logger()
+
+
+async def apply(services: Services) -> None:
+    """Read the settings again; tell the panels, close what was opened with revoked keys.
+
+    Raises:
+        StoreUnavailable: the next call tries again.
+    """
+    changed = services.registry.refresh()
+    if changed == Changes():
+        return
+    log.info(
+        "settings changed",
+        settings=[f"{tenant}: {name}" for tenant, name in changed.settings],
+        revoked=sorted(changed.revoked),
+        aliases=len(changed.aliases),
+    )
+    if changed.revoked:
+        services.close_keys(changed.revoked)
+    await services.committer.submit(lambda batch: _write(batch, services, changed))
+
+
+def _write(batch: Batch, services: Services, changed: Changes) -> None:
+    for tenant, name in changed.settings:
+        batch.say(tenant, messages.SETTINGS_CHANGED, {"what": [name]}, agents=(EVERYONE,))
+    for key in changed.revoked:
+        sessions.end_of_key(batch.cursor, key)
+    for tenant, source_id in changed.aliases:
+        pipeline.merge(batch, Agent(tenant, source_id), services.registry[tenant].agent(source_id))

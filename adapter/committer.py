@@ -1,0 +1,275 @@
+"""Commit in groups: whatever arrived since the last commit goes into the next one, with no timer.
+
+It runs on the event loop, because a commit of a small batch costs less than a hop to a thread and
+back (docs/decisions/0002-where-commits-run.md). Nothing is published before it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from adapter.batch import Batch
+from adapter.contacts import Contact
+from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
+from adapter.hub import Hub
+from adapter.metrics import Metrics
+from adapter.registry import Registry
+from adapter.store import journal
+from adapter.store.database import Database, StoreBusy
+from adapter.tenants import ContactKey, Tenant
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Job = Callable[[Batch], T]
+
+GROUP = 512
+"""Events in one commit at most: about 20 ms of work, so that sockets are served in between."""
+
+LOCK_RETRY = 0.005
+LOCK_PATIENCE = 2.0
+"""Seconds that a commit waits for another writer (a command line) before the sender is told 503;
+well below the 5 s that EventBridge waits."""
+
+CACHED_CONTACTS = 20_000
+
+TRACE_DELAY = 0.25
+"""Seconds until a trace line that no commit has taken along is written by itself."""
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    job: Job[T]
+    weight: int
+    since: float
+    done: asyncio.Future[T]
+
+
+class Committer:
+    """The one writer of the journal."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        hub: Hub,
+        metrics: Metrics,
+        *,
+        queue_limit: int,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._hub = hub
+        self._metrics = metrics
+        self._queue_limit = queue_limit
+        self._queue: deque[_Waiting[Any]] = deque()
+        self._weight = 0
+        self._scheduled: asyncio.Handle | None = None
+        self._cache: OrderedDict[ContactKey, Contact] = OrderedDict()
+        self._last: dict[Tenant, int] = {}
+        self._traces: list[tuple[Tenant, str | None, datetime, str, str]] = []
+        self._trace_timer: asyncio.TimerHandle | None = None
+        self.failure: StoreUnavailable | None = None
+        """Why the last commit failed; None while the journal works."""
+
+    def last_sequence(self, tenant: Tenant) -> int:
+        """Give the sequence of the tenant's last committed message."""
+        if tenant not in self._last:
+            with self._database.reading():
+                cursor = self._database.raw.cursor()
+                self._last[tenant] = journal.sequences(cursor, tenant)[1]
+        return self._last[tenant]
+
+    def submit(self, job: Job[T], *, weight: int = 1) -> asyncio.Future[T]:
+        """Queue a job for the next commit; the future is done after the commit.
+
+        Raises:
+            Overloaded: too many events wait.
+        """
+        if self._weight + weight > self._queue_limit:
+            raise Overloaded("too many events are waiting for the journal", retry_after=2)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(job, weight, time.monotonic(), loop.create_future())
+        self._queue.append(waiting)
+        self._weight += weight
+        if self._scheduled is None:
+            self._scheduled = loop.call_soon(self._flush)
+        return waiting.done
+
+    def run_now(self, job: Job[T]) -> T:
+        """Run a job in a transaction of its own, now (where an answer cannot wait).
+
+        Raises:
+            StoreUnavailable: nothing was written.
+        """
+        results, batches = self._transact([job])
+        self._publish(batches)
+        outcome = results[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome  # type: ignore[no-any-return]
+
+    def trace_later(
+        self, tenant: Tenant, contact: str | None, at: datetime, what: str, detail: str
+    ) -> None:
+        """Add a line to a contact's story with the next commit, or soon without one."""
+        self._traces.append((tenant, contact, at, what, detail))
+        if self._trace_timer is None:
+            loop = asyncio.get_running_loop()
+            self._trace_timer = loop.call_later(TRACE_DELAY, self._write_traces)
+
+    async def drain(self) -> None:
+        """Wait until nothing is queued (before a shutdown)."""
+        while self._queue:
+            await asyncio.wait([self._queue[-1].done])
+        if self._traces:
+            self._write_traces()
+
+    def _write_traces(self) -> None:
+        self._trace_timer = None
+        if not self._traces:
+            return
+        try:
+            self._transact([])
+        except StoreUnavailable as error:
+            # The story is an aid; what it tells of is committed. It is tried with the next commit.
+            log.warning("trace not written", error=str(error))
+
+    def _flush(self) -> None:
+        self._scheduled = None
+        taken: list[_Waiting[Any]] = []
+        weight = 0
+        while self._queue and (not taken or weight + self._queue[0].weight <= GROUP):
+            waiting = self._queue.popleft()
+            weight += waiting.weight
+            if not waiting.done.cancelled():
+                taken.append(waiting)
+        loop = asyncio.get_running_loop()
+        if not taken:
+            self._weight -= weight
+            return
+        try:
+            results, batches = self._transact([waiting.job for waiting in taken])
+        except StoreBusy as error:
+            if time.monotonic() - taken[0].since < LOCK_PATIENCE:
+                self._queue.extendleft(reversed(taken))
+                self._scheduled = loop.call_later(LOCK_RETRY, self._flush)
+                return
+            self._fail(taken, error)
+        except StoreUnavailable as error:
+            self._fail(taken, error)
+        else:
+            self._publish(batches)
+            for waiting, result in zip(taken, results, strict=True):
+                if waiting.done.done():
+                    continue  # the sender has gone; what it sent is kept
+                if isinstance(result, Exception):
+                    waiting.done.set_exception(result)
+                else:
+                    waiting.done.set_result(result)
+        self._weight -= weight
+        self._metrics.queue.set(self._weight)
+        if self._queue:
+            self._scheduled = loop.call_soon(self._flush)
+
+    def _fail(self, taken: list[_Waiting[Any]], error: StoreUnavailable) -> None:
+        for waiting in taken:
+            if not waiting.done.done():
+                waiting.done.set_exception(error)
+
+    def _transact(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
+        """Run jobs in one transaction; give their results and the committed batch to publish.
+
+        Where one fails the transaction is rolled back and each job gets a transaction of its own,
+        so that a job spoils only itself and its sender is not told that anything is kept.
+        """
+        try:
+            return self._commit(jobs)
+        except StoreUnavailable as error:
+            if not isinstance(error, StoreBusy):
+                if self.failure is None:
+                    log.error("the journal refuses", error=str(error))
+                self.failure = error
+            self._metrics.store_failures.inc()
+            raise
+        except Exception as error:
+            if len(jobs) > 1:
+                return self._one_by_one(jobs)
+            if not isinstance(error, ScreenpopError):
+                log.exception("a job failed")
+            return [error], []
+
+    def _one_by_one(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
+        results: list[Any] = []
+        batches: list[Batch] = []
+        for job in jobs:
+            try:
+                some, committed = self._transact([job])
+            except StoreUnavailable as error:
+                some, committed = [error], []
+            results.extend(some)
+            batches.extend(committed)
+        return results, batches
+
+    def _commit(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
+        started = time.perf_counter()
+        self._check_file()
+        traces, self._traces = self._traces, []
+        try:
+            with self._database.transaction() as cursor:
+                batch = Batch(
+                    cursor,
+                    now=datetime.now(UTC),
+                    registry=self._registry,
+                    hub=self._hub,
+                    cached=self._cache,
+                    last_sequences=self._last,
+                )
+                results = [job(batch) for job in jobs]
+                for line in traces:
+                    journal.add_trace(cursor, *line)
+                last = batch.finish()
+        except BaseException:
+            self._traces = traces + self._traces
+            raise
+        self._remember(batch, last)
+        if self.failure is not None:
+            log.info("the journal works again")
+            self.failure = None
+        self._metrics.commits.inc()
+        self._metrics.commit_seconds.observe(time.perf_counter() - started)
+        return results, [batch]
+
+    def _remember(self, batch: Batch, last: dict[Tenant, int]) -> None:
+        self._last = last
+        for key, (state, _) in batch.contacts.items():
+            self._cache[key] = state
+            self._cache.move_to_end(key)
+        while len(self._cache) > CACHED_CONTACTS:
+            self._cache.popitem(last=False)
+        for source, target in batch.learnt.items():
+            self._registry.learn(source.tenant, source.id, target.id)
+
+    def _publish(self, batches: list[Batch]) -> None:
+        now = datetime.now(UTC)
+        for outgoing in (each for batch in batches for each in batch.outgoing):
+            count = self._hub.publish(outgoing, now)
+            message = outgoing.message
+            if message.agents and message.subject is not None:
+                sockets = f"{message.type} to {', '.join(message.agents)}: {count} sockets"
+                self.trace_later(outgoing.tenant, message.subject, now, "pushed", sockets)
+
+    def _check_file(self) -> None:
+        # A commit to a file that was moved or deleted succeeds and is lost (one stat: 2 µs).
+        if not self._database.is_same_file():
+            raise StoreUnavailable(
+                f"the database file {self._database.path} was moved or deleted", retry_after=30
+            )

@@ -1,0 +1,177 @@
+"""Advance a contact's state: a pure function of the set of its events.
+
+Every field is a last-writer-wins register and every collection a grow-only set, so that any
+order, any duplication and any late arrival of the same events give the same state
+(a state-based CRDT; Shapiro et al., "Conflict-free Replicated Data Types", 2011).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from adapter.events import RANK, ContactEvent, Recording, Stage
+
+V = TypeVar("V")
+
+UNSTAGED = -1
+"""The rank of an event without a stage: it loses a tie against any stage."""
+
+Stamp = tuple[datetime, int, str, str]
+"""Time, rank of the stage, source, id: which of two reports counts. Ties end at the identity."""
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of one contact, each value with the stamp of the event that said it."""
+
+    id: str
+    scalars: dict[str, tuple[Stamp, str | None]] = {}
+    """`channel`, `direction`, `agent` (the source's id), `queue`."""
+    customer: dict[str, tuple[Stamp, str]] = {}
+    attributes: dict[str, tuple[Stamp, Any]] = {}
+    stages: dict[str, datetime] = {}
+    """The earliest time at which each stage was reported."""
+    links: tuple[str, ...] = ()
+    recordings: tuple[Recording, ...] = ()
+
+    @property
+    def agent(self) -> str | None:
+        """The agent who has the contact, as the source names them."""
+        return self.scalars["agent"][1] if "agent" in self.scalars else None
+
+    @property
+    def channel(self) -> str | None:
+        """`voice`, `chat`, `task`, … where it is known."""
+        return self.scalars["channel"][1] if "channel" in self.scalars else None
+
+    @property
+    def direction(self) -> str | None:
+        """`inbound` or `outbound` where it is known."""
+        return self.scalars["direction"][1] if "direction" in self.scalars else None
+
+    @property
+    def stage(self) -> Stage | None:
+        """The furthest stage reached."""
+        return max((Stage(name) for name in self.stages), key=RANK.__getitem__, default=None)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the contact (not only a leg of it) is over."""
+        return Stage.ENDED in self.stages
+
+
+def advance(contact: Contact | None, event: ContactEvent) -> Contact:
+    """Give the state after `event`; commutative, associative and idempotent in its events."""
+    if contact is None:
+        contact = Contact(id=event.contact)
+    rank = UNSTAGED if event.stage is None else RANK[event.stage]
+    stamp: Stamp = (event.time, rank, event.source, event.id)
+    return Contact(
+        id=contact.id,
+        scalars=_scalars(contact.scalars, event, stamp),
+        customer=_newer(contact.customer, event.customer, stamp),
+        attributes=_newer(contact.attributes, event.attributes, stamp),
+        stages=_stages(contact.stages, event),
+        links=_links(contact, event),
+        recordings=_recordings(contact.recordings, event.recording),
+    )
+
+
+def _scalars(
+    known: dict[str, tuple[Stamp, str | None]], event: ContactEvent, stamp: Stamp
+) -> dict[str, tuple[Stamp, str | None]]:
+    said: dict[str, str | None] = {}
+    if event.channel:
+        said["channel"] = event.channel
+    if event.direction:
+        said["direction"] = event.direction
+    if event.queue:
+        said["queue"] = event.queue
+    if event.agent_left:
+        said["agent"] = None
+    elif event.agent:
+        said["agent"] = event.agent
+    return _newer(known, said, stamp)
+
+
+def _newer(
+    known: dict[str, tuple[Stamp, V]], said: dict[str, V], stamp: Stamp
+) -> dict[str, tuple[Stamp, V]]:
+    if not said:
+        return known
+    merged = dict(known)
+    for name, value in said.items():
+        if name not in merged or merged[name][0] < stamp:
+            merged[name] = (stamp, value)
+    return merged
+
+
+def _stages(known: dict[str, datetime], event: ContactEvent) -> dict[str, datetime]:
+    if event.stage is None and not event.witnessed:
+        return known
+    merged = dict(known)
+    reports = dict(event.witnessed)
+    if event.stage is not None:
+        reports.setdefault(event.stage, event.time)
+    for stage, time in reports.items():
+        if stage.value not in merged or time < merged[stage.value]:
+            merged[stage.value] = time
+    return merged
+
+
+def _links(contact: Contact, event: ContactEvent) -> tuple[str, ...]:
+    new = {link for link in event.links if link and link != contact.id}
+    return tuple(sorted(new.union(contact.links))) if new else contact.links
+
+
+def _recordings(known: tuple[Recording, ...], new: Recording | None) -> tuple[Recording, ...]:
+    if new is None or new in known:
+        return known
+    return tuple(sorted({*known, new}, key=lambda each: (each.url, each.kind, each.redacted)))
+
+
+def view(
+    contact: Contact, *, agent: str | None, linked: tuple[str, ...] | None = None
+) -> dict[str, Any]:
+    """Give the contact as the outside sees it (design 5.2), `agent` being the tenant's id.
+
+    `linked` replaces the contact's own links where the caller also knows who links to it.
+    """
+    stage = contact.stage
+    queue = contact.scalars.get("queue")
+    return {
+        "id": contact.id,
+        "channel": contact.channel,
+        "direction": contact.direction,
+        "agent": agent,
+        "customer": {name: value for name, (_, value) in contact.customer.items()},
+        "queue": queue[1] if queue else None,
+        "stage": None if stage is None else stage.value,
+        "stages": {
+            stage.value: contact.stages[stage.value].astimezone(UTC)
+            for stage in Stage
+            if stage.value in contact.stages
+        },
+        "attributes": {name: value for name, (_, value) in contact.attributes.items()},
+        "linked": list(contact.links if linked is None else linked),
+        "recordings": [
+            {"kind": each.kind, "url": each.url, "redacted": each.redacted}
+            for each in contact.recordings
+        ],
+    }
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Contact)
+
+
+def encode(contact: Contact) -> bytes:
+    """Pack the state for the store (MessagePack)."""
+    return _encoder.encode(contact)
+
+
+def decode(packed: bytes) -> Contact:
+    """Unpack what `encode` packed."""
+    return _decoder.decode(packed)

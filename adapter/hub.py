@@ -1,0 +1,186 @@
+"""Know who is connected, choose which panel owns a pop, and write messages to sockets.
+
+Everything runs on the event loop's thread. A fan-out never waits: a socket whose buffer is full
+is closed with a code that says "reconnect and resume" (the journal has what it missed).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from adapter import frames, messages
+from adapter.close_codes import CloseCode
+from adapter.messages import EVERYONE, Message, PopView, Present
+from adapter.metrics import Metrics
+from adapter.store.pops import StoredPop
+from adapter.tenants import Agent, Tenant
+
+
+@dataclass(slots=True)
+class Panel:
+    """A panel as it last described itself. `interacted` is in seconds of the server's clock."""
+
+    id: str
+    anonymous: bool
+    """True where the client gave no id of its own (a service key without `panel=`)."""
+    visible: bool = True
+    interacted: float = 0.0
+
+
+class Feed(Protocol):
+    """One open websocket, as the hub sees it."""
+
+    tenant: Tenant
+    agent: Agent | None
+    """None on a wallboard."""
+    panel: Panel | None
+    """None where nobody can open anything (read-only subprotocol, wallboard)."""
+    key: str | None
+
+    def send(self, frame: bytes) -> None:
+        """Write a whole frame; closes the feed where its buffer is full. Never blocks."""
+
+    def close(self, code: CloseCode) -> None:
+        """Start the closing handshake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A committed message with the pop that it announces."""
+
+    tenant: Tenant
+    message: Message
+    pop: StoredPop | None = None
+
+
+class Hub:
+    """The open feeds of this process."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._agents: dict[Agent, list[Feed]] = {}
+        self._wallboards: dict[Tenant, list[Feed]] = {}
+
+    def join(self, feed: Feed) -> None:
+        """Let a feed that is caught up get live messages."""
+        if feed.agent is None:
+            self._wallboards.setdefault(feed.tenant, []).append(feed)
+        else:
+            self._agents.setdefault(feed.agent, []).append(feed)
+        self._metrics.feeds.labels(_kind(feed)).inc()
+
+    def leave(self, feed: Feed) -> None:
+        """Forget a feed; harmless where it never joined."""
+        if feed.agent is None:
+            group, key = self._wallboards, feed.tenant
+            known = self._wallboards.get(feed.tenant)
+        else:
+            group, key = self._agents, feed.agent  # type: ignore[assignment]
+            known = self._agents.get(feed.agent)
+        if known is None or feed not in known:
+            return
+        known.remove(feed)
+        if not known:
+            del group[key]
+        self._metrics.feeds.labels(_kind(feed)).dec()
+
+    def panels(self, agent: Agent) -> list[Feed]:
+        """Give the agent's feeds that can open records."""
+        return [feed for feed in self._agents.get(agent, ()) if feed.panel is not None]
+
+    def has_panel(self, agent: Agent, panel: str) -> bool:
+        """Whether a panel of this id is connected now."""
+        return any(feed.panel.id == panel for feed in self.panels(agent) if feed.panel)
+
+    def best_panel(self, agent: Agent) -> tuple[Panel | None, bool]:
+        """Choose the owner of a new pop: visible first, then used last. And: is it the only one?"""
+        panels = [feed.panel for feed in self._agents.get(agent, ()) if feed.panel is not None]
+        if not panels:
+            return None, False
+        best = max(panels, key=lambda panel: (panel.visible, panel.interacted))
+        return best, len(panels) == 1
+
+    def feeds(self) -> list[Feed]:
+        """Give every feed (for closing them all)."""
+        grouped = [*self._agents.values(), *self._wallboards.values()]
+        return [feed for group in grouped for feed in group]
+
+    def publish(self, outgoing: Outgoing, now: datetime) -> int:
+        """Write one message to every socket that it is for; give how many panels got it."""
+        tenant, message = outgoing.tenant, outgoing.message
+        wallboards = self._wallboards.get(tenant, ())
+        if message.agents == (EVERYONE,):
+            targets = [
+                feed
+                for agent, feeds in self._agents.items()
+                if agent.tenant == tenant
+                for feed in feeds
+            ]
+        else:
+            targets = []
+            for name in message.agents:
+                targets.extend(self._agents.get(Agent(tenant, name), ()))
+        if not targets and not wallboards:
+            return 0
+        if outgoing.pop is None:
+            frame = frames.text(messages.encode(tenant, message))
+            for feed in targets:
+                feed.send(frame)
+        else:
+            frame = frames.text(messages.encode(tenant, message, pop_data(outgoing.pop, None, now)))
+            for feed in targets:
+                if feed.panel is None:
+                    feed.send(frame)
+                else:
+                    data = pop_data(outgoing.pop, feed.panel.id, now)
+                    feed.send(frames.text(messages.encode(tenant, message, data)))
+        for feed in wallboards:
+            feed.send(frame)
+        self._metrics.messages.inc(len(targets) + len(wallboards))
+        return len(targets)
+
+
+def present(pop: StoredPop, panel: str | None, now: datetime) -> Present:
+    """Say how a panel shows a pop: only the owner of the first attempt opens it by itself."""
+    if panel is None or pop.owner != panel or pop.finished is not None:
+        return "mirror"
+    fresh = (now - pop.created).total_seconds() <= pop.stale_after
+    return "open" if pop.attempt == 1 and pop.outcome is None and fresh else "card"
+
+
+def pop_view(pop: StoredPop, panel: str | None, now: datetime) -> PopView:
+    """Give the `data` of `screenpop.pop` for one panel (None: for a wallboard)."""
+    how = present(pop, panel, now)
+    return PopView(
+        pop=pop.id,
+        contact=pop.contact,
+        agent=pop.agent,
+        stage=pop.stage,
+        open=how == "open",
+        present=how,
+        attempt=pop.attempt,
+        target=pop.target,
+        url=pop.url,
+        record=pop.record,
+        reason=pop.reason,
+        at=pop.created,
+    )
+
+
+def pop_data(pop: StoredPop, panel: str | None, now: datetime) -> bytes:
+    """Give `pop_view` as JSON."""
+    return messages.json(pop_view(pop, panel, now))
+
+
+def monotonic() -> float:
+    """Give the clock by which panels' interactions are compared."""
+    return time.monotonic()
+
+
+def _kind(feed: Feed) -> str:
+    if feed.agent is None:
+        return "wallboard"
+    return "listener" if feed.panel is None else "panel"

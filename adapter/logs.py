@@ -1,0 +1,41 @@
+"""Set up logging: one line an occurrence, to standard error, without personal data."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(level: str, form: str) -> None:
+    """Log in words for a person, or JSON for a machine (`form` is `console` or `json`).
+
+    Phone numbers, names and payloads are never logged: log ids, counts and reasons.
+    """
+    number = getattr(logging, level.upper())
+    render: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    tail: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, render]
+    structlog.configure(
+        processors=[*shared, *(tail if form == "json" else tail[1:])],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=render)
+    )
+    logging.basicConfig(level=number, handlers=[handler], force=True)
+    # The libraries speak of single requests and sockets; what an operator needs we say ourselves.
+    for name in ("httpx", "httpcore", "websockets", "alembic", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)

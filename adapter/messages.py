@@ -1,0 +1,219 @@
+"""Shape what goes out on the feed: CloudEvents for everybody, control messages for panels.
+
+The shapes are the contract of `docs/reference/feed.md` (which a test compares with this module).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from adapter.events import Stage
+from adapter.tenants import Tenant
+
+SEQUENCE_DIGITS = 12
+"""CloudEvents `sequence` is ordered as a string, so it is zero-padded (12 digits last for ages)."""
+
+EVERYONE = "*"
+"""The audience of a message that every feed of the tenant gets."""
+
+CONTACT_PREFIX = "screenpop.contact."
+UPDATED = "screenpop.contact.updated"
+POP = "screenpop.pop"
+POP_WITHDRAWN = "screenpop.pop.withdrawn"
+SETTINGS_CHANGED = "screenpop.settings.changed"
+SNAPSHOT = "screenpop.snapshot"
+
+MESSAGE_TYPES = (
+    *(CONTACT_PREFIX + stage.value for stage in Stage),
+    UPDATED,
+    POP,
+    POP_WITHDRAWN,
+    SETTINGS_CHANGED,
+    SNAPSHOT,
+)
+
+Present = Literal["open", "card", "mirror"]
+OUTCOMES = ("opened", "blocked", "failed", "dismissed", "unknown")
+RUNGS = ("host", "embedded", "tab", "link")
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a tenant's feed, as the journal keeps it."""
+
+    sequence: int
+    type: str
+    subject: str | None
+    """The contact id, where the message is about a contact."""
+    time: datetime
+    data: bytes
+    """JSON."""
+    agents: tuple[str, ...] = ()
+    """The ids of the agents who get it; `EVERYONE` for all feeds. Wallboards get everything."""
+    pop: str | None = None
+    """The pop's id, where the message announces one: then `data` differs by panel."""
+
+
+class PopView(msgspec.Struct, frozen=True, kw_only=True):
+    """The `data` of `screenpop.pop`."""
+
+    pop: str
+    contact: str | None
+    agent: str
+    stage: str | None
+    open: bool
+    present: Present
+    attempt: int
+    target: str
+    url: str
+    record: dict[str, str] | None
+    reason: str
+    at: datetime
+
+
+class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime
+    sequence: str
+    datacontenttype: str
+    data: msgspec.Raw
+    subject: str | msgspec.UnsetType = msgspec.UNSET
+    partitionkey: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_encoder = msgspec.json.Encoder()
+json = _encoder.encode
+
+
+def sequence_text(sequence: int) -> str:
+    """Write a sequence so that it sorts as a string (CloudEvents `sequence` extension)."""
+    return f"{sequence:0{SEQUENCE_DIGITS}d}"
+
+
+def encode(tenant: Tenant, message: Message, data: bytes | None = None) -> bytes:
+    """Give the CloudEvent (JSON format) of a message; `data` stands in for the message's own."""
+    sequence = sequence_text(message.sequence)
+    subject = msgspec.UNSET if message.subject is None else message.subject
+    return _encoder.encode(
+        _Envelope(
+            specversion="1.0",
+            id=sequence,
+            source=f"/tenants/{tenant}",
+            type=message.type,
+            time=message.time,
+            sequence=sequence,
+            datacontenttype="application/json",
+            data=msgspec.Raw(message.data if data is None else data),
+            subject=subject,
+            partitionkey=subject,
+        )
+    )
+
+
+def snapshot(
+    tenant: Tenant,
+    sequence: int,
+    now: datetime,
+    *,
+    contacts: list[dict[str, Any]],
+    pops: list[PopView],
+    gap: bool,
+) -> bytes:
+    """Give the snapshot that is true for `sequence`; `gap` says that messages were missed."""
+    text = sequence_text(sequence)
+    data: dict[str, Any] = {"contacts": contacts, "pops": pops, "sequence": text}
+    if gap:
+        data["gap"] = True
+    return _encoder.encode(
+        _Envelope(
+            specversion="1.0",
+            # Not an event of the journal: an id of its own, so that no client takes it for one.
+            id=f"snapshot-{text}",
+            source=f"/tenants/{tenant}",
+            type=SNAPSHOT,
+            time=now,
+            sequence=text,
+            datacontenttype="application/json",
+            data=msgspec.Raw(_encoder.encode(data)),
+        )
+    )
+
+
+class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+    """A panel's first message."""
+
+    ticket: str | None = None
+    version: str | None = None
+    panel: str | None = None
+    visible: bool = True
+    interacted: datetime | None = None
+
+
+class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
+    """Whether the panel is in sight, and when it was last used."""
+
+    visible: bool
+    interacted: datetime | None = None
+
+
+class PopOutcome(msgspec.Struct, frozen=True, tag_field="type", tag="pop.outcome"):
+    """What became of a pop on this panel."""
+
+    pop: str
+    outcome: Literal["opened", "blocked", "failed", "dismissed", "unknown"]
+    rung: Literal["host", "embedded", "tab", "link"] | None = None
+    detail: str | None = None
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
+    """A browser cannot see websocket pings, so a panel asks by message."""
+
+
+FromPanel = Hello | Presence | PopOutcome | Ping
+_from_panel: msgspec.json.Decoder[FromPanel] = msgspec.json.Decoder(FromPanel)
+
+
+def parse_from_panel(frame: bytes) -> FromPanel:
+    """Read a control message; raises `msgspec.ValidationError` or `msgspec.DecodeError`."""
+    return _from_panel.decode(frame)
+
+
+def welcome(
+    *,
+    agent: str | None,
+    panel: str | None,
+    tenant: Tenant,
+    version: str,
+    session: str | None,
+    expires: datetime | None,
+) -> bytes:
+    """Answer a `hello` that was taken."""
+    return _encoder.encode(
+        {
+            "type": "welcome",
+            "agent": agent,
+            "panel": panel,
+            "tenant": tenant,
+            "version": version,
+            "session": session,
+            "expires": expires,
+        }
+    )
+
+
+PONG = b'{"type":"pong"}'
+
+
+def outcome_stored(pop: str) -> bytes:
+    """Tell a panel that it need not send this outcome again."""
+    return _encoder.encode({"type": "outcome.stored", "pop": pop})
+
+
+def error(detail: str) -> bytes:
+    """Tell a panel what was wrong with its message; the feed goes on."""
+    return _encoder.encode({"type": "error", "detail": detail})

@@ -1,0 +1,166 @@
+"""Do what an operator asks of the database: keys, tenants, rules, policies, aliases.
+
+The command line calls this; a running server sees the change within a second (`workers.watch`).
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapter import credentials, saving, secret_box
+from adapter.credentials import SCOPES, SIGNING
+from adapter.domains import DomainRules
+from adapter.errors import InvalidSettings, NotFound
+from adapter.pops import PopPolicy
+from adapter.settings import Settings
+from adapter.store import settings as stored
+from adapter.store.database import Database
+from adapter.store.settings import Alias, StoredKey
+from adapter.telephony import standard_webhooks
+from adapter.tenants import DEFAULT, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A new key; `secret` is shown once and never again."""
+
+    id: str
+    secret: str
+
+
+class Office:
+    """One opened database, for the commands."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self.settings = settings
+        self._who = f"command line ({_user()})"
+
+    def ensure_default_tenant(self) -> None:
+        """Create the tenant `default` where there is no tenant at all."""
+        if not stored.tenants(self.database):
+            stored.create_tenant(self.database, DEFAULT, _now(), who=self._who)
+
+    def create_tenant(self, name: str) -> bool:
+        """Create a tenant; False where it is there already."""
+        return stored.create_tenant(self.database, saving.tenant_name(name), _now(), who=self._who)
+
+    def tenant(self, name: str) -> Tenant:
+        """Give the tenant of a name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        tenant = saving.tenant_name(name)
+        if tenant not in stored.tenants(self.database):
+            raise NotFound(f"there is no tenant {name}; make it: screenpop tenants create {name}")
+        return tenant
+
+    def create_key(self, tenant: str, scope: str, name: str) -> NewKey:
+        """Make a service key of one scope."""
+        if scope not in SCOPES:
+            raise InvalidSettings(f"scope {scope!r}: use one of {', '.join(SCOPES)}")
+        key_id, secret = credentials.new_key()
+        self.add_key(tenant, scope, name, key_id, secret)
+        return NewKey(key_id, secret)
+
+    def add_key(self, tenant: str, scope: str, name: str, key_id: str, secret: str) -> None:
+        """Store a key whose secret is already chosen (the demo's are fixed)."""
+        digest = credentials.digest(secret)
+        row = StoredKey(key_id, self.tenant(tenant), scope, name, digest, None, _now(), None)
+        stored.add_key(self.database, row, who=self._who)
+
+    def create_signing_secret(self, tenant: str, name: str) -> NewKey:
+        """Make a Standard Webhooks secret (`whsec_…`), stored encrypted."""
+        key_id, _ = credentials.new_key()
+        secret = standard_webhooks.new_secret(credentials.random_bytes(32))
+        sealed = self._box().seal(secret.encode(), place=f"keys/{key_id}/secret")
+        row = StoredKey(key_id, self.tenant(tenant), SIGNING, name, None, sealed, _now(), None)
+        stored.add_key(self.database, row, who=self._who)
+        return NewKey(key_id, secret)
+
+    def keys(self) -> list[StoredKey]:
+        """List all keys, without secrets."""
+        return sorted(stored.keys(self.database), key=lambda key: key.created)
+
+    def revoke_key(self, key: str) -> None:
+        """Revoke a key for good; a running server closes its feeds."""
+        stored.revoke_key(self.database, key, _now(), who=self._who)
+
+    def set_domains(self, tenant: str, text: str) -> DomainRules:
+        """Replace a tenant's rules; nothing is saved where one line is bad."""
+        rules = saving.check_domains(text, limit=self.settings.csp_limit)
+        stored.put_setting(
+            self.database, self.tenant(tenant), stored.DOMAINS, text, _now(), who=self._who
+        )
+        return rules
+
+    def domains(self, tenant: str) -> str:
+        """Give a tenant's rules as they were written."""
+        return self._setting(tenant, stored.DOMAINS) or ""
+
+    def set_pop_policy(self, tenant: str, text: str) -> PopPolicy | None:
+        """Replace a tenant's pop policy."""
+        policy = saving.check_policy(text, allow_loopback=self.settings.allow_loopback)
+        stored.put_setting(
+            self.database, self.tenant(tenant), stored.POP_POLICY, text, _now(), who=self._who
+        )
+        return policy
+
+    def pop_policy(self, tenant: str) -> str:
+        """Give a tenant's pop policy as it was written; `{}` for none."""
+        return self._setting(tenant, stored.POP_POLICY) or "{}"
+
+    def alias(self, tenant: str, agent: str, source_id: str) -> Alias:
+        """Map an id of a source to an agent."""
+        made = saving.alias(self.tenant(tenant), agent, source_id)
+        stored.put_alias(self.database, made, _now(), who=self._who)
+        return made
+
+    def aliases(self, tenant: str) -> list[Alias]:
+        """List a tenant's aliases."""
+        here = self.tenant(tenant)
+        return [alias for alias in stored.aliases(self.database) if alias.tenant == here]
+
+    def _setting(self, tenant: str, name: str) -> str | None:
+        here = self.tenant(tenant)
+        rows = stored.all_settings(self.database)
+        return next((r.value for r in rows if r.tenant == here and r.name == name), None)
+
+    def _box(self) -> secret_box.SecretBox:
+        secret = self.settings.secret_key
+        value = secret.get_secret_value() if secret else None
+        return secret_box.load(value, self.settings.data_dir / "secret.key")
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Office]:
+    """Open the database of these settings, up to date and with at least one tenant.
+
+    Raises:
+        InvalidSettings: the settings name no usable database.
+        StoreUnavailable: it cannot be opened.
+    """
+    database = Database(settings.database_url)
+    try:
+        database.migrate()
+        office = Office(database, settings)
+        office.ensure_default_tenant()
+        yield office
+    finally:
+        database.close()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such user in a container
+        return "unknown"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

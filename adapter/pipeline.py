@@ -1,0 +1,178 @@
+"""Say what happens to one event: stored once, the contact advanced, the feed told, a pop decided.
+
+All of it is one transaction (`Committer`), so that what was acknowledged is whole, and what was
+not leaves no trace. Deciding is left to plain functions: `contacts.advance`, `pops.decide`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from adapter import contacts, messages, pop_claims, pops
+from adapter.batch import Batch
+from adapter.contacts import Contact
+from adapter.events import AgentSeen, ContactEvent, Decoded, Entry, Rejected, Stage
+from adapter.metrics import Metrics
+from adapter.registry import TenantSettings
+from adapter.store import journal, pops as stored_pops
+from adapter.tenants import Agent, ContactKey, Tenant, agent
+
+log = structlog.get_logger()
+
+POP_STAGES = (Stage.OFFERED, Stage.MADE, Stage.ANSWERED)
+"""Stages at which an agent begins to have a contact: a policy chooses among them."""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The answer to a source (design 5.3): what became of each event of the request."""
+
+    accepted: int
+    duplicates: int
+    ignored: int
+    rejected: tuple[Rejected, ...]
+
+
+def accept(batch: Batch, tenant: Tenant, decoded: Decoded, received: datetime) -> Receipt:
+    """Take the decoded events of one request; the job of every ingest route."""
+    accepted = sum(_take(batch, tenant, entry, received) for entry in decoded.entries)
+    return Receipt(accepted, len(decoded.entries) - accepted, decoded.ignored, decoded.rejected)
+
+
+def count(metrics: Metrics, receipt: Receipt) -> None:
+    """Count a receipt for the operator."""
+    for result, number in (
+        ("accepted", receipt.accepted),
+        ("duplicate", receipt.duplicates),
+        ("ignored", receipt.ignored),
+        ("rejected", len(receipt.rejected)),
+    ):
+        if number:
+            metrics.events.labels(result).inc(number)
+
+
+def _take(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> bool:
+    """Take one event; False where all that it says was known (a duplicate)."""
+    new = False
+    for fact in entry.facts:
+        if not journal.add_event(batch.cursor, tenant, fact, received=received, stored=batch.now):
+            continue
+        new = True
+        try:
+            if isinstance(fact, AgentSeen):
+                learn(batch, tenant, fact.source_id, fact.agent)
+            else:
+                _advance(batch, batch.registry[tenant], fact)
+        except (ValueError, TypeError, KeyError, LookupError) as error:
+            # A fault of ours must not make the source send the same event for a day: the event is
+            # kept, with the failure on its trace, and the rest of the batch goes on.
+            log.exception("event kept but not handled", source=fact.source)
+            journal.mark_failure(batch.cursor, tenant, fact, repr(error))
+    return new
+
+
+def _advance(batch: Batch, tenant: TenantSettings, event: ContactEvent) -> None:
+    key = ContactKey(tenant.tenant, event.contact)
+    old = batch.contact(key)
+    new = contacts.advance(old, event)
+    before = _agent_id(batch, key, old)
+    now = _agent_id(batch, key, new)
+    named = batch.agent(key.tenant, event.agent).id if event.agent else None
+    batch.put_contact(key, new, now)
+    if event.links:
+        journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
+    data = contacts.view(new, agent=now)
+    data["event"] = {"source": event.source, "id": event.id}
+    batch.say(
+        tenant.tenant,
+        messages.UPDATED if event.stage is None else messages.CONTACT_PREFIX + event.stage.value,
+        data,
+        agents=_audience(now, before, named),
+        subject=event.contact,
+    )
+    if before is not None and before != now:
+        reason = "the contact went to another agent" if now else "the contact left the agent"
+        pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)
+    if now is not None and named in (None, now):
+        _pop(batch, tenant, event, new, Agent(tenant.tenant, now))
+
+
+def _pop(
+    batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact, who: Agent
+) -> None:
+    """Decide for each stage that this event shows the agent to have reached."""
+    for stage in POP_STAGES:
+        if stage is not event.stage and stage not in event.witnessed:
+            continue
+        decision = pops.decide(
+            tenant.policy,
+            channel=contact.channel,
+            direction=contact.direction,
+            attributes={name: value for name, (_, value) in contact.attributes.items()},
+            ended=contact.ended,
+            event_stage=stage,
+            agent_id=who.id,
+            popped=stored_pops.stages(batch.cursor, who, contact.id),
+        )
+        story = f"{stage.value} at {who.id}: {decision.reason}"
+        if decision.kind == "record" and decision.url is not None:
+            made = pop_claims.make(
+                batch,
+                pop_claims.NewPop(
+                    agent=who,
+                    contact=contact.id,
+                    stage=stage.value,
+                    target=decision.target or "tab",
+                    url=decision.url,
+                    record={"table": decision.table or "", "id": decision.record_id or ""},
+                    reason=decision.reason,
+                    stale_after=tenant.policy.stale_after if tenant.policy else 0,
+                ),
+            )
+            story += f" (pop {made})" if made else " (popped before)"
+        journal.add_trace(batch.cursor, tenant.tenant, contact.id, batch.now, "matched", story)
+
+
+def learn(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> None:
+    """Take from a source which agent stands behind one of its ids; an admin's alias stays."""
+    source, target = agent(tenant, source_id), agent(tenant, agent_id)
+    known = batch.registry[tenant].aliases.get(source.id)
+    if known is not None or source == target:
+        return
+    journal.add_alias(batch.cursor, tenant, source.id, target.id, batch.now)
+    batch.learnt[source] = target
+    merge(batch, source, target)
+
+
+def merge(batch: Batch, source: Agent, target: Agent) -> None:
+    """Give an agent what is open at an id that turned out to be theirs."""
+    for key in journal.agents_contacts(batch.cursor, source):
+        state = batch.contact(key)
+        if state is None:
+            continue
+        batch.put_contact(key, state, target.id)
+        batch.say(
+            key.tenant,
+            messages.UPDATED,
+            contacts.view(state, agent=target.id),
+            agents=(target.id,),
+            subject=key.id,
+        )
+    pop_claims.move(batch, source, target)
+
+
+def _agent_id(batch: Batch, key: ContactKey, contact: Contact | None) -> str | None:
+    if contact is None or contact.agent is None:
+        return None
+    return batch.agent(key.tenant, contact.agent).id
+
+
+def _audience(*agents: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_present(agents)))
+
+
+def _present(agents: Iterable[str | None]) -> Iterable[str]:
+    return (each for each in agents if each is not None)

@@ -1,0 +1,181 @@
+"""Give each pop to one panel, hand it on when that panel dies, and keep what became of it.
+
+The claim is committed before the panel is told, so that no crash makes a second panel open it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from adapter import messages
+from adapter.batch import Batch, new_pop_id
+from adapter.hub import Panel, pop_data, pop_view
+from adapter.messages import PopOutcome, PopView
+from adapter.store import journal, pops as stored
+from adapter.store.pops import StoredPop
+from adapter.tenants import Agent, Tenant
+
+FINISHING = frozenset(("opened", "dismissed", "unknown"))
+"""Outcomes after which nobody is offered the pop again; `blocked` and `failed` leave a card."""
+
+WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class NewPop:
+    """What was decided to be shown to an agent."""
+
+    agent: Agent
+    contact: str | None
+    stage: str | None
+    target: str
+    url: str
+    record: dict[str, str] | None
+    reason: str
+    stale_after: int
+
+
+def make(batch: Batch, new: NewPop) -> str | None:
+    """Store a pop, claim it for the best panel and announce it; None where it exists already."""
+    best, sole = batch.hub.best_panel(new.agent)
+    pop = StoredPop(
+        id=new_pop_id(),
+        tenant=new.agent.tenant,
+        contact=new.contact,
+        agent=new.agent.id,
+        stage=new.stage,
+        created=batch.now,
+        stale_after=new.stale_after,
+        target=new.target,
+        url=new.url,
+        record=new.record,
+        reason=new.reason,
+        sequence=batch.next_sequence(new.agent.tenant),
+        attempt=1,
+        owner=None if best is None else best.id,
+        sole=sole,
+    )
+    if not stored.insert(batch.cursor, pop):
+        return None
+    batch.announce(pop, pop_data(pop, None, batch.now))
+    return pop.id
+
+
+def attach(batch: Batch, agent: Agent, panel: Panel, *, after: int | None) -> None:
+    """Claim for a panel that has just connected what nobody else will open.
+
+    A pop without an owner is its to open. A pop whose owner has gone becomes its card, unless it
+    is that owner itself, come back (`after`) from before the pop, so that it cannot have seen it.
+    """
+    for pop in stored.unfinished(batch.cursor, agent):
+        sole = not batch.hub.panels(agent)
+        if pop.owner is None and (after is None or after < pop.sequence):
+            stored.claim(
+                batch.cursor, pop.id, owner=panel.id, sole=sole, attempt=1, sequence=pop.sequence
+            )
+        elif pop.owner is None or not (
+            _is_owner(pop, panel, after) or batch.hub.has_panel(agent, pop.owner)
+        ):
+            _hand_over(batch, pop, panel, sole=sole)
+
+
+def needs_attach(pops: list[StoredPop], panel: Panel, after: int | None) -> bool:
+    """Whether `attach` may have something to do (else no write is needed)."""
+    return any(pop.owner is None or not _is_owner(pop, panel, after) for pop in pops)
+
+
+def release(batch: Batch, agent: Agent, panel: str) -> None:
+    """Hand the pops of a panel that is gone to another one, if there is one."""
+    if batch.hub.has_panel(agent, panel):
+        return  # it came back in time
+    for pop in stored.unfinished(batch.cursor, agent):
+        if pop.owner == panel:
+            best, sole = batch.hub.best_panel(agent)
+            if best is not None:
+                _hand_over(batch, pop, best, sole=sole)
+
+
+def settle(batch: Batch, agent: Agent, report: PopOutcome) -> StoredPop | None:
+    """Keep a panel's report; None where the agent has no such pop or nothing changed."""
+    pop = stored.get(batch.cursor, agent.tenant, report.pop)
+    if pop is None or pop.agent != agent.id or pop.outcome in (report.outcome, WITHDRAWN):
+        return None
+    finished = batch.now if report.outcome in FINISHING else None
+    if pop.finished is not None and finished is None:
+        return None  # opened stays opened, whatever another panel says later
+    stored.settle(batch.cursor, pop.id, report.outcome, finished)
+    detail = " ".join(part for part in (report.rung, report.detail) if part)
+    text = f"pop {pop.id} {report.outcome}" + (f": {detail}" if detail else "")
+    journal.add_trace(batch.cursor, agent.tenant, pop.contact, batch.now, report.outcome, text)
+    return pop
+
+
+def withdraw(batch: Batch, tenant: Tenant, contact: str, agent: str, reason: str) -> None:
+    """Take a contact's unfinished pops from an agent who no longer has it."""
+    for pop in stored.unfinished_of_contact(batch.cursor, tenant, contact):
+        if pop.agent == agent:
+            stored.settle(batch.cursor, pop.id, WITHDRAWN, batch.now)
+            data = {"pop": pop.id, "contact": contact, "agent": agent, "reason": reason}
+            batch.say(tenant, messages.POP_WITHDRAWN, data, agents=(agent,), subject=contact)
+            journal.add_trace(
+                batch.cursor, tenant, contact, batch.now, WITHDRAWN, f"pop {pop.id}: {reason}"
+            )
+
+
+def move(batch: Batch, source: Agent, target: Agent) -> None:
+    """Give the unfinished pops of an unmapped id to the agent behind it."""
+    for pop in stored.unfinished(batch.cursor, source):
+        if not stored.move(batch.cursor, pop.id, target.id):
+            stored.settle(batch.cursor, pop.id, WITHDRAWN, batch.now)
+            continue
+        moved = msgspec.structs.replace(pop, agent=target.id)
+        best, sole = batch.hub.best_panel(target)
+        if pop.owner is not None:
+            if best is not None:
+                _hand_over(batch, moved, best, sole=sole)
+            continue
+        first = msgspec.structs.replace(
+            moved,
+            owner=None if best is None else best.id,
+            sole=sole,
+            sequence=batch.next_sequence(target.tenant),
+        )
+        _store_claim(batch, first)
+
+
+def views(pops: list[StoredPop], panel: Panel | None, now: datetime) -> list[PopView]:
+    """Give pops as a snapshot shows them to a panel."""
+    return [pop_view(pop, None if panel is None else panel.id, now) for pop in pops]
+
+
+def _is_owner(pop: StoredPop, panel: Panel, after: int | None) -> bool:
+    # A client without an id of its own is taken for the owner only where there was no other.
+    return pop.owner == panel.id and after is not None and (pop.sole or not panel.anonymous)
+
+
+def _hand_over(batch: Batch, pop: StoredPop, panel: Panel, *, sole: bool) -> None:
+    _store_claim(
+        batch,
+        msgspec.structs.replace(
+            pop,
+            owner=panel.id,
+            sole=sole,
+            attempt=pop.attempt + 1,
+            sequence=batch.next_sequence(pop.tenant),
+        ),
+    )
+
+
+def _store_claim(batch: Batch, pop: StoredPop) -> None:
+    stored.claim(
+        batch.cursor,
+        pop.id,
+        owner=pop.owner,
+        sole=pop.sole,
+        attempt=pop.attempt,
+        sequence=pop.sequence,
+    )
+    batch.announce(pop, pop_data(pop, None, batch.now))

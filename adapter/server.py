@@ -1,0 +1,89 @@
+"""Run the application under uvicorn: one process, one port, websockets on our own protocol."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapter.services import Services
+from adapter.settings import Settings
+from adapter.store import maintenance
+from adapter.web.feed_socket import FeedSocket
+
+log = structlog.get_logger()
+
+KEEP_ALIVE = 75
+"""Seconds: a platform that sends in bursts must not meet a closing connection each time."""
+BACKLOG = 4096
+GRACE = 5
+"""Seconds that open requests have at a shutdown."""
+
+
+def run(
+    services: Services,
+    app: ASGIApp,
+    settings: Settings,
+    *,
+    started: Callable[[int], None] | None = None,
+) -> None:
+    """Serve until a signal; `started` is told the port when the socket listens.
+
+    Raises:
+        StoreUnavailable: another server has the database.
+        SystemExit: the address is taken (uvicorn says so).
+    """
+    lock = maintenance.lock(services.database.path)
+    try:
+        _Server(config(services, app, settings), started).run()
+    finally:
+        os.close(lock)
+
+
+def config(services: Services, app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """Give uvicorn's configuration."""
+
+    def socket(config: uvicorn.Config, server_state: Any, app_state: Any) -> FeedSocket:
+        del config, app_state
+        return FeedSocket(services, server_state.connections)
+
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        loop="uvloop",
+        ws=socket,  # type: ignore[arg-type]  # a public setting, typed for uvicorn's own classes
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+        backlog=BACKLOG,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+    )
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, started: Callable[[int], None] | None) -> None:
+        super().__init__(config)
+        self._started = started
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Tell the port, and leave what is alive now out of the garbage collector's rounds."""
+        await super().startup(sockets)
+        # 10,000 sockets' objects live for a shift; walking them costs milliseconds each time.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        port = self.servers[0].sockets[0].getsockname()[1] if self.servers else 0
+        log.info("listening", host=self.config.host, port=port)
+        if self._started is not None:
+            self._started(port)

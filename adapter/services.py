@@ -1,0 +1,95 @@
+"""Name the objects that every part of the server shares; `app.py` makes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypedDict
+
+import structlog
+
+from adapter.close_codes import UNAUTHENTICATED, CloseCode
+from adapter.committer import Committer
+from adapter.hub import Hub
+from adapter.metrics import Metrics
+from adapter.registry import Registry
+from adapter.settings import Settings
+from adapter.store.database import Database
+from adapter.subscriptions import Subscriptions
+from adapter.tickets import Tickets
+
+log = structlog.get_logger()
+
+
+class Socket(Protocol):
+    """What the server needs of a feed's socket."""
+
+    key: str | None
+    session: bytes | None
+
+    def close(self, code: CloseCode) -> None:
+        """Start the closing handshake."""
+
+    def sweep(self, now: float) -> None:
+        """Ping a silent peer, cut off a dead one."""
+
+
+class Tasks:
+    """Own the short tasks that callbacks start, so that somebody awaits them."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run `work`; an exception is logged, not lost."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("task failed", task=task.get_name(), exc_info=task.exception())
+
+    async def finish(self) -> None:
+        """Wait for what is running."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a request or a socket may use."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    hub: Hub
+    committer: Committer
+    subscriptions: Subscriptions
+    tickets: Tickets
+    metrics: Metrics
+    tasks: Tasks
+    demo: bool = False
+    sockets: set[Socket] = field(default_factory=set)
+    workers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """The background tasks by name; `/readyz` says which has died."""
+
+    def close_session(self, digest: bytes) -> None:
+        """Close the feeds of a session that is over."""
+        for socket in list(self.sockets):
+            if socket.session == digest:
+                socket.close(UNAUTHENTICATED)
+
+    def close_keys(self, keys: frozenset[str]) -> None:
+        """Close the feeds that were opened with keys that are revoked now."""
+        for socket in list(self.sockets):
+            if socket.key in keys:
+                socket.close(UNAUTHENTICATED)
+
+
+class State(TypedDict):
+    """The lifespan state that uvicorn hands to every request and socket."""
+
+    services: Services

@@ -1,0 +1,188 @@
+"""Open the database, bring it up to date, and turn its failures into ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.pool import StaticPool
+
+from adapter.errors import InvalidSettings, StoreUnavailable
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process holds the write lock just now; trying again soon will do."""
+
+
+def explain(error: Exception) -> StoreUnavailable:
+    """Say in words what the database refused.
+
+    https://www.sqlite.org/rescode.html lists the codes.
+    """
+    cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    primary = code & 0xFF if code is not None else None
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy("the database is locked by another program")
+    if primary == sqlite3.SQLITE_FULL:
+        return StoreUnavailable("the disk is full: free space for the database", retry_after=5)
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreUnavailable(
+            "the database file is corrupt: stop the server and restore a backup", retry_after=30
+        )
+    if primary == sqlite3.SQLITE_READONLY:
+        return StoreUnavailable("the database file is read-only", retry_after=10)
+    if primary == sqlite3.SQLITE_CANTOPEN:
+        return StoreUnavailable("the database file cannot be opened", retry_after=10)
+    if primary == sqlite3.SQLITE_IOERR:
+        return StoreUnavailable("the disk reports an input/output error", retry_after=10)
+    return StoreUnavailable(f"the database refused: {cause}", retry_after=5)
+
+
+class Database:
+    """One connection to one SQLite file, used by one thread.
+
+    The hot path speaks to the driver (`raw`), everything else through SQLAlchemy (`connection`);
+    both are the same connection, so they see the same transaction.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float = 5.0, synchronous: str = "NORMAL") -> None:
+        self.path = sqlite_path(url)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = _engine(self.path, busy_timeout=busy_timeout, synchronous=synchronous)
+        try:
+            self.connection: Connection = self._engine.connect()
+            driver = self.connection.connection.driver_connection
+        except (DatabaseError, sqlite3.Error) as error:
+            raise explain(error) from error
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect says so
+        self.raw: sqlite3.Connection = driver
+        self.inode = self.path.stat().st_ino
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; costs one query where it is."""
+        try:
+            _migrate(self.connection)
+        except (DatabaseError, sqlite3.Error) as error:
+            raise explain(error) from error
+
+    def serve(self) -> None:
+        """Prepare for the event loop: never wait for a lock, never checkpoint inside a commit."""
+        self.raw.execute("PRAGMA busy_timeout=0")
+        self.raw.execute("PRAGMA wal_autocheckpoint=0")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Cursor]:
+        """Write atomically: commit at the end, roll back on any exception.
+
+        Raises:
+            StoreBusy: another process is writing.
+            StoreUnavailable: the disk or the file refuses. Nothing was written.
+        """
+        cursor = self.raw.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self.raw.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+        except (DatabaseError, sqlite3.Error) as error:
+            raise explain(error) from error
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turn the driver's errors into ours around reads."""
+        try:
+            yield
+        except (DatabaseError, sqlite3.Error) as error:
+            raise explain(error) from error
+
+    def data_version(self) -> int:
+        """Give a number that changes when another connection has written (PRAGMA data_version)."""
+        with self.reading():
+            row = self.raw.execute("PRAGMA data_version").fetchone()
+        return int(row[0])
+
+    def is_same_file(self) -> bool:
+        """Whether the path still names the file that is open (commits to a moved file are lost)."""
+        try:
+            return self.path.stat().st_ino == self.inode
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        """Close the connection; SQLite checkpoints its log if this was the last one."""
+        self.connection.close()
+        self._engine.dispose()
+
+
+def sqlite_path(url: str) -> Path:
+    """Give the file of a `sqlite:///…` URL (or of a bare path).
+
+    Raises:
+        InvalidSettings: the URL names another kind of database, or no file.
+    """
+    if "://" not in url:
+        return Path(url).expanduser()
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InvalidSettings(f"database: {url!r} is not a database URL") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise InvalidSettings(
+            f"database: {parsed.get_backend_name()} is not supported by this version; "
+            "use sqlite:///path/to/file"
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise InvalidSettings("database: name a file, as in sqlite:////var/lib/screenpop/db")
+    return Path(parsed.database).expanduser()
+
+
+def _engine(path: Path, *, busy_timeout: float, synchronous: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        # We say BEGIN IMMEDIATE ourselves: a transaction that reads first and writes later can
+        # otherwise fail in the middle (https://www.sqlite.org/lang_transaction.html).
+        isolation_level="AUTOCOMMIT",
+        connect_args={
+            "check_same_thread": False,
+            "timeout": busy_timeout,
+            "cached_statements": 256,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA cache_size=-65536")
+
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    head = ScriptDirectory.from_config(config).get_current_head()
+    if MigrationContext.configure(connection).get_current_revision() != head:
+        command.upgrade(config, "head")

@@ -1,0 +1,79 @@
+"""Care for the database file: checkpoints, backups, the lock that keeps a second server away."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from adapter.errors import StoreUnavailable
+from adapter.store.database import explain
+
+LOG_PAGES = 2_000
+"""Pages of the write-ahead log above which a checkpoint is worth its work (8 MB)."""
+
+PAGE = 4096
+
+
+def checkpoint(path: Path) -> None:
+    """Move the log's pages into the database with a connection of its own, blocking nobody.
+
+    Raises:
+        StoreUnavailable: the disk or the file refuses.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        if not path.exists() or log.stat().st_size < LOG_PAGES * PAGE:
+            return
+    except FileNotFoundError:
+        return
+    try:
+        connection = sqlite3.connect(path, timeout=0.1, isolation_level=None)
+        try:
+            # https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise explain(error) from error
+
+
+def backup(source: Path, target: Path) -> int:
+    """Copy a database while a server writes to it; give the bytes of the copy.
+
+    Raises:
+        StoreUnavailable: a file cannot be read or written.
+    """
+    if not source.exists():
+        raise StoreUnavailable(f"there is no database at {source}")
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        with sqlite3.connect(source) as reading, sqlite3.connect(part) as writing:
+            reading.backup(writing, pages=1000)
+        reading.close()
+        writing.close()
+    except sqlite3.Error as error:
+        part.unlink(missing_ok=True)
+        raise explain(error) from error
+    part.replace(target)
+    return target.stat().st_size
+
+
+def lock(path: Path) -> int:
+    """Take the lock that one server holds for one database file; give its descriptor.
+
+    The kernel lets go of it when the process ends, however it ends (flock).
+
+    Raises:
+        StoreUnavailable: another server has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreUnavailable(f"another server is using the database {path}") from error
+    return descriptor

@@ -1,0 +1,91 @@
+"""Keep who was refused as an embedder, counted by origin: the admin's list.
+
+The input is unauthenticated, so the list is bounded: beyond `MOST` origins only known ones count.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+import msgspec
+
+from adapter.store.times import micros, moment
+from adapter.tenants import Tenant
+
+MOST = 500
+"""Origins kept per tenant: a list that a person reads, and a stranger cannot fill the disk."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An origin that was refused. `seen_by`: `server`, `page` or `browser` (a CSP report)."""
+
+    tenant: Tenant
+    origin: str
+    seen_by: str
+    reason: str
+    rule: str | None
+    line: str
+    """The rule that an admin would add to allow it."""
+    count: int
+    first: datetime
+    last: datetime
+
+
+def record(cursor: sqlite3.Cursor, refusal: Refusal) -> None:
+    """Count a refusal (`count` times), or start counting while there is room."""
+    cursor.execute(
+        "UPDATE refusals SET count=count+?, last=?, reason=?, rule=?"
+        " WHERE tenant=? AND origin=? AND seen_by=?",
+        (
+            refusal.count,
+            micros(refusal.last),
+            refusal.reason,
+            refusal.rule,
+            refusal.tenant,
+            refusal.origin,
+            refusal.seen_by,
+        ),
+    )
+    if cursor.rowcount:
+        return
+    cursor.execute(
+        "INSERT INTO refusals (tenant, origin, seen_by, reason, rule, line, count, first, last)"
+        " SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM refusals WHERE tenant=?) < ?",
+        (
+            refusal.tenant,
+            refusal.origin,
+            refusal.seen_by,
+            refusal.reason,
+            refusal.rule,
+            refusal.line,
+            refusal.count,
+            micros(refusal.first),
+            micros(refusal.last),
+            refusal.tenant,
+            MOST,
+        ),
+    )
+
+
+def listed(cursor: sqlite3.Cursor, tenant: Tenant) -> list[Refusal]:
+    """Read a tenant's refusals, the latest first."""
+    rows = cursor.execute(
+        "SELECT tenant, origin, seen_by, reason, rule, line, count, first, last FROM refusals"
+        " WHERE tenant=? ORDER BY last DESC",
+        (tenant,),
+    ).fetchall()
+    return [
+        Refusal(
+            tenant=Tenant(row[0]),
+            origin=row[1],
+            seen_by=row[2],
+            reason=row[3],
+            rule=row[4],
+            line=row[5],
+            count=row[6],
+            first=moment(row[7]),
+            last=moment(row[8]),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,203 @@
+"""Describe the tables (SQLAlchemy Core); `migrations/` brings a database to this shape.
+
+Times are integers, microseconds since 1970 in UTC. Every row carries its tenant's name.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("created", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", String(63), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("contact", Text),
+    Column("received", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("failure", Text),
+    UniqueConstraint("tenant", "source", "event", name="event_identity"),
+    Index("events_of_contact", "tenant", "contact"),
+    Index("events_by_age", "stored"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("agent", Text),
+    Column("ended", Boolean, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Index("open_contacts", "tenant", "agent", sqlite_where=text("ended = 0")),
+)
+
+contact_links = Table(
+    "contact_links",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("contact", Text, primary_key=True),
+    Column("linked", Text, primary_key=True),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text),
+    Column("time", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("pop", Text),
+    Index("messages_of_contact", "tenant", "subject"),
+)
+
+message_agents = Table(
+    "message_agents",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+pops = Table(
+    "pops",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("contact", Text),
+    Column("agent", Text, nullable=False),
+    Column("stage", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("stale_after", Integer, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("record", Text),
+    Column("reason", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("owner", Text),
+    Column("sole", Boolean, nullable=False),
+    Column("outcome", Text),
+    Column("finished", BigInteger),
+    UniqueConstraint("tenant", "contact", "agent", "stage", name="one_pop"),
+    Index("unfinished_pops", "tenant", "agent", sqlite_where=text("finished IS NULL")),
+)
+
+trace = Table(
+    "trace",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", String(63), nullable=False),
+    Column("contact", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("trace_of_contact", "tenant", "contact"),
+)
+
+agent_aliases = Table(
+    "agent_aliases",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("source_id", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary),
+    Column("secret", LargeBinary),
+    Column("created", BigInteger, nullable=False),
+    Column("revoked", BigInteger),
+)
+
+tenant_settings = Table(
+    "tenant_settings",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("embedder", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("seen_by", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("rule", Text),
+    Column("line", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", String(63), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+)

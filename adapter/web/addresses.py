@@ -1,0 +1,50 @@
+"""Say what our own address is: the public one where it is set, else the request's Host."""
+
+from __future__ import annotations
+
+from adapter.settings import Settings
+
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+def is_own_origin(settings: Settings, origin: str, host: str) -> bool:
+    """Whether a browser's `Origin` is a page of ours (or one that a setting names).
+
+    `host` is the request's Host header: a browser writes both, and they must agree. `null` (a
+    sandboxed frame) never is.
+    """
+    named = origin.lower()
+    if named in _listed(settings):
+        return True
+    scheme, _, rest = named.partition("://")
+    if scheme not in _DEFAULT_PORTS or not rest:
+        return False
+    return _with_port(rest, scheme) == _with_port(host.lower(), scheme)
+
+
+def own_origins(settings: Settings, host: str) -> frozenset[str]:
+    """Give the origins that count as ours for a request to `host`."""
+    name = host.lower()
+    plain = {f"{scheme}://{_without_default(name, scheme)}" for scheme in _DEFAULT_PORTS}
+    return frozenset(plain | ({settings.public_url} if settings.public_url else set()))
+
+
+def public_origin(settings: Settings, host: str, scheme: str) -> str:
+    """Give the origin to print in links: the setting, else what the request came to."""
+    if settings.public_url and settings.environment_domain is None:
+        return settings.public_url
+    return f"{scheme}://{_without_default(host.lower(), scheme)}"
+
+
+def _listed(settings: Settings) -> set[str]:
+    listed = {each.strip().lower() for each in settings.feed_origins.split(",") if each.strip()}
+    return listed | ({settings.public_url.lower()} if settings.public_url else set())
+
+
+def _with_port(host: str, scheme: str) -> str:
+    bare = host.rpartition("]")[2] if host.startswith("[") else host
+    return host if ":" in bare else f"{host}:{_DEFAULT_PORTS[scheme]}"
+
+
+def _without_default(host: str, scheme: str) -> str:
+    return host.removesuffix(":" + _DEFAULT_PORTS[scheme])

@@ -1,0 +1,186 @@
+"""Decide who may open which feed: host, path, origin, subprotocol, query and credential.
+
+Every refusal is an accept followed by a close code, because a browser sees nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import structlog
+from websockets.datastructures import Headers, MultipleValuesError
+
+from adapter import __version__, credentials, messages
+from adapter.close_codes import (
+    FORBIDDEN,
+    MALFORMED,
+    UNAUTHENTICATED,
+    UNKNOWN_TENANT,
+    CloseCode,
+)
+from adapter.errors import Forbidden, ScreenpopError, Unauthenticated
+from adapter.hub import monotonic
+from adapter.messages import Hello
+from adapter.services import Services
+from adapter.store import sessions
+from adapter.store.sessions import StoredSession
+from adapter.tenants import Agent, Tenant
+from adapter.web import addresses
+
+log = structlog.get_logger()
+
+PATH = "/v1/feed"
+PANEL_PROTOCOL = "screenpop.v1"
+READ_PROTOCOL = "cloudevents.json"
+_SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
+_PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+
+
+class Refused(ScreenpopError):
+    """The handshake or hello is refused with a close code."""
+
+    def __init__(self, code: CloseCode) -> None:
+        super().__init__(code.reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a handshake asked for and was granted."""
+
+    tenant: Tenant
+    after: int | None
+    speaks: bool
+    """Whether control messages are read (`screenpop.v1`)."""
+    agent_known: bool
+    """False where a hello with a ticket must still say who it is."""
+    agent: Agent | None
+    key: str | None
+    panel: str | None
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether pops may be given to it."""
+        return self.speaks
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """What a hello was granted."""
+
+    agent: Agent
+    key: str | None
+    session: bytes | None
+    welcome: bytes
+
+
+def check(services: Services, path: str, headers: Headers, subprotocol: str | None) -> Access:
+    """Check a handshake.
+
+    Raises:
+        Refused: with the close code to use.
+    """
+    split = urlsplit(path)
+    host = _one(headers, "Host") or ""
+    tenant = services.registry.tenant_of_host(host)
+    if split.path != PATH or tenant is None:
+        raise Refused(UNKNOWN_TENANT)
+    origin = _one(headers, "Origin")
+    if origin is not None and not addresses.is_own_origin(services.settings, origin, host):
+        log.info("feed refused: foreign origin", origin=origin[:200])
+        raise Refused(FORBIDDEN)
+    if subprotocol is None and headers.get_all("Sec-WebSocket-Protocol"):
+        raise Refused(MALFORMED)
+    query = parse_qs(split.query, keep_blank_values=True)
+    after = _after(query)
+    panel = _panel(query)
+    speaks = subprotocol == PANEL_PROTOCOL
+    secret = _secret(headers)
+    if secret is None:
+        # No Origin means not a browser; a browser's credential comes in the first message.
+        if origin is None or not speaks:
+            raise Refused(UNAUTHENTICATED)
+        return Access(tenant, after, speaks, False, None, None, panel)
+    try:
+        key = services.registry.check_key(tenant, secret, "feed")
+    except Forbidden as error:
+        raise Refused(FORBIDDEN) from error
+    except Unauthenticated as error:
+        raise Refused(UNAUTHENTICATED) from error
+    agent = _agent(services, tenant, query)
+    return Access(tenant, after, speaks, True, agent, key.id, panel)
+
+
+def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
+    """Check the ticket of a hello; a ticket made by a key starts a session.
+
+    Raises:
+        Refused: the ticket is wrong, used or too old.
+        StoreUnavailable: the session cannot be kept.
+    """
+    ticket = services.tickets.redeem(hello.ticket or "", now=monotonic())
+    if ticket is None or ticket.agent.tenant != tenant:
+        raise Refused(UNAUTHENTICATED)
+    if hello.panel is not None and not _PANEL.match(hello.panel):
+        raise Refused(MALFORMED)
+    session, bearer, expires = ticket.session, None, None
+    if ticket.key is not None:
+        bearer = credentials.new_bearer()
+        session = credentials.digest(bearer)
+        now = datetime.now(UTC)
+        expires = now + timedelta(hours=services.settings.session_hours)
+        started = StoredSession(
+            session, tenant, ticket.agent.id, "unknown", f"key {ticket.key}", now, expires
+        )
+        services.committer.run_now(lambda batch: sessions.add(batch.cursor, started))
+    welcome = messages.welcome(
+        agent=ticket.agent.id,
+        panel=hello.panel,
+        tenant=tenant,
+        version=__version__,
+        session=bearer,
+        expires=expires,
+    )
+    return Greeted(ticket.agent, ticket.key, session, welcome)
+
+
+def _agent(services: Services, tenant: Tenant, query: dict[str, list[str]]) -> Agent | None:
+    named = query.get("agent", [])
+    if len(named) != 1 or not named[0].strip() or len(named[0]) > 512:  # noqa: PLR2004
+        raise Refused(MALFORMED)
+    return None if named[0] == "*" else services.registry[tenant].agent(named[0])
+
+
+def _after(query: dict[str, list[str]]) -> int | None:
+    values = query.get("after", [])
+    if not values:
+        return None
+    if len(values) != 1 or not _SEQUENCE.match(values[0]):
+        raise Refused(MALFORMED)
+    return int(values[0])
+
+
+def _panel(query: dict[str, list[str]]) -> str | None:
+    values = query.get("panel", [])
+    if not values:
+        return None
+    if len(values) != 1 or not _PANEL.match(values[0]):
+        raise Refused(MALFORMED)
+    return values[0]
+
+
+def _secret(headers: Headers) -> str | None:
+    try:
+        return credentials.presented(_one(headers, "Authorization"), _one(headers, "X-Api-Key"))
+    except Unauthenticated as error:
+        raise Refused(UNAUTHENTICATED) from error
+
+
+def _one(headers: Headers, name: str) -> str | None:
+    try:
+        return headers.get(name)
+    except MultipleValuesError as error:
+        raise Refused(MALFORMED) from error

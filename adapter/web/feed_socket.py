@@ -1,0 +1,343 @@
+"""Speak websocket with one client: a slim protocol at uvicorn's `ws=` hook.
+
+Why not Starlette's WebSocket: a task, a queue and a scope for each of ten thousand sockets cost
+25 KiB and a context switch per message (docs/decisions/0003-feed-sockets.md). The protocol itself
+(handshake, masking, fragmentation, control frames, closing) is the sans-I/O core of the
+`websockets` library; this module only moves its bytes and says what a feed does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+import structlog
+from websockets.frames import CloseCode as StandardClose, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from adapter import frames, messages
+from adapter.close_codes import (
+    HELLO_TIMEOUT,
+    MALFORMED,
+    OVERLOADED,
+    RESTARTING,
+    SLOW_READER,
+    CloseCode,
+)
+from adapter.errors import ScreenpopError, Unavailable
+from adapter.hub import Panel, monotonic
+from adapter.messages import Hello, Ping, PopOutcome, Presence
+from adapter.services import Services
+from adapter.tenants import Agent, Tenant
+from adapter.web import feed_access
+from adapter.web.feed_access import Access, Refused
+
+log = structlog.get_logger()
+
+HELLO_DEADLINE = 5.0
+CLOSE_DEADLINE = 5.0
+"""Seconds that a client has to answer our close frame before the connection is cut."""
+PING_AFTER = 25.0
+DEAD_AFTER = 60.0
+"""Seconds of silence after which a peer is pinged, and after which it is taken for dead."""
+MESSAGE_LIMIT = 16 * 1024
+"""Bytes of one message from a client: the largest we know of is a pop outcome."""
+
+PANEL_PROTOCOL = Subprotocol("screenpop.v1")
+READ_PROTOCOL = Subprotocol("cloudevents.json")
+
+
+def _choose(_: ServerProtocol, offered: Any) -> Subprotocol | None:
+    for known in (PANEL_PROTOCOL, READ_PROTOCOL):
+        if known in offered:
+            return known
+    return None
+
+
+class FeedSocket(asyncio.Protocol):
+    """One websocket, from its handshake on.
+
+    uvicorn makes one when a request asks for an upgrade; `connections` is uvicorn's set of what
+    it must shut down.
+    """
+
+    __slots__ = (
+        "_access",
+        "_close_timer",
+        "_closing",
+        "_fragments",
+        "_go_on",
+        "_hello_timer",
+        "_limit",
+        "_paused",
+        "_protocol",
+        "_server_connections",
+        "_services",
+        "_transport",
+        "agent",
+        "heard",
+        "key",
+        "panel",
+        "pinged",
+        "session",
+        "tenant",
+    )
+
+    def __init__(self, services: Services, connections: set[Any]) -> None:
+        self._services = services
+        self._server_connections = connections
+        self._protocol = ServerProtocol(
+            subprotocols=[PANEL_PROTOCOL, READ_PROTOCOL],
+            select_subprotocol=_choose,
+            # No deflate: 32 KiB a socket and 20 µs a message for what a LAN does not need.
+            extensions=None,
+            max_size=MESSAGE_LIMIT,
+            logger=None,
+        )
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._access: Access | None = None
+        self._hello_timer: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._fragments: list[bytes] = []
+        self._go_on: Callable[[], None] | None = None
+        self._closing = False
+        self._paused = False
+        self._limit = self._services.settings.feed_buffer
+        self.tenant = Tenant("")
+        self.agent: Agent | None = None
+        self.panel: Panel | None = None
+        self.key: str | None = None
+        self.session: bytes | None = None
+        self.heard = 0.0
+        self.pinged = 0.0
+
+    # --- asyncio.Protocol -------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the connection from uvicorn's HTTP protocol."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._limit // 2)
+        self._server_connections.add(self)
+        self._services.sockets.add(self)
+        self.heard = monotonic()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the client."""
+        self._closing = True
+        self._server_connections.discard(self)
+        self._services.sockets.discard(self)
+        for timer in (self._hello_timer, self._close_timer):
+            if timer is not None:
+                timer.cancel()
+        self._go_on = None
+        self._services.subscriptions.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the sans-I/O core, act on what it understood, and write what it wants to say."""
+        self.heard = monotonic()
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._handshake(event)
+            elif not self._closing:
+                self._frame(cast(Frame, event))
+        self._write_protocol()
+
+    def eof_received(self) -> None:
+        """Let the core see that the client will send no more."""
+        self._protocol.receive_eof()
+        self._write_protocol()
+
+    def pause_writing(self) -> None:
+        """Remember that the socket's buffer is half full: a replay waits."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Go on with a replay that waits."""
+        self._paused = False
+        go_on, self._go_on = self._go_on, None
+        if go_on is not None:
+            go_on()
+
+    # --- what uvicorn and the hub ask of it -------------------------------------------------
+
+    def shutdown(self) -> None:
+        """Tell the client to come back (uvicorn, at a graceful shutdown)."""
+        self.close(RESTARTING)
+
+    def send(self, frame: bytes) -> None:
+        """Write a whole frame, or close a reader whose buffer is full. Never waits."""
+        if self._closing:
+            return
+        self._transport.write(frame)
+        if self._transport.get_write_buffer_size() > self._limit:
+            self.close(SLOW_READER)
+
+    def close(self, code: CloseCode) -> None:
+        """Start the closing handshake; the connection is cut if the client does not answer."""
+        if self._closing:
+            return
+        self._services.metrics.feeds_closed.labels(str(code.code)).inc()
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code.code, code.reason)
+        self._write_protocol()
+        self._begin_closing()
+
+    def buffered(self) -> bool:
+        """Whether a replay should wait."""
+        return self._paused
+
+    def when_drained(self, go_on: Callable[[], None]) -> None:
+        """Call `go_on` when the buffer has room."""
+        self._go_on = go_on
+
+    def is_open(self) -> bool:
+        """Whether messages still go out."""
+        return not self._closing
+
+    def sweep(self, now: float) -> None:
+        """Ping a silent peer and cut off a dead one (one sweep over all sockets, no timer each)."""
+        silent = now - self.heard
+        if silent > DEAD_AFTER:
+            self._transport.abort()
+        elif silent > PING_AFTER and now - self.pinged > PING_AFTER and not self._closing:
+            self.pinged = now
+            self.send(frames.ping())
+
+    # --- handshake --------------------------------------------------------------------------
+
+    def _handshake(self, request: Request) -> None:
+        response = self._protocol.accept(request)
+        self._protocol.send_response(response)
+        self._write_protocol()
+        if self._protocol.state is not State.OPEN:
+            return  # not a websocket handshake: the core has answered 4xx
+        try:
+            self._access = feed_access.check(
+                self._services, request.path, request.headers, self._protocol.subprotocol
+            )
+        except Refused as refused:
+            self.close(refused.code)
+            return
+        self.tenant = self._access.tenant
+        if self._access.agent_known:
+            self._start(self._access.agent, self._access.key)
+        else:
+            loop = asyncio.get_running_loop()
+            self._hello_timer = loop.call_later(HELLO_DEADLINE, self.close, HELLO_TIMEOUT)
+
+    def _start(self, agent: Agent | None, key: str | None, hello: Hello | None = None) -> None:
+        access = cast(Access, self._access)
+        self.agent, self.key = agent, key
+        if agent is not None and access.is_panel:
+            self.panel = self._new_panel(agent, access, hello)
+        self._services.subscriptions.open(self, access.after)
+
+    def _new_panel(self, agent: Agent, access: Access, hello: Hello | None) -> Panel:
+        named = access.panel or (hello.panel if hello else None)
+        if named:
+            panel = Panel(named, anonymous=False)
+        else:
+            taken = {feed.panel.id for feed in self._services.hub.panels(agent) if feed.panel}
+            number = next(n for n in range(1, len(taken) + 2) if f"{self.key}/{n}" not in taken)
+            panel = Panel(f"{self.key}/{number}", anonymous=True)
+        panel.visible = hello.visible if hello else True
+        panel.interacted = monotonic()
+        return panel
+
+    # --- messages from the client -----------------------------------------------------------
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT or (frame.opcode is Opcode.CONT and self._fragments):
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                payload = b"".join(self._fragments)
+                self._fragments.clear()
+                self._message(payload)
+        elif frame.opcode in (Opcode.BINARY, Opcode.CONT):
+            self._protocol.fail(StandardClose.UNSUPPORTED_DATA, "text messages only")
+
+    def _message(self, payload: bytes) -> None:
+        access = self._access
+        if access is None:
+            return
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            # RFC 6455, 8.1
+            self._protocol.fail(StandardClose.INVALID_DATA, "invalid UTF-8")
+            return
+        if not access.speaks:
+            return  # a read-only subprotocol: what a client says is ignored
+        try:
+            said = messages.parse_from_panel(payload)
+        except msgspec.MsgspecError as error:
+            if self._hello_timer is not None:
+                self.close(MALFORMED)
+            else:
+                self.send(frames.text(messages.error(f"message not understood: {error}")))
+            return
+        if self._hello_timer is not None:
+            if isinstance(said, Hello):
+                self._hello(said)
+            else:
+                self.close(MALFORMED)
+            return
+        self._control(said)
+
+    def _hello(self, hello: Hello) -> None:
+        timer, self._hello_timer = self._hello_timer, None
+        if timer is not None:
+            timer.cancel()
+        try:
+            greeted = feed_access.greet(self._services, self.tenant, hello)
+        except Refused as refused:
+            self.close(refused.code)
+            return
+        except Unavailable:
+            self.close(OVERLOADED)
+            return
+        self.session = greeted.session
+        self.send(frames.text(greeted.welcome))
+        self._start(greeted.agent, greeted.key, hello)
+
+    def _control(self, said: messages.FromPanel) -> None:
+        if isinstance(said, Ping):
+            self.send(frames.text(messages.PONG))
+        elif isinstance(said, Presence):
+            self._services.subscriptions.presence(self, said)
+        elif isinstance(said, PopOutcome):
+            self._services.tasks.spawn(self._outcome(said), name="pop outcome")
+        else:
+            presence = Presence(visible=said.visible, interacted=said.interacted)
+            self._services.subscriptions.presence(self, presence)
+
+    async def _outcome(self, report: PopOutcome) -> None:
+        try:
+            await self._services.subscriptions.outcome(self, report)
+        except ScreenpopError as error:
+            self.send(frames.text(messages.error(f"outcome not stored: {error}")))
+
+    # --- bytes ------------------------------------------------------------------------------
+
+    def _write_protocol(self) -> None:
+        for chunk in self._protocol.data_to_send():
+            if chunk:
+                self._transport.write(chunk)
+            elif self._transport.can_write_eof():
+                self._transport.close()
+        if self._protocol.state is not State.OPEN and self._access is not None:
+            self._begin_closing()
+        if self._protocol.state is State.CLOSED:
+            self._transport.close()
+
+    def _begin_closing(self) -> None:
+        self._closing = True
+        if self._close_timer is None and not self._transport.is_closing():
+            loop = asyncio.get_running_loop()
+            self._close_timer = loop.call_later(CLOSE_DEADLINE, self._transport.abort)

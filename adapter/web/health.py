@@ -1,0 +1,51 @@
+"""Tell operators: alive, ready (database and workers really tried), metrics."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from adapter.batch import Batch
+from adapter.errors import ScreenpopError
+from adapter.services import Services
+from adapter.store import journal
+from adapter.web import requests
+
+NO_STORE = {"cache-control": "no-store"}
+
+
+async def healthz(_request: Request) -> Response:
+    """Answer while the event loop turns."""
+    return JSONResponse({"status": "alive"}, headers=NO_STORE)
+
+
+async def readyz(request: Request) -> Response:
+    """Commit once and look at each worker; 503 names what is wrong."""
+    services = requests.services(request)
+    checks = {"journal": await _journal(services)}
+    for name, task in services.workers.items():
+        checks[name] = "stopped" if task.done() else "ok"
+    ready = all(result == "ok" for result in checks.values())
+    return JSONResponse(
+        {"status": "ready" if ready else "not ready", "checks": checks},
+        200 if ready else 503,
+        NO_STORE,
+    )
+
+
+async def _journal(services: Services) -> str:
+    try:
+        await services.committer.submit(_beat)
+    except ScreenpopError as error:
+        return str(error)
+    return "ok"
+
+
+def _beat(batch: Batch) -> None:
+    journal.beat(batch.cursor, batch.now)  # a real write: a read succeeds on a full disk
+
+
+async def metrics(request: Request) -> Response:
+    """Give the metrics in Prometheus' text format."""
+    text = requests.services(request).metrics.render()
+    return Response(text, headers=NO_STORE, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,303 @@
+"""Take events from sources: check the credential, read, decode, commit, answer.
+
+Plain ASGI, in front of Starlette: this is the hot path, and a Request, a Response and the router
+cost as much as the whole journal (docs/decisions/0004-hot-path.md). The order of the checks is
+the order of their cost: nothing that an unauthenticated sender posts costs more than the check.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from adapter import credentials, pipeline
+from adapter.errors import (
+    MalformedInput,
+    PayloadTooLarge,
+    Place,
+    ScreenpopError,
+    StoreUnavailable,
+    Unauthenticated,
+    Unavailable,
+)
+from adapter.events import Decoded
+from adapter.pipeline import Receipt
+from adapter.rate_limit import RateLimit
+from adapter.services import Services
+from adapter.telephony import amazon_connect, amazon_firehose, cloudevents, standard_webhooks
+from adapter.tenants import Tenant
+from adapter.web import problems
+from adapter.web.requests import UnknownTenant
+
+log = structlog.get_logger()
+
+Headers = Mapping[str, str]
+
+_JSON = (b"content-type", b"application/json")
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One ingest route: how its requests are decoded and whether it has a header of its own."""
+
+    name: str
+    decode: Callable[[Headers, bytes, datetime], Decoded]
+    handshake: Callable[[Headers], dict[str, str] | None] | None = None
+
+
+SOURCES: dict[str, Source] = {
+    "/v1/events": Source(
+        "cloudevents",
+        lambda headers, body, received: cloudevents.decode(headers, body, received=received),
+        cloudevents.webhook_handshake,
+    ),
+    "/v1/events/amazon-connect": Source(
+        "amazon-connect",
+        lambda _headers, body, received: amazon_connect.decode(body, received=received),
+    ),
+}
+
+
+class Ingest:
+    """The ingest routes; everything else goes to `rest`."""
+
+    def __init__(self, rest: Callable[[Scope, Receive, Send], Any]) -> None:
+        self._rest = rest
+        self._limit: RateLimit | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Dispatch by the exact path."""
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        source = SOURCES.get(scope["path"])
+        if source is not None:
+            await self._source(source, scope, receive, send)
+        elif scope["path"] == "/v1/events/amazon-firehose":
+            await self._firehose(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    async def _source(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
+        services: Services = scope["state"]["services"]
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        try:
+            if scope["method"] == "OPTIONS" and source.handshake is not None:
+                await _handshake(source.handshake(headers), send)
+                return
+            if scope["method"] != "POST":
+                await _method_not_allowed(send, "POST, OPTIONS" if source.handshake else "POST")
+                return
+            received = datetime.now(UTC)
+            tenant = _tenant(services, headers)
+            sender, signed = self._authenticate(services, tenant, headers, scope)
+            body = await _body(headers, receive, services.settings.body_limit)
+            if signed:
+                secrets = services.registry[tenant].signing_secrets
+                standard_webhooks.verify(secrets, headers, body, now=received.timestamp())
+            decoded = source.decode(headers, body, received)
+            self._spend(services, sender, decoded)
+            if not decoded.entries and decoded.rejected:
+                raise _none_good(decoded)
+            receipt = await self._accept(services, tenant, decoded, received)
+        except _Gone:
+            return
+        except ScreenpopError as error:
+            await _refuse(services, error, send)
+        else:
+            await _answer(send, 202, msgspec.json.encode(receipt))
+
+    async def _firehose(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer exactly as Firehose demands: 200 and the request's id, or it sends again.
+
+        https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
+        """
+        services: Services = scope["state"]["services"]
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        received = datetime.now(UTC)
+        milliseconds = int(received.timestamp() * 1000)
+        request_id = headers.get("x-amz-firehose-request-id", "")
+        try:
+            if scope["method"] != "POST":
+                await _method_not_allowed(send, "POST")
+                return
+            tenant = _tenant(services, headers)
+            sender, _ = self._authenticate(services, tenant, headers, scope)
+            limit = services.settings.firehose_body_limit
+            body = await _body(headers, receive, limit)
+            if headers.get("content-encoding", "").strip().lower() == "gzip":
+                body = _gunzip(body, limit)
+            request_id, decoded = amazon_firehose.decode(body, received=received)
+            self._spend(services, sender, decoded)
+            if not decoded.entries and decoded.rejected:
+                raise _none_good(decoded)
+            await self._accept(services, tenant, decoded, received)
+        except _Gone:
+            return
+        except ScreenpopError as error:
+            problem = problems.of(error)
+            services.metrics.requests_refused.labels(type(error).__name__).inc()
+            text = amazon_firehose.failure(request_id, milliseconds, str(error))
+            more = (
+                [(b"retry-after", str(error.retry_after).encode())]
+                if isinstance(error, Unavailable)
+                else []
+            )
+            await _answer(send, problem.status, text, more)
+        else:
+            await _answer(send, 200, amazon_firehose.success(request_id, milliseconds))
+
+    def _authenticate(
+        self, services: Services, tenant: Tenant, headers: Headers, scope: Scope
+    ) -> tuple[str, bool]:
+        """Give who sends and whether a signature is still to be checked over the body."""
+        secret = credentials.presented(
+            headers.get("authorization"),
+            headers.get("x-api-key"),
+            headers.get("x-amz-firehose-access-key"),
+        )
+        if secret is None and services.settings.allow_access_token_query:
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            secret = (query.get("access_token") or [None])[0]
+        if secret is None and "webhook-signature" in headers:
+            if not services.registry[tenant].signing_secrets:
+                raise Unauthenticated("this tenant has no signing secret")
+            if not standard_webhooks.looks_signed(headers, time.time()):
+                raise Unauthenticated("the webhook headers are incomplete or their time is off")
+            return f"signed/{tenant}", True
+        return services.registry.check_key(tenant, secret, "ingest").id, False
+
+    def _spend(self, services: Services, sender: str, decoded: Decoded) -> None:
+        if self._limit is None:
+            self._limit = RateLimit(services.settings.rate_limit)
+        self._limit.take(sender, max(1, len(decoded.entries)), time.monotonic())
+
+    @staticmethod
+    async def _accept(
+        services: Services, tenant: Tenant, decoded: Decoded, received: datetime
+    ) -> Receipt:
+        if not decoded.entries:
+            receipt = Receipt(0, 0, decoded.ignored, decoded.rejected)
+        else:
+            receipt = await services.committer.submit(
+                lambda batch: pipeline.accept(batch, tenant, decoded, received),
+                weight=len(decoded.entries),
+            )
+        pipeline.count(services.metrics, receipt)
+        return receipt
+
+
+class _Gone(Exception):
+    """The sender closed the connection before its body was whole."""
+
+
+def _tenant(services: Services, headers: Headers) -> Tenant:
+    tenant = services.registry.tenant_of_host(headers.get("host", ""))
+    if tenant is None:
+        raise UnknownTenant("this host name is no tenant of this server")
+    return tenant
+
+
+def _none_good(decoded: Decoded) -> MalformedInput:
+    first = decoded.rejected[0]
+    more = f" (and {len(decoded.rejected) - 1} more)" if len(decoded.rejected) > 1 else ""
+    places = [Place(f"/{each.index}", each.detail) for each in decoded.rejected]
+    return MalformedInput(f"event {first.index}: {first.detail}{more}", places)
+
+
+async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    declared = headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:19]) > limit:
+        raise PayloadTooLarge(f"the body has {declared} bytes; {limit} is the limit")
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Gone
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > limit:
+            raise PayloadTooLarge(f"the body has more than {limit} bytes")
+        return body
+    chunks = [body]
+    size = len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise PayloadTooLarge(f"the body has more than {limit} bytes")
+    return b"".join(chunks)
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise MalformedInput(f"the body is no gzip: {error}") from error
+    if len(plain) > limit:
+        raise PayloadTooLarge(f"the body has more than {limit} bytes when unpacked")
+    if not inflater.eof:
+        raise MalformedInput("the gzip body is cut off")
+    return plain
+
+
+async def _handshake(granted: dict[str, str] | None, send: Send) -> None:
+    """Answer the CloudEvents WebHook validation request (http-webhook.md, section 4)."""
+    if granted is None:
+        await _method_not_allowed(send, "POST")
+        return
+    await _answer(
+        send, 200, b"", [(name.lower().encode(), value.encode()) for name, value in granted.items()]
+    )
+
+
+async def _method_not_allowed(send: Send, allow: str) -> None:
+    detail = f"use {allow}"
+    problem = problems.plain(405, "method-not-allowed", "This method is not taken here", detail)
+    await _send_problem(problem, send, [(b"allow", allow.encode())])
+
+
+async def _refuse(services: Services, error: ScreenpopError, send: Send) -> None:
+    services.metrics.requests_refused.labels(type(error).__name__).inc()
+    if isinstance(error, UnknownTenant):
+        title = "No such tenant here"
+        await _send_problem(problems.plain(421, "unknown-tenant", title, str(error)), send)
+        return
+    if isinstance(error, StoreUnavailable):
+        log.warning("event refused", error=str(error))
+    await _send_problem(problems.of(error), send)
+
+
+async def _send_problem(
+    problem: problems.Problem, send: Send, more: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in problem.headers]
+    await _write(send, problem.status, problem.body, headers + (more or []))
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, more: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    await _write(send, status, body, [_JSON, _NO_STORE, *(more or [])])
+
+
+async def _write(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,116 @@
+"""Turn our errors into RFC 9457 problems: one table, used by every route."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapter.errors import (
+    Conflict,
+    Forbidden,
+    InvalidSettings,
+    MalformedInput,
+    NotFound,
+    Overloaded,
+    PayloadTooLarge,
+    ScreenpopError,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+
+CONTENT_TYPE = "application/problem+json"
+
+STATUS: dict[type[ScreenpopError], tuple[int, str, str]] = {
+    # The first class in an error's method resolution order counts.
+    UnsupportedMediaType: (415, "unsupported-media-type", "This content type is not taken here"),
+    PayloadTooLarge: (413, "too-large", "The request is too large"),
+    InvalidSettings: (422, "invalid-settings", "The settings cannot be saved"),
+    MalformedInput: (400, "malformed", "The request cannot be understood"),
+    Unauthenticated: (401, "unauthenticated", "The credential is missing or wrong"),
+    Forbidden: (403, "forbidden", "This is not allowed"),
+    NotFound: (404, "not-found", "There is no such thing here"),
+    Conflict: (412, "conflict", "The state on the server is another"),
+    Overloaded: (429, "overloaded", "Too much at once"),
+    Unavailable: (503, "unavailable", "Not available just now"),
+}
+TYPE_PREFIX = "urn:screenpop:problem:"
+
+_TITLES = {405: "This method is not taken here", 404: "There is no such page here"}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A status, further headers, and the JSON body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def of(error: ScreenpopError, **more: Any) -> Problem:
+    """Give the problem of one of our errors; `more` are members of the body (RFC 9457, 3.2)."""
+    status, name, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + name,
+        "title": title,
+        "status": status,
+        "detail": str(error),
+    }
+    if isinstance(error, MalformedInput) and error.places:
+        body["errors"] = [{"at": place.at, "detail": place.detail} for place in error.places]
+    body.update(more)
+    headers: list[tuple[str, str]] = [("content-type", CONTENT_TYPE), ("cache-control", "no-store")]
+    if isinstance(error, Unavailable):
+        headers.append(("retry-after", str(error.retry_after)))
+    if isinstance(error, Unauthenticated):
+        headers.append(("www-authenticate", 'Bearer realm="screenpop"'))
+    return Problem(status, tuple(headers), msgspec.json.encode(body))
+
+
+def plain(status: int, name: str, title: str, detail: str, **more: Any) -> Problem:
+    """Give a problem that is no error of ours."""
+    body = {
+        "type": TYPE_PREFIX + name,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    headers = (("content-type", CONTENT_TYPE), ("cache-control", "no-store"))
+    return Problem(status, headers, msgspec.json.encode(body))
+
+
+def response(problem: Problem) -> Response:
+    """Give the Starlette response of a problem."""
+    return Response(problem.body, problem.status, dict(problem.headers))
+
+
+async def on_error(_request: Request, error: Exception) -> Response:
+    """Answer one of our errors (Starlette exception handler)."""
+    assert isinstance(error, ScreenpopError)  # noqa: S101 - registered for this type
+    return response(of(error))
+
+
+async def on_unknown_tenant(_request: Request, error: Exception) -> Response:
+    """Answer a host name that is no tenant of ours (RFC 9110, 15.5.20)."""
+    return response(plain(421, "unknown-tenant", "No such tenant here", str(error)))
+
+
+async def on_http_exception(_request: Request, error: Exception) -> Response:
+    """Answer what Starlette itself refuses: no such route, no such method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    title = _TITLES.get(error.status_code, "The request was refused")
+    name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
+    answer = response(plain(error.status_code, name, title, error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def on_fault(_request: Request, _error: Exception) -> Response:
+    """Answer a fault of ours without a stack trace; the server has logged it."""
+    title = "The server made a mistake"
+    return response(plain(500, "fault", title, "The fault is in the server's log."))

@@ -1,0 +1,110 @@
+"""Read what every browser and admin route needs: services, tenant, JSON body, CSRF, key."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from starlette.requests import Request
+
+from adapter import credentials
+from adapter.credentials import Key
+from adapter.errors import Forbidden, MalformedInput, NotFound, PayloadTooLarge
+from adapter.services import Services
+from adapter.tenants import Tenant
+from adapter.web import addresses
+
+BODY_LIMIT = 256 * 1024
+"""Bytes of a JSON body on routes for browsers and admins."""
+
+
+class UnknownTenant(NotFound):
+    """The request's Host is no tenant of ours (HTTP 421)."""
+
+
+def services(request: Request) -> Services:
+    """Give the shared objects (typed lifespan state)."""
+    return cast(Services, request.state.services)
+
+
+def tenant(request: Request) -> Tenant:
+    """Give the tenant of the request's host.
+
+    Raises:
+        UnknownTenant: no tenant has this host name.
+    """
+    found = services(request).registry.tenant_of_host(request.headers.get("host", ""))
+    if found is None:
+        raise UnknownTenant("this host name is no tenant of this server")
+    return found
+
+
+def admin(request: Request) -> tuple[Tenant, Key]:
+    """Give the tenant and the admin key of a request.
+
+    Raises:
+        Unauthenticated: no key, or a wrong one.
+        Forbidden: a key of another scope.
+    """
+    return with_key(request, "admin")
+
+
+def with_key(request: Request, scope: str) -> tuple[Tenant, Key]:
+    """Give the tenant and the key of a request whose key must have a scope."""
+    here = tenant(request)
+    secret = credentials.presented(
+        request.headers.get("authorization"), request.headers.get("x-api-key")
+    )
+    return here, services(request).registry.check_key(here, secret, scope)
+
+
+def require_own_page(request: Request) -> None:
+    """Check that a state-changing browser request comes from our own page (design 8).
+
+    The custom header alone cannot be set across origins without CORS, which we never grant.
+
+    Raises:
+        Forbidden: it comes from elsewhere.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    host = request.headers.get("host", "")
+    own = origin is not None and addresses.is_own_origin(services(request).settings, origin, host)
+    if site not in (None, "same-origin") or (origin is not None and not own):
+        raise Forbidden("this request must come from the adapter's own page")
+    if request.headers.get("x-screenpop") is None:
+        raise Forbidden("the X-Screenpop header is missing")
+
+
+async def body(request: Request, limit: int = BODY_LIMIT) -> bytes:
+    """Read a body of at most `limit` bytes.
+
+    Raises:
+        PayloadTooLarge: it is longer.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise PayloadTooLarge(f"the body has more than {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """Read a JSON object; an empty body is an empty object.
+
+    Raises:
+        MalformedInput: it is no JSON object.
+    """
+    content = await body(request)
+    if not content.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedInput(f"the body is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise MalformedInput("the body must be a JSON object")
+    return value

@@ -1,0 +1,89 @@
+"""Run what goes on beside the requests: watch settings, sweep sockets, checkpoint, forget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from adapter import changes
+from adapter.batch import Batch
+from adapter.errors import ScreenpopError
+from adapter.hub import monotonic
+from adapter.services import Services
+from adapter.store import journal, maintenance
+
+log = structlog.get_logger()
+
+WATCH_EVERY = 0.25
+"""Seconds: a command line's change is obeyed within a second (design 5.1)."""
+SWEEP_EVERY = 5.0
+CHECKPOINT_EVERY = 1.0
+FORGET_EVERY = 3600.0
+
+
+async def watch(services: Services) -> None:
+    """Obey what another process wrote: rules, keys, policies, aliases."""
+    version = services.database.data_version()
+    while True:
+        await asyncio.sleep(WATCH_EVERY)
+        now = services.database.data_version()
+        if now != version:
+            await changes.apply(services)
+            version = now
+
+
+async def sweep(services: Services) -> None:
+    """Ping silent sockets and cut off dead ones."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        now = monotonic()
+        for socket in list(services.sockets):
+            socket.sweep(now)
+
+
+async def checkpoint(services: Services) -> None:
+    """Move committed pages from the log into the database, off the event loop.
+
+    SQLite would do it inside a commit, which then takes ten milliseconds instead of 30 µs.
+    """
+    path = services.database.path
+    while True:
+        await asyncio.sleep(CHECKPOINT_EVERY)
+        await asyncio.to_thread(maintenance.checkpoint, path)
+
+
+async def forget(services: Services) -> None:
+    """Delete what is older than the retention, in small steps."""
+    while True:
+        horizon = datetime.now(UTC) - timedelta(days=services.settings.retention_days)
+
+        def job(batch: Batch, horizon: datetime = horizon) -> int:
+            return journal.forget_before(batch.cursor, horizon)
+
+        count = await services.committer.submit(job)
+        if count:
+            log.info("retention", deleted=count, before=horizon.isoformat())
+        await asyncio.sleep(FORGET_EVERY)
+
+
+WORKERS: dict[str, Callable[[Services], Awaitable[None]]] = {
+    "settings watch": watch,
+    "socket sweep": sweep,
+    "checkpoint": checkpoint,
+    "retention": forget,
+}
+
+
+async def keep_running(
+    name: str, work: Callable[[Services], Awaitable[None]], services: Services
+) -> None:
+    """Run a worker for good: a failure is logged, and it starts again after a second."""
+    while True:
+        try:
+            await work(services)
+        except (ScreenpopError, OSError) as error:
+            log.warning("worker failed; it starts again", worker=name, error=str(error))
+        await asyncio.sleep(1)
