@@ -1,0 +1,44 @@
+"""Run the server: `screenpop serve`, `screenpop demo`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from adapter.cli.options import Database
+
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on [SCREENPOP_HOST].")]
+Port = Annotated[int | None, typer.Option("--port", help="Port to listen on [SCREENPOP_PORT].")]
+Bus = Annotated[str | None, typer.Option("--bus", help="redis:// URL, for several processes.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("serve")(serve)
+    app.command("demo")(demo)
+
+
+def serve(host: Host = None, port: Port = None, database: Database = None, bus: Bus = None) -> None:
+    """Run the server on a SQLite file."""
+    from adapter import app as apps, logs, office, server, settings  # noqa: PLC0415
+    from adapter.errors import InvalidSettings  # noqa: PLC0415
+
+    chosen = settings.load(host=host, port=port, database=database, bus=bus)
+    if chosen.bus is not None:
+        raise InvalidSettings("bus: several processes are not supported by this version")
+    logs.configure(chosen.log_level, chosen.log_format)
+    with office.opened(chosen):
+        pass  # creates the database and the tenant `default` where there are none
+    services = apps.create_services(chosen)
+    server.run(services, apps.create_app(services), chosen)
+
+
+def demo(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8000,
+) -> None:
+    """Run everything at once: the server, a simulated Dynamics, simulated calls."""
+    from adapter.demo import run  # noqa: PLC0415
+
+    run.run(host, port)
