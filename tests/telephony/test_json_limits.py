@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+
+from adapter.errors import MalformedInput, PayloadTooLarge
+from adapter.telephony import json_limits
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=5)
+    ),
+    max_leaves=40,
+)
+
+
+def depth(value: object) -> int:
+    """Measure nesting the plain way, as the oracle."""
+    if isinstance(value, dict):
+        return 1 + max(map(depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(depth, value), default=0)
+    return 0
+
+
+def nested(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
+@given(JSON, st.integers(0, 40))
+def test_the_depth_limit_is_exact(value: object, wraps: int) -> None:
+    for wrap in range(wraps):
+        value = [value, "]["] if wrap % 2 else {'"{': value}
+    body = json.dumps(value).encode()
+    too_deep = depth(value) > json_limits.MAX_DEPTH
+    try:
+        json_limits.check_depth(body)
+    except PayloadTooLarge:
+        assert too_deep
+    else:
+        assert not too_deep
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 1_000_000,
+        b'{"a":' * 200_000,
+        nested(500_000),
+        nested(33),
+        b"[" * 40 + b'"' + b'\\"' * 300_000,
+    ],
+    ids=["opened", "objects", "closed", "one too deep", "unclosed string"],
+)
+def test_hostile_nesting_is_refused_at_once(body: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(PayloadTooLarge, match="deeper than 32"):
+        json_limits.parse(body)
+    assert time.process_time() - started < 5, "a linear scan takes milliseconds"
+
+
+def test_thirty_two_levels_are_taken() -> None:
+    assert depth(json_limits.parse(nested(32))) == 32
+
+
+def test_braces_inside_strings_do_not_nest() -> None:
+    text = "[{" * 1_000
+    assert json_limits.parse(json.dumps([text, "\\", text]).encode()) == [text, "\\", text]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"  ",
+        b"NaN",
+        b"[Infinity]",
+        b"[1e999]",
+        b'"\\ud800"',
+        b'"\\ud800x"',
+        b"\xff",
+        b'"\xed\xa0\x80"',
+        b"\xef\xbb\xbf{}",
+        b"[1,]",
+        b"{} {}",
+        b'"\x00"',
+        b"]",
+    ],
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedInput, match="The body is not JSON"):
+        json_limits.parse(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b'{"data":{"customer":{"na/me":"a\\u0000"}}}', "/data/customer/na~1me"),
+        (b'[["\\\\\\u0000"]]', "/0/0"),
+        (b'{"a":{"\\u0000":1}}', "/a"),
+        (b'{"a":"\\u0000","a":1}', ""),
+    ],
+)
+def test_u0000_is_refused_with_its_place(body: bytes, place: str) -> None:
+    with pytest.raises(MalformedInput) as caught:
+        json_limits.parse(body)
+    assert caught.value.places[0].at == place
+
+
+def test_an_escaped_backslash_before_u0000_is_harmless() -> None:
+    assert json_limits.parse(b'"\\\\u0000"') == "\\u0000"
+
+
+def test_of_doubled_names_the_last_counts() -> None:
+    assert json_limits.parse(b'{"a":1,"a":2}') == {"a": 2}
+
+
+def test_an_array_is_split_and_limited() -> None:
+    assert [bytes(each) for each in json_limits.items(b"[1, {}]", most=2)] == [b"1", b"{}"]
+    with pytest.raises(PayloadTooLarge, match="3 events in one request, at most 2"):
+        json_limits.items(b"[1,2,3]", most=2)
+    with pytest.raises(MalformedInput, match="expected an array"):
+        json_limits.items(b"{}", most=2)
+    with pytest.raises(MalformedInput, match="not JSON"):
+        json_limits.items(b"[1", most=2)
+    with pytest.raises(PayloadTooLarge, match="deeper"):
+        json_limits.items(nested(100_000), most=2)
+
+
+def test_the_integer_that_no_store_takes_is_named() -> None:
+    error = json_limits.unstorable({"a": [1, "x", 2**70]}, "/data")
+    assert str(error) == "/data/a/2: expected an integer of at most 64 bits"
+    assert str(json_limits.unstorable({}, "/data")) == "/data: cannot be stored"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
+    try:
+        value = json_limits.parse(body)
+    except MalformedInput:
+        return
+    assert value == json.loads(body)
