@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
 from adapter.registry import Registry
 from adapter.store import journal
+from adapter.store.database import Cursor
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent, ContactKey, Tenant
 
@@ -25,7 +25,7 @@ class Batch:
 
     def __init__(
         self,
-        cursor: sqlite3.Cursor,
+        cursor: Cursor,
         *,
         now: datetime,
         registry: Registry,

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from adapter import domain_cautions, domain_grammar
-from adapter.crm_hosts import PRESETS
-from adapter.domain_cautions import Caution
-from adapter.domain_grammar import Problem, Rule, RuleError
-from adapter.domain_index import NearMisses, RuleIndex
+from adapter.domain_rules import cautions, grammar
+from adapter.domain_rules.cautions import Caution
+from adapter.domain_rules.crm_hosts import PRESETS
+from adapter.domain_rules.grammar import Problem, Rule, RuleError
+from adapter.domain_rules.index import NearMisses, RuleIndex
 from adapter.errors import InvalidSettings
 
 __all__ = [
@@ -62,7 +62,7 @@ class DomainRules:
     @classmethod
     def parse(cls, text: str) -> DomainRules:
         """Read one rule a line; raise `RuleError` with `.problems`, one for each bad line."""
-        return cls(text, domain_grammar.parse_rules(text))
+        return cls(text, grammar.parse_rules(text))
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.rules)
@@ -75,14 +75,14 @@ class DomainRules:
 
     def allows(self, origin: str) -> bool:
         """Tell whether a page of `origin` (as browsers write it) may embed; never raises."""
-        read = domain_grammar.parse_origin(origin)
+        read = grammar.parse_origin(origin)
         return read is not None and self._index.find(read) is not None
 
     def explain(self, origin: str) -> Decision:
         """Say what `allows` answers, by which line, and why; never raises."""
-        read = domain_grammar.parse_origin(origin)
+        read = grammar.parse_origin(origin)
         if read is None:
-            return Decision(False, None, domain_grammar.why_no_origin(origin))
+            return Decision(False, None, grammar.why_no_origin(origin))
         rule = self._index.find(read)
         if rule:
             return Decision(True, rule, f"{rule} admits it")
@@ -123,7 +123,7 @@ class DomainRules:
     @cached_property
     def warnings(self) -> tuple[Caution, ...]:
         """Name what is valid and still may not be meant, line by line."""
-        return tuple(domain_cautions.cautions(self.rules, self._index))
+        return tuple(cautions.cautions(self.rules, self._index))
 
     @cached_property
     def _index(self) -> RuleIndex:
@@ -146,7 +146,7 @@ def suggest(origin: str) -> str:
     >>> suggest("https://contoso.crm4.dynamics.com")
     'https://contoso.crm4.dynamics.com'
     """
-    read = domain_grammar.parse_origin(origin)
+    read = grammar.parse_origin(origin)
     if read is None:
         return ""
     line = str(read)

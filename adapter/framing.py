@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from adapter import domain_grammar
+from adapter.domain_rules import grammar
 from adapter.domains import Decision, DomainRules
 
 FRAMED = frozenset({"iframe", "frame", "object", "embed"})
@@ -68,9 +68,9 @@ def decide(
     """
     if dest not in FRAMED:
         return Serve()
-    own = {domain_grammar.parse_origin(origin) for origin in own_origins}
+    own = {grammar.parse_origin(origin) for origin in own_origins}
     named = origin_of(referer or "")
-    claimed = domain_grammar.parse_origin(embedder_param or "")
+    claimed = grammar.parse_origin(embedder_param or "")
     foreign = [str(origin) for origin in (named, claimed) if origin and origin not in own]
     judged = _judge(foreign, rules)
     if isinstance(judged, Serve) and (named is None or named in own):
@@ -85,16 +85,16 @@ def check_ancestors(origins: Iterable[str], own_origin: str, rules: DomainRules)
     so does an empty list. What begins like an http(s) origin and is none is refused: no browser
     sends it.
     """
-    own = domain_grammar.parse_origin(own_origin)
+    own = grammar.parse_origin(own_origin)
     web = [text for text in origins if text.lower().startswith(("http:", "https:"))]
-    foreign = [text for text in web if (domain_grammar.parse_origin(text) or text) != own]
+    foreign = [text for text in web if (grammar.parse_origin(text) or text) != own]
     return _judge(foreign, rules)
 
 
-def origin_of(url: str) -> domain_grammar.Origin | None:
+def origin_of(url: str) -> grammar.Origin | None:
     """Reduce a `Referer` or a report's URL to its origin by the strict parser, else None."""
     match = _REFERER.fullmatch(url)
-    return domain_grammar.parse_origin(match[1]) if match else None
+    return grammar.parse_origin(match[1]) if match else None
 
 
 def security_headers(

@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
 
 from adapter.services import Services
 from adapter.settings import Settings
@@ -17,6 +16,9 @@ from adapter.store import maintenance
 from adapter.web.feed_socket import FeedSocket
 
 log = structlog.get_logger()
+
+Application = Callable[..., Any]
+"""An ASGI application."""
 
 KEEP_ALIVE = 75
 """Seconds: a platform that sends in bursts must not meet a closing connection each time."""
@@ -27,7 +29,7 @@ GRACE = 5
 
 def run(
     services: Services,
-    app: ASGIApp,
+    app: Application,
     settings: Settings,
     *,
     started: Callable[[int], None] | None = None,
@@ -45,7 +47,7 @@ def run(
         os.close(lock)
 
 
-def config(services: Services, app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def config(services: Services, app: Application, settings: Settings) -> uvicorn.Config:
     """Give uvicorn's configuration."""
 
     def socket(config: uvicorn.Config, server_state: Any, app_state: Any) -> FeedSocket:

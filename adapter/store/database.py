@@ -18,6 +18,9 @@ from sqlalchemy.pool import StaticPool
 
 from adapter.errors import InvalidSettings, StoreUnavailable
 
+Cursor = sqlite3.Cursor
+"""What a transaction writes through, so that no other module names the driver."""
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from adapter import domain_names
+from adapter.domain_rules import names
 from adapter.errors import InvalidSettings, Place
 
 Scheme = Literal["http", "https"]
@@ -143,7 +143,7 @@ class Origin(NamedTuple):
 
     @property
     def is_address(self) -> bool:
-        return self.host.startswith("[") or domain_names.is_number(self.host.rpartition(".")[2])
+        return self.host.startswith("[") or names.is_number(self.host.rpartition(".")[2])
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:
@@ -157,7 +157,7 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
             continue
         try:
             rules.append(_parse_rule(number, typed))
-        except domain_names.DomainError as error:
+        except names.DomainError as error:
             problems.append(Problem(number, typed, str(error)))
     if problems:
         raise RuleError(problems)
@@ -190,12 +190,12 @@ def _parse_rule(line: int, typed: str) -> Rule:
     scheme = _scheme(protocol) if separator else None
     rest = rest if separator else typed
     if rest.startswith("["):
-        raise domain_names.DomainError(_NO_DOMAIN_CHARACTER["["])
+        raise names.DomainError(_NO_DOMAIN_CHARACTER["["])
     host, colon, port = rest.partition(":")
     _refuse_characters(host)
     wildcard, domain = _wildcard(host)
     read_port = _port(port) if colon else None
-    return Rule(line, typed, scheme, wildcard, domain_names.to_ascii(domain), read_port)
+    return Rule(line, typed, scheme, wildcard, names.to_ascii(domain), read_port)
 
 
 def _scheme(protocol: str) -> Scheme:
@@ -205,11 +205,11 @@ def _scheme(protocol: str) -> Scheme:
     if lower == "http":
         return "http"
     if "*" in protocol:
-        raise domain_names.DomainError("the protocol is never a wildcard: leave it out for both")
+        raise names.DomainError("the protocol is never a wildcard: leave it out for both")
     if re.fullmatch("[a-z][a-z0-9+.-]*", lower):
         detail = f"no page has the protocol `{lower}`, the rule could never match"
-        raise domain_names.DomainError(detail)
-    raise domain_names.DomainError("before `://` stands http or https")
+        raise names.DomainError(detail)
+    raise names.DomainError("before `://` stands http or https")
 
 
 def _wildcard(host: str) -> tuple[bool, str]:
@@ -217,10 +217,10 @@ def _wildcard(host: str) -> tuple[bool, str]:
     wildcard = host.startswith("*.")
     domain = host[2:] if wildcard else host
     if host == "*" or (wildcard and not domain):
-        raise domain_names.DomainError("a wildcard needs a domain after it: `*.example.com`")
+        raise names.DomainError("a wildcard needs a domain after it: `*.example.com`")
     if "*" in domain:
         detail = "a wildcard stands once, as the whole first label: `*.example.com`"
-        raise domain_names.DomainError(detail)
+        raise names.DomainError(detail)
     return wildcard, domain
 
 
@@ -228,24 +228,24 @@ def _port(typed: str) -> int | Literal["*"]:
     if typed == ANY_PORT:
         return ANY_PORT
     if not typed:
-        raise domain_names.DomainError("there is no port after the `:`")
+        raise names.DomainError("there is no port after the `:`")
     if _PORT.fullmatch(typed) is None:
         _refuse_characters(typed)
-        raise domain_names.DomainError(_PORT_FORM)
+        raise names.DomainError(_PORT_FORM)
     digits = typed.lstrip("0")
     # The length first: int() refuses thousands of digits with an error of its own.
     if not digits or len(digits) > len(str(MAX_PORT)) or int(digits) > MAX_PORT:
-        raise domain_names.DomainError(_PORT_FORM)
+        raise names.DomainError(_PORT_FORM)
     return int(digits)
 
 
 def _refuse_characters(typed: str) -> None:
     for character in typed:
         if character in _NO_DOMAIN_CHARACTER:
-            raise domain_names.DomainError(_NO_DOMAIN_CHARACTER[character])
+            raise names.DomainError(_NO_DOMAIN_CHARACTER[character])
         if character.isspace():
             detail = f"there is white space (U+{ord(character):04X}) inside the rule"
-            raise domain_names.DomainError(detail)
+            raise names.DomainError(detail)
         if not character.isprintable() and character.isascii():
             detail = f"there is a control character (U+{ord(character):04X}) in the rule"
-            raise domain_names.DomainError(detail)
+            raise names.DomainError(detail)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapter.domain_grammar import parse_origin
-from adapter.domain_index import Admitted, NearMisses, RuleIndex
+from adapter.domain_rules.grammar import parse_origin
+from adapter.domain_rules.index import Admitted, NearMisses, RuleIndex
 from adapter.domains import DomainRules
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from adapter import domain_names, public_suffixes
-from adapter.domain_grammar import DEFAULT_PORTS, Origin, Rule, Scheme
+from adapter.domain_rules import names, public_suffixes
+from adapter.domain_rules.grammar import DEFAULT_PORTS, Origin, Rule, Scheme
 
 Key = tuple[Scheme, int | None]
 """A scheme and a port that a rule admits; None is any port."""
@@ -57,7 +57,7 @@ class RuleIndex:
 
 def names_above(host: str) -> Iterator[str]:
     """Give `b.c` and `c` for `a.b.c`; no name that is too long to stand in a rule."""
-    dot = host.find(".", max(0, len(host) - domain_names.MAX_DOMAIN - 1))
+    dot = host.find(".", max(0, len(host) - names.MAX_DOMAIN - 1))
     while dot != -1:
         yield host[dot + 1 :]
         dot = host.find(".", dot + 1)
@@ -175,7 +175,7 @@ class NearMisses:
     def _same_letters(self, origin: Origin) -> NearMiss | None:
         """Recognise `evilcrm.example.com` beside `*.crm.example.com`: no dot where one belongs."""
         host = origin.host
-        for start in range(max(1, len(host) - domain_names.MAX_DOMAIN), host.rfind(".")):
+        for start in range(max(1, len(host) - names.MAX_DOMAIN), host.rfind(".")):
             name = host[start:]
             rule = _first(self.index.exact.get(name)) or _first(self.index.wild.get(name))
             if rule and "." in name:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from adapter import crm_hosts, domain_names, public_suffixes
-from adapter.domain_grammar import Rule
-from adapter.domain_index import Key, RuleIndex, names_above
+from adapter.domain_rules import crm_hosts, names, public_suffixes
+from adapter.domain_rules.grammar import Rule
+from adapter.domain_rules.index import Key, RuleIndex, names_above
 
 Code = Literal[
     "public-suffix", "shared-suffix", "apex", "shadowed", "any-scheme", "http", "punycode"
@@ -104,7 +104,7 @@ def _punycode(rule: Rule) -> Caution | None:
         return _caution(rule, "punycode", detail)
     if "xn--" in rule.host:
         prefix = "*." if rule.wildcard else ""
-        detail = f"people read this host as `{prefix}{domain_names.to_unicode(rule.host)}`"
+        detail = f"people read this host as `{prefix}{names.to_unicode(rule.host)}`"
         return _caution(rule, "punycode", detail)
     return None
 

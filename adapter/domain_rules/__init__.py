@@ -1,0 +1,1 @@
+"""Read, match and caution about domain rules; `adapter.domains` is what others use."""
