@@ -1,0 +1,56 @@
+// @ts-check
+// Show one contact: who, by what, at which point, since when, and what is known.
+
+import { describe, part, pointIcon, reconcile, stamp, write } from "./dom.js";
+import { t } from "./strings.js";
+import { attributes, caller, duration, icon, kindWords, phaseSince, phaseWords } from "./words.js";
+
+/** So many attributes fit beside a ringing phone; the rest is one click away. */
+const AT_A_GLANCE = 4;
+
+export class ContactCard extends HTMLElement {
+  /** @type {string | null} */
+  #since = null;
+
+  connectedCallback() {
+    stamp(this, "contact-card");
+  }
+
+  /**
+   * @param {import("./contacts_state.js").ContactView} contact
+   * @param {readonly import("./contacts_state.js").PopView[]} pops
+   */
+  update(contact, pops) {
+    this.dataset.stage = contact.stage ?? "";
+    this.dataset.phase = contact.phase;
+    const { title, address } = caller(contact);
+    write(part(this, "title"), title);
+    write(part(this, "address"), address);
+    write(part(this, "phase"), phaseWords(contact.phase));
+    write(part(this, "kind"), kindWords(contact));
+    write(part(this, "queue"), contact.queue ? t("Queue {queue}", { queue: contact.queue }) : "");
+    pointIcon(part(this, "icon"), icon(contact));
+    this.#since = phaseSince(contact);
+    reconcile(part(this, "pops"), pops, {
+      tag: "pop-card",
+      name: "data-pop",
+      key: (each) => each.pop,
+      update: (element, each) => element.update(each),
+    });
+    this.#describe(attributes(contact));
+  }
+
+  /** Go on with the timer. @param {number} now the server's time, ms */
+  tick(now) {
+    const since = this.#since === null ? NaN : Date.parse(this.#since);
+    write(part(this, "timer"), Number.isNaN(since) ? "" : duration(now - since));
+  }
+
+  /** @param {[string, string][]} pairs */
+  #describe(pairs) {
+    describe(part(this, "attributes"), pairs.slice(0, AT_A_GLANCE));
+    describe(part(this, "others"), pairs.slice(AT_A_GLANCE));
+    part(this, "attributes").hidden = pairs.length === 0;
+    part(this, "more").hidden = pairs.length <= AT_A_GLANCE;
+  }
+}

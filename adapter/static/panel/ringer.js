@@ -1,0 +1,107 @@
+// @ts-check
+// Ring softly while a call waits; sound is made here, so there is no file to load.
+
+/** Two rising notes, E5 and A5 (Hz): heard through talk, without the edge of an alarm. */
+const RING = [659.25, 880];
+/** Two falling notes for a lost connection. */
+const LOST = [440, 329.63];
+/** Between rings, ms. */
+const EVERY = 3_000;
+/** Peak gain of 1; half of it while the agent is talking to somebody. */
+const LOUD = 0.16;
+
+export class Ringer {
+  #makeContext;
+  #clock;
+  #locks;
+  /** @type {AudioContext | null} */
+  #context = null;
+  /** @type {unknown} */
+  #timer = null;
+  /** @type {(() => void) | null} */
+  #release = null;
+  #ringing = false;
+  muted = false;
+
+  /**
+   * @param {() => AudioContext} makeContext
+   * @param {import("./feed.js").Clock} clock
+   * @param {LockManager | undefined} locks so that of several panels in a browser one rings
+   */
+  constructor(makeContext, clock, locks) {
+    this.#makeContext = makeContext;
+    this.#clock = clock;
+    this.#locks = locks;
+  }
+
+  /** Whether the browser lets us make a sound (it wants one click inside the panel first). */
+  get unlocked() {
+    return this.#context?.state === "running";
+  }
+
+  /** Get leave to make sounds; only within a click or a key. */
+  async unlock() {
+    try {
+      this.#context ??= this.#makeContext();
+      await this.#context.resume();
+    } catch {
+      this.#context = null; // no sound device: the panel is silent and works
+    }
+  }
+
+  /**
+   * Ring until `stop`, or go on ringing.
+   * @param {boolean} softly
+   */
+  ring(softly) {
+    if (this.#ringing) return;
+    this.#ringing = true;
+    if (!this.#locks) return this.#repeat(softly);
+    const held = new Promise((resolve) => (this.#release = () => resolve(undefined)));
+    this.#locks
+      .request("screenpop-ring", { ifAvailable: true }, (lock) => {
+        if (!lock || !this.#ringing) return undefined; // another panel rings
+        this.#repeat(softly);
+        return held;
+      })
+      .catch(() => this.#repeat(softly));
+  }
+
+  stop() {
+    this.#ringing = false;
+    this.#clock.clearTimeout(this.#timer);
+    this.#release?.();
+    this.#release = null;
+  }
+
+  /** Say once that the connection is lost. */
+  lost() {
+    this.#play(LOST, LOUD / 2);
+  }
+
+  /** @param {boolean} softly */
+  #repeat(softly) {
+    if (!this.#ringing) return;
+    this.#play(RING, softly ? LOUD / 2 : LOUD);
+    this.#timer = this.#clock.setTimeout(() => this.#repeat(softly), EVERY);
+  }
+
+  /** @param {readonly number[]} notes Hz @param {number} gain */
+  #play(notes, gain) {
+    const context = this.#context;
+    if (this.muted || !context || context.state !== "running") return;
+    notes.forEach((frequency, index) => {
+      const start = context.currentTime + index * 0.22;
+      const volume = context.createGain();
+      volume.gain.setValueAtTime(0, start);
+      volume.gain.linearRampToValueAtTime(gain, start + 0.03);
+      volume.gain.exponentialRampToValueAtTime(0.001, start + 0.6);
+      const tone = context.createOscillator();
+      tone.type = "sine";
+      tone.frequency.value = frequency;
+      tone.connect(volume).connect(context.destination);
+      tone.start(start);
+      tone.stop(start + 0.65);
+    });
+  }
+}

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { CLOSE_CODES } from "../../adapter/static/panel/close_codes.js";
+import { isAfter, Seen } from "../../adapter/static/panel/messages.js";
+import { notices } from "../../adapter/static/panel/notices.js";
+import { readable } from "../../adapter/static/panel/numbers.js";
+import { Ringer } from "../../adapter/static/panel/ringer.js";
+import { t } from "../../adapter/static/panel/strings.js";
+import { announcement, attributes, caller, duration, humanized } from "../../adapter/static/panel/words.js";
+import { FakeClock, contact, settle } from "./fake_world.mjs";
+
+for (const [raw, expected] of [
+  ["+14255550100", "+1 425 555 0100"],
+  ["+81312345678", "+81 3-1234-5678"],
+  ["+819012345678", "+81 90-1234-5678"],
+  ["+81120123456", "+81 120-123-456"],
+  ["+81451234567", "+81 45-123-4567"],
+  ["+4930901820", "+49 30 901 820"],
+  ["tel:+49 (30) 901-820", "+49 30 901 820"],
+  ["+358401234567", "+358 401 234 567"],
+  ["+4917123456789", "+49 17 123 456 789"],
+  ["4711", "4711"],
+  ["anonymous", "anonymous"],
+  ["sip:bob@contoso.com", "sip:bob@contoso.com"],
+  ["+123", "+123"],
+]) {
+  test(`${raw} is read as ${expected}`, () => assert.equal(readable(raw), expected));
+}
+
+test("grouping a number loses no digit", () => {
+  for (let n = 0; n < 3000; n++) {
+    const digits = String(10 ** (7 + (n % 8)) + n * 7919);
+    assert.equal(readable(`+${digits}`).replace(/\D/g, ""), digits);
+  }
+});
+
+test("a caller is a name with a number, or a number, or said to be unknown", () => {
+  const of = (customer) => caller({ ...contact("c", "offered"), customer });
+  assert.deepEqual(of({ name: "Erika", phone: "+14255550100" }), { title: "Erika", address: "+1 425 555 0100" });
+  assert.deepEqual(of({ phone: "+14255550100" }), { title: "+1 425 555 0100", address: "" });
+  assert.deepEqual(of({ name: "Erika", email: "e@x.test" }), { title: "Erika", address: "e@x.test" });
+  assert.deepEqual(of({}), { title: "Unknown caller", address: "" });
+});
+
+test("what rings is announced in one sentence", () => {
+  const each = { ...contact("c", "offered"), customer: { name: "Erika", phone: "+14255550100" }, queue: "Sales" };
+  assert.equal(announcement(each), "Incoming call from Erika, +1 425 555 0100, queue Sales");
+});
+
+test("attributes that help a person show; ids, links and repetitions do not", () => {
+  const each = contact("c", "offered", {
+    customer: { phone: "+4930123456" },
+    attributes: {
+      CustomerEndpoint: "+4930123456", loyalty_level: "Gold", OrderNumber: 7, vip: true, empty: " ",
+      arn: "arn:aws:connect:x", row: "7a1c0003-53b2-ed11-83ff-000d3a020003", link: "https://x.test",
+      long: "x".repeat(121), nested: { a: 1 }, list: [1],
+    },
+  });
+  assert.deepEqual(attributes(each), [["Loyalty level", "Gold"], ["Order number", "7"], ["Vip", "true"]]);
+  assert.equal(humanized("CustomerVIPLevel"), "Customer VIPLevel");
+});
+
+test("durations read like a clock and never below zero", () => {
+  assert.deepEqual([-5, 7_000, 725_000, 3_723_000].map(duration), ["0:00", "0:07", "12:05", "1:02:03"]);
+});
+
+test("texts are filled by name, and what has no value stays", () => {
+  assert.equal(t("{a} and {b} {constructor}", { a: "$&", b: 2 }), "$& and 2 {constructor}");
+  assert.equal(t("toString"), "toString");
+});
+
+test("sequences are compared as numbers of any length", () => {
+  assert.equal(isAfter("000000000010", "9"), true);
+  assert.equal(isAfter("9", "000000000010"), false);
+  assert.equal(isAfter("90071992547409930", "90071992547409929"), true);
+  assert.equal(isAfter("1", null), true);
+  assert.equal(isAfter("5", "5"), false);
+});
+
+test("the memory of what was seen is bounded, and forgets the oldest first", () => {
+  const seen = new Seen(3);
+  assert.deepEqual(["a", "b", "c", "a", "d", "a", "b"].map((each) => seen.add(each)), [true, true, true, false, true, true, true]);
+});
+
+// --- notices ---
+
+const calm = {
+  feed: { name: "live", since: null, retryAt: null, code: null, reason: "" },
+  now: 100_000, verdict: { allowed: true }, newVersion: false, busy: false, tabsRefused: false,
+  reloaded: false, wasLive: true, signedOut: false, canSignIn: false,
+};
+const feed = (name, more = {}) => ({ ...calm.feed, name, since: 0, ...more });
+const ids = (more) => notices({ ...calm, ...more }).map((each) => each.id);
+
+test("a quiet panel says nothing", () => assert.deepEqual(ids({}), []));
+
+test("a refused page is named with the line that would allow it, and nothing else is said", () => {
+  const verdict = { allowed: false, origin: "https://x.test", line: "https://x.test", detail: "" };
+  const [notice, ...others] = notices({ ...calm, verdict, wasLive: false, feed: feed("stopped") });
+  assert.equal(others.length, 0);
+  assert.equal(notice.code, "https://x.test");
+  assert.match(notice.detail, /https:\/\/x\.test/);
+  assert.equal(notices({ ...calm, verdict })[0].kind, "warning");
+});
+
+test("a lost server is said after some seconds, not at once", () => {
+  assert.deepEqual(ids({ feed: feed("waiting", { since: 95_000 }) }), []);
+  assert.deepEqual(ids({ feed: feed("waiting") }), ["lost-server"]);
+  assert.deepEqual(ids({ feed: feed("connecting") }), ["lost-server"]);
+});
+
+for (const [code, rule] of Object.entries(CLOSE_CODES).filter(([, each]) => each.advice === "stop")) {
+  test(`close code ${code} has a card that names it`, () => {
+    const [notice] = notices({ ...calm, feed: feed("stopped", { code: Number(code), reason: "r" }) });
+    assert.equal(notice.title, rule.title);
+    assert.equal(notice.code, `${code}: r`);
+    assert.equal(notice.action.id, "retry");
+  });
+}
+
+test("who is signed out reads why, except where a sign-in form is shown", () => {
+  const title = (more) => notices({ ...calm, feed: feed("signed-out"), wasLive: false, ...more })[0]?.title;
+  assert.equal(title({ canSignIn: true }), undefined);
+  assert.equal(title({ reloaded: true }), "This page was reloaded");
+  assert.equal(title({}), "This link cannot be used");
+  assert.equal(title({ wasLive: true }), "Your session has ended");
+  assert.equal(title({ wasLive: true, signedOut: true }), "You are signed out");
+});
+
+test("a new version offers one reload, never during a contact", () => {
+  assert.equal(notices({ ...calm, newVersion: true })[0].action.id, "reload");
+  assert.equal(notices({ ...calm, newVersion: true, busy: true })[0].action, undefined);
+});
+
+// --- ringing ---
+
+function sound(locks) {
+  const clock = new FakeClock();
+  const it = { clock, notes: 0 };
+  const parameter = { setValueAtTime() {}, linearRampToValueAtTime() {}, exponentialRampToValueAtTime() {}, value: 0 };
+  const node = () => ({ gain: parameter, frequency: parameter, connect: (next) => next, start: () => (it.notes += 1), stop() {} });
+  it.ringer = new Ringer(() => ({ state: "running", currentTime: 0, resume: async () => {}, createGain: node, createOscillator: node, destination: {} }), clock, locks);
+  return it;
+}
+
+test("it rings every three seconds until it stops, and is silent before the first click", async () => {
+  const it = sound();
+  it.ringer.ring(false);
+  await it.clock.pass(3_500);
+  assert.equal(it.notes, 0);
+  await it.ringer.unlock();
+  await it.clock.pass(6_000);
+  assert.equal(it.notes, 4);
+  it.ringer.stop();
+  await it.clock.pass(60_000);
+  assert.equal(it.notes, 4);
+});
+
+test("muted it is silent, and heard again at the next ring when unmuted", async () => {
+  const it = sound();
+  await it.ringer.unlock();
+  it.ringer.muted = true;
+  it.ringer.ring(false);
+  await it.clock.pass(4_000);
+  assert.equal(it.notes, 0);
+  it.ringer.muted = false;
+  await it.clock.pass(3_000);
+  assert.equal(it.notes, 2);
+});
+
+test("of two panels in one browser one rings", async () => {
+  let held = false;
+  const locks = {
+    request: async (_name, _options, run) => {
+      if (held) return run(null);
+      held = true;
+      try {
+        return await run({});
+      } finally {
+        held = false;
+      }
+    },
+  };
+  const [a, b] = [sound(locks), sound(locks)];
+  for (const each of [a, b]) {
+    await each.ringer.unlock();
+    each.ringer.ring(false);
+    await settle();
+  }
+  assert.deepEqual([a.notes, b.notes], [2, 0]);
+  a.ringer.stop();
+  b.ringer.stop();
+  await settle();
+  b.ringer.ring(false);
+  await settle();
+  assert.equal(b.notes, 2);
+});
