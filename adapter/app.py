@@ -23,14 +23,14 @@ from adapter.settings import Settings
 from adapter.store.database import Database
 from adapter.subscriptions import Subscriptions
 from adapter.tickets import Tickets
-from adapter.web import admin, contacts, health, panel, pop_requests, problems, requests
+from adapter.web import admin, contacts, descriptions, health, panel, pop_requests, problems
 from adapter.web.assets import Assets, AssetsApp
 from adapter.web.ingest import Ingest
 
 
 def routes(assets: Assets) -> list[BaseRoute]:
     """List every route but the hot ones (`Ingest`) and the feed (`FeedSocket`)."""
-    return [
+    listed: list[BaseRoute] = [
         Route("/", panel.page, methods=["GET"]),
         Route("/v1/embedder", panel.embedder, methods=["POST"]),
         Route("/v1/demo/sign-in", panel.demo_sign_in, methods=["POST"]),
@@ -54,6 +54,7 @@ def routes(assets: Assets) -> list[BaseRoute]:
         Route("/metrics", health.metrics, methods=["GET"]),
         Mount("/static", AssetsApp(assets)),
     ]
+    return descriptions.with_descriptions(listed)
 
 
 class Adapter(Starlette):
@@ -67,7 +68,6 @@ class Adapter(Starlette):
         super().__init__(
             routes=routes(assets),
             exception_handlers={
-                requests.UnknownTenant: problems.on_unknown_tenant,
                 ScreenpopError: problems.on_error,
                 HTTPException: problems.on_http_exception,
                 Exception: problems.on_fault,

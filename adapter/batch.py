@@ -8,11 +8,13 @@ from typing import Any
 
 from adapter import messages
 from adapter.contacts import Contact
+from adapter.events import Fact
 from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
 from adapter.registry import Registry
 from adapter.store import journal
 from adapter.store.database import Cursor
+from adapter.store.journal import AcceptedEvent, TraceLine
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent, ContactKey, Tenant
 
@@ -42,6 +44,22 @@ class Batch:
         self.contacts: dict[ContactKey, tuple[Contact, str | None]] = {}
         self.outgoing: list[Outgoing] = []
         self.learnt: dict[Agent, Agent] = {}
+        self._events: dict[tuple[Tenant, str, str], AcceptedEvent] = {}
+        self._traces: list[TraceLine] = []
+
+    def knows(self, tenant: Tenant, fact: Fact) -> bool:
+        """Whether a fact of this identity was accepted before, in this batch too."""
+        return (tenant, fact.source, fact.id) in self._events or journal.knows_event(
+            self.cursor, tenant, fact.source, fact.id
+        )
+
+    def put_event(self, event: AcceptedEvent) -> None:
+        """Stage an event that is not known yet."""
+        self._events[event.tenant, event.fact.source, event.fact.id] = event
+
+    def trace(self, tenant: Tenant, contact: str | None, what: str, detail: str) -> None:
+        """Stage a line of a contact's story."""
+        self._traces.append((tenant, contact, self.now, what, detail))
 
     def agent(self, tenant: Tenant, source_id: str) -> Agent:
         """Give the agent behind an id of a source, aliases of this very batch included."""
@@ -54,6 +72,19 @@ class Batch:
         if staged is not None:
             return staged[0]
         return self._cached.get(key) or journal.contact(self.cursor, key)
+
+    def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Contact]]:
+        """Read what is open at an agent, as it is after the jobs before this one."""
+        keys = dict.fromkeys(journal.agents_contacts(self.cursor, agent))
+        keys.update((key, None) for key, (_, who) in self.contacts.items() if who == agent.id)
+        found: list[tuple[ContactKey, Contact]] = []
+        for key in keys:
+            staged = self.contacts.get(key)
+            state = self.contact(key)
+            moved = staged is not None and staged[1] != agent.id
+            if key.tenant == agent.tenant and state is not None and not moved and not state.ended:
+                found.append((key, state))
+        return found
 
     def put_contact(self, key: ContactKey, state: Contact, agent: str | None) -> None:
         """Stage a contact's new state with the tenant's id of its agent."""
@@ -84,6 +115,10 @@ class Batch:
 
     def finish(self) -> dict[Tenant, int]:
         """Write what was staged and give each tenant's last sequence."""
+        if self._events:
+            journal.add_events(self.cursor, list(self._events.values()), self.now)
+        if self._traces:
+            journal.add_traces(self.cursor, self._traces)
         if self.contacts:
             rows = [(key, state, agent) for key, (state, agent) in self.contacts.items()]
             journal.save_contacts(self.cursor, rows, self.now)

@@ -19,9 +19,11 @@ async def apply(services: Services) -> None:
     """Read the settings again; tell the panels, close what was opened with revoked keys.
 
     Raises:
-        StoreUnavailable: the next call tries again.
+        StoreUnavailable: the changes are in force, and the next call tells of them.
     """
-    changed = services.registry.refresh()
+    registry = services.registry
+    registry.refresh()
+    changed, registry.pending = registry.pending, Changes()
     if changed == Changes():
         return
     log.info(
@@ -32,7 +34,11 @@ async def apply(services: Services) -> None:
     )
     if changed.revoked:
         services.close_keys(changed.revoked)
-    await services.committer.submit(lambda batch: _write(batch, services, changed))
+    try:
+        await services.committer.submit(lambda batch: _write(batch, services, changed))
+    except BaseException:
+        registry.pending = changed | registry.pending
+        raise
 
 
 def _write(batch: Batch, services: Services, changed: Changes) -> None:

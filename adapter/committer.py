@@ -16,14 +16,16 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from adapter import messages
 from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
+from adapter.events import Stage
 from adapter.hub import Hub
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.store import journal
-from adapter.store.database import Database, StoreBusy
+from adapter.store.database import Database, StoreBusy, StoreCorrupt
 from adapter.tenants import ContactKey, Tenant
 
 log = structlog.get_logger()
@@ -41,8 +43,17 @@ well below the 5 s that EventBridge waits."""
 
 CACHED_CONTACTS = 20_000
 
+TRACED_PUSHES = frozenset(
+    (
+        messages.POP,
+        *(messages.CONTACT_PREFIX + stage.value for stage in (Stage.OFFERED, Stage.ANSWERED)),
+        messages.CONTACT_PREFIX + Stage.MADE.value,
+    )
+)
+"""The pushes that a contact's story tells: when the panel rang, and when it popped."""
+
 TRACE_DELAY = 0.25
-"""Seconds until a trace line that no commit has taken along is written by itself."""
+"""Seconds for which trace lines are gathered before they are written."""
 
 
 @dataclass(slots=True)
@@ -75,7 +86,7 @@ class Committer:
         self._scheduled: asyncio.Handle | None = None
         self._cache: OrderedDict[ContactKey, Contact] = OrderedDict()
         self._last: dict[Tenant, int] = {}
-        self._traces: list[tuple[Tenant, str | None, datetime, str, str]] = []
+        self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
         self.failure: StoreUnavailable | None = None
         """Why the last commit failed; None while the journal works."""
@@ -94,7 +105,8 @@ class Committer:
         Raises:
             Overloaded: too many events wait.
         """
-        if self._weight + weight > self._queue_limit:
+        # One request larger than the limit passes alone: refused, it would come again for ever.
+        if self._weight and self._weight + weight > self._queue_limit:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(job, weight, time.monotonic(), loop.create_future())
@@ -120,7 +132,7 @@ class Committer:
     def trace_later(
         self, tenant: Tenant, contact: str | None, at: datetime, what: str, detail: str
     ) -> None:
-        """Add a line to a contact's story with the next commit, or soon without one."""
+        """Add a line to a contact's story within a moment; a crash may lose it."""
         self._traces.append((tenant, contact, at, what, detail))
         if self._trace_timer is None:
             loop = asyncio.get_running_loop()
@@ -145,16 +157,9 @@ class Committer:
 
     def _flush(self) -> None:
         self._scheduled = None
-        taken: list[_Waiting[Any]] = []
-        weight = 0
-        while self._queue and (not taken or weight + self._queue[0].weight <= GROUP):
-            waiting = self._queue.popleft()
-            weight += waiting.weight
-            if not waiting.done.cancelled():
-                taken.append(waiting)
         loop = asyncio.get_running_loop()
+        taken = self._take_group()
         if not taken:
-            self._weight -= weight
             return
         try:
             results, batches = self._transact([waiting.job for waiting in taken])
@@ -168,17 +173,32 @@ class Committer:
             self._fail(taken, error)
         else:
             self._publish(batches)
-            for waiting, result in zip(taken, results, strict=True):
-                if waiting.done.done():
-                    continue  # the sender has gone; what it sent is kept
-                if isinstance(result, Exception):
-                    waiting.done.set_exception(result)
-                else:
-                    waiting.done.set_result(result)
-        self._weight -= weight
+            self._tell(taken, results)
+        self._weight -= sum(waiting.weight for waiting in taken)
         self._metrics.queue.set(self._weight)
         if self._queue:
             self._scheduled = loop.call_soon(self._flush)
+
+    def _take_group(self) -> list[_Waiting[Any]]:
+        taken: list[_Waiting[Any]] = []
+        weight = 0
+        while self._queue and (not taken or weight + self._queue[0].weight <= GROUP):
+            waiting = self._queue.popleft()
+            if waiting.done.cancelled():
+                self._weight -= waiting.weight
+            else:
+                weight += waiting.weight
+                taken.append(waiting)
+        return taken
+
+    def _tell(self, taken: list[_Waiting[Any]], results: list[Any]) -> None:
+        for waiting, result in zip(taken, results, strict=True):
+            if waiting.done.done():
+                continue  # the sender has gone; what it sent is kept
+            if isinstance(result, Exception):
+                waiting.done.set_exception(result)
+            else:
+                waiting.done.set_result(result)
 
     def _fail(self, taken: list[_Waiting[Any]], error: StoreUnavailable) -> None:
         for waiting in taken:
@@ -194,11 +214,11 @@ class Committer:
         try:
             return self._commit(jobs)
         except StoreUnavailable as error:
-            if not isinstance(error, StoreBusy):
+            if not isinstance(error, StoreBusy):  # which is tried again, many times a second
                 if self.failure is None:
-                    log.error("the journal refuses", error=str(error))
+                    log.critical("the journal refuses", error=str(error))
                 self.failure = error
-            self._metrics.store_failures.inc()
+                self._metrics.store_failures.inc()
             raise
         except Exception as error:
             if len(jobs) > 1:
@@ -222,7 +242,9 @@ class Committer:
     def _commit(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
         started = time.perf_counter()
         self._check_file()
-        traces, self._traces = self._traces, []
+        traces: list[journal.TraceLine] = []
+        if not jobs:  # the timer's turn: many lines in one commit cost a third of one by one
+            traces, self._traces = self._traces, []
         try:
             with self._database.transaction() as cursor:
                 batch = Batch(
@@ -234,8 +256,8 @@ class Committer:
                     last_sequences=self._last,
                 )
                 results = [job(batch) for job in jobs]
-                for line in traces:
-                    journal.add_trace(cursor, *line)
+                if traces:
+                    journal.add_traces(cursor, traces)
                 last = batch.finish()
         except BaseException:
             self._traces = traces + self._traces
@@ -261,14 +283,22 @@ class Committer:
     def _publish(self, batches: list[Batch]) -> None:
         now = datetime.now(UTC)
         for outgoing in (each for batch in batches for each in batch.outgoing):
-            count = self._hub.publish(outgoing, now)
+            try:
+                count = self._hub.publish(outgoing, now)
+            except Exception:
+                # It is committed: its sender must hear so, and whoever missed it can resume.
+                log.exception("a message was not pushed", sequence=outgoing.message.sequence)
+                continue
             message = outgoing.message
-            if message.agents and message.subject is not None:
+            if message.type in TRACED_PUSHES and message.subject is not None:
                 sockets = f"{message.type} to {', '.join(message.agents)}: {count} sockets"
                 self.trace_later(outgoing.tenant, message.subject, now, "pushed", sockets)
 
     def _check_file(self) -> None:
-        # A commit to a file that was moved or deleted succeeds and is lost (one stat: 2 µs).
+        if isinstance(self.failure, StoreCorrupt):
+            # Other pages may still take writes, but the file is to be replaced by a backup.
+            raise StoreCorrupt(str(self.failure), retry_after=self.failure.retry_after)
+        # A commit to a file that was moved or deleted succeeds and is lost (two stats: 3 µs).
         if not self._database.is_same_file():
             raise StoreUnavailable(
                 f"the database file {self._database.path} was moved or deleted", retry_after=30

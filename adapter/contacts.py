@@ -7,7 +7,7 @@ order, any duplication and any late arrival of the same events give the same sta
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +15,8 @@ import msgspec
 from adapter.events import RANK, ContactEvent, Recording, Stage
 
 V = TypeVar("V")
+
+_STAGES = tuple(stage.value for stage in Stage)
 
 UNSTAGED = -1
 """The rank of an event without a stage: it loses a tie against any stage."""
@@ -59,7 +61,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def ended(self) -> bool:
         """Whether the contact (not only a leg of it) is over."""
-        return Stage.ENDED in self.stages
+        return "ended" in self.stages
 
 
 def advance(contact: Contact | None, event: ContactEvent) -> Contact:
@@ -139,24 +141,20 @@ def view(
 
     `linked` replaces the contact's own links where the caller also knows who links to it.
     """
-    stage = contact.stage
-    queue = contact.scalars.get("queue")
+    scalars = contact.scalars
+    reached = [name for name in _STAGES if name in contact.stages]
     return {
         "id": contact.id,
-        "channel": contact.channel,
-        "direction": contact.direction,
+        "channel": scalars["channel"][1] if "channel" in scalars else None,
+        "direction": scalars["direction"][1] if "direction" in scalars else None,
         "agent": agent,
         "customer": {name: value for name, (_, value) in contact.customer.items()},
-        "queue": queue[1] if queue else None,
-        "stage": None if stage is None else stage.value,
-        "stages": {
-            stage.value: contact.stages[stage.value].astimezone(UTC)
-            for stage in Stage
-            if stage.value in contact.stages
-        },
+        "queue": scalars["queue"][1] if "queue" in scalars else None,
+        "stage": reached[-1] if reached else None,
+        "stages": {name: contact.stages[name] for name in reached},
         "attributes": {name: value for name, (_, value) in contact.attributes.items()},
-        "linked": list(contact.links if linked is None else linked),
-        "recordings": [
+        "linked": contact.links if linked is None else linked,
+        "recordings": [  # all members, where the stored form leaves out defaults
             {"kind": each.kind, "url": each.url, "redacted": each.redacted}
             for each in contact.recordings
         ],

@@ -25,7 +25,7 @@ class Stage(StrEnum):
 RANK: dict[Stage, int] = {stage: rank for rank, stage in enumerate(Stage)}
 
 
-class Recording(msgspec.Struct, frozen=True, omit_defaults=True):
+class Recording(msgspec.Struct, frozen=True):
     """A file that a contact left: `kind` is `recording`, `transcript` or `analysis`."""
 
     kind: str

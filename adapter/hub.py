@@ -6,9 +6,10 @@ is closed with a code that says "reconnect and resume" (the journal has what it 
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from adapter import frames, messages
@@ -27,7 +28,8 @@ class Panel:
     anonymous: bool
     """True where the client gave no id of its own (a service key without `panel=`)."""
     visible: bool = True
-    interacted: float = 0.0
+    interacted: float = -math.inf
+    """When a person last used it; never, until it says so."""
 
 
 class Feed(Protocol):
@@ -39,6 +41,8 @@ class Feed(Protocol):
     panel: Panel | None
     """None where nobody can open anything (read-only subprotocol, wallboard)."""
     key: str | None
+    live: bool
+    """Whether it is caught up; until then it may own pops, but gets them by its replay."""
 
     def send(self, frame: bytes) -> None:
         """Write a whole frame; closes the feed where its buffer is full. Never blocks."""
@@ -65,7 +69,7 @@ class Hub:
         self._wallboards: dict[Tenant, list[Feed]] = {}
 
     def join(self, feed: Feed) -> None:
-        """Let a feed that is caught up get live messages."""
+        """Take in a feed: a panel may own pops from now on; messages come when it is `live`."""
         if feed.agent is None:
             self._wallboards.setdefault(feed.tenant, []).append(feed)
         else:
@@ -96,11 +100,12 @@ class Hub:
         return any(feed.panel.id == panel for feed in self.panels(agent) if feed.panel)
 
     def best_panel(self, agent: Agent) -> tuple[Panel | None, bool]:
-        """Choose the owner of a new pop: visible first, then used last. And: is it the only one?"""
+        """Choose the owner of a pop: visible first, then used last. And: is it the only one?"""
         panels = [feed.panel for feed in self._agents.get(agent, ()) if feed.panel is not None]
         if not panels:
             return None, False
-        best = max(panels, key=lambda panel: (panel.visible, panel.interacted))
+        # Reversed, so that among equals the last one opened is taken.
+        best = max(reversed(panels), key=lambda panel: (panel.visible, panel.interacted))
         return best, len(panels) == 1
 
     def feeds(self) -> list[Feed]:
@@ -109,38 +114,39 @@ class Hub:
         return [feed for group in grouped for feed in group]
 
     def publish(self, outgoing: Outgoing, now: datetime) -> int:
-        """Write one message to every socket that it is for; give how many panels got it."""
-        tenant, message = outgoing.tenant, outgoing.message
-        wallboards = self._wallboards.get(tenant, ())
-        if message.agents == (EVERYONE,):
-            targets = [
-                feed
-                for agent, feeds in self._agents.items()
-                if agent.tenant == tenant
-                for feed in feeds
-            ]
-        else:
-            targets = []
-            for name in message.agents:
-                targets.extend(self._agents.get(Agent(tenant, name), ()))
+        """Write one message to every socket that it is for; give how many, wallboards apart."""
+        tenant, message, pop = outgoing.tenant, outgoing.message, outgoing.pop
+        targets = self._targets(tenant, message.agents)
+        # Copied: a feed that is full leaves while it is written to.
+        wallboards = [feed for feed in self._wallboards.get(tenant, ()) if feed.live]
         if not targets and not wallboards:
             return 0
-        if outgoing.pop is None:
-            frame = frames.text(messages.encode(tenant, message))
-            for feed in targets:
+        data = None if pop is None else pop_data(pop, None, now)
+        frame = frames.text(messages.encode(tenant, message, data))
+        owner = None if pop is None else self._owner(pop)
+        for feed in targets:
+            if feed is owner and pop is not None:
+                own = pop_data(pop, pop.owner, now)
+                feed.send(frames.text(messages.encode(tenant, message, own)))
+            else:
                 feed.send(frame)
-        else:
-            frame = frames.text(messages.encode(tenant, message, pop_data(outgoing.pop, None, now)))
-            for feed in targets:
-                if feed.panel is None:
-                    feed.send(frame)
-                else:
-                    data = pop_data(outgoing.pop, feed.panel.id, now)
-                    feed.send(frames.text(messages.encode(tenant, message, data)))
         for feed in wallboards:
             feed.send(frame)
         self._metrics.messages.inc(len(targets) + len(wallboards))
         return len(targets)
+
+    def _targets(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
+        if agents == (EVERYONE,):
+            groups = [feeds for agent, feeds in self._agents.items() if agent.tenant == tenant]
+        else:
+            groups = [self._agents.get(Agent(tenant, name), []) for name in agents]
+        return [feed for group in groups for feed in group if feed.live]
+
+    def _owner(self, pop: StoredPop) -> Feed | None:
+        """Give the one socket that may open a pop: of two with one panel's id, the newer."""
+        panels = self.panels(Agent(pop.tenant, pop.agent))
+        mine = (feed for feed in reversed(panels) if feed.panel and feed.panel.id == pop.owner)
+        return next(mine, None)
 
 
 def present(pop: StoredPop, panel: str | None, now: datetime) -> Present:
@@ -178,6 +184,12 @@ def pop_data(pop: StoredPop, panel: str | None, now: datetime) -> bytes:
 def monotonic() -> float:
     """Give the clock by which panels' interactions are compared."""
     return time.monotonic()
+
+
+def used_at(said: datetime, now: datetime) -> float:
+    """Give when a panel was used, by our clock; a panel's clock that is ahead counts as now."""
+    aware = said if said.tzinfo is not None else said.replace(tzinfo=UTC)
+    return monotonic() - max((now - aware).total_seconds(), 0.0)
 
 
 def _kind(feed: Feed) -> str:

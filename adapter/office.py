@@ -17,7 +17,7 @@ from adapter.domains import DomainRules
 from adapter.errors import InvalidSettings, NotFound
 from adapter.pops import PopPolicy
 from adapter.settings import Settings
-from adapter.store import settings as stored
+from adapter.store import journal, settings as stored
 from adapter.store.database import Database
 from adapter.store.settings import Alias, StoredKey
 from adapter.telephony import standard_webhooks
@@ -91,6 +91,22 @@ class Office:
         """Revoke a key for good; a running server closes its feeds."""
         stored.revoke_key(self.database, key, _now(), who=self._who)
 
+    def unreadable_secrets(self) -> list[str]:
+        """Name the signing secrets in force that the present key does not open."""
+        rows = [key for key in self.keys() if key.revoked is None and key.secret is not None]
+        if not rows:
+            return []  # no key file is made for nothing
+        return [row.id for row in rows if not self._opens(row)]
+
+    def write_test(self) -> None:
+        """Write one row: a disk that is full or read-only still reads well.
+
+        Raises:
+            StoreUnavailable: the database takes no writes.
+        """
+        with self.database.transaction() as cursor:
+            journal.beat(cursor, _now())
+
     def set_domains(self, tenant: str, text: str) -> DomainRules:
         """Replace a tenant's rules; nothing is saved where one line is bad."""
         rules = saving.check_domains(text, limit=self.settings.csp_limit)
@@ -125,6 +141,13 @@ class Office:
         """List a tenant's aliases."""
         here = self.tenant(tenant)
         return [alias for alias in stored.aliases(self.database) if alias.tenant == here]
+
+    def _opens(self, row: StoredKey) -> bool:
+        try:
+            self._box().open(row.secret or b"", place=f"keys/{row.id}/secret")
+        except InvalidSettings:
+            return False
+        return True
 
     def _setting(self, tenant: str, name: str) -> str | None:
         here = self.tenant(tenant)

@@ -19,6 +19,7 @@ from adapter.events import AgentSeen, ContactEvent, Decoded, Entry, Rejected, St
 from adapter.metrics import Metrics
 from adapter.registry import TenantSettings
 from adapter.store import journal, pops as stored_pops
+from adapter.store.journal import AcceptedEvent
 from adapter.tenants import Agent, ContactKey, Tenant, agent
 
 log = structlog.get_logger()
@@ -58,23 +59,26 @@ def _take(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> boo
     """Take one event; False where all that it says was known (a duplicate)."""
     new = False
     for fact in entry.facts:
-        if not journal.add_event(batch.cursor, tenant, fact, received=received, stored=batch.now):
+        if batch.knows(tenant, fact):
             continue
         new = True
+        matched = failure = None
         try:
             if isinstance(fact, AgentSeen):
                 learn(batch, tenant, fact.source_id, fact.agent)
             else:
-                _advance(batch, batch.registry[tenant], fact)
-        except (ValueError, TypeError, KeyError, LookupError) as error:
+                matched = _advance(batch, batch.registry[tenant], fact)
+        except (ValueError, TypeError, LookupError) as error:
             # A fault of ours must not make the source send the same event for a day: the event is
             # kept, with the failure on its trace, and the rest of the batch goes on.
             log.exception("event kept but not handled", source=fact.source)
-            journal.mark_failure(batch.cursor, tenant, fact, repr(error))
+            failure = repr(error)
+        batch.put_event(AcceptedEvent(tenant, fact, received, matched, failure))
     return new
 
 
-def _advance(batch: Batch, tenant: TenantSettings, event: ContactEvent) -> None:
+def _advance(batch: Batch, tenant: TenantSettings, event: ContactEvent) -> str | None:
+    """Advance the contact and tell the feed; give why it popped or not, where that was asked."""
     key = ContactKey(tenant.tenant, event.contact)
     old = batch.contact(key)
     new = contacts.advance(old, event)
@@ -96,44 +100,54 @@ def _advance(batch: Batch, tenant: TenantSettings, event: ContactEvent) -> None:
     if before is not None and before != now:
         reason = "the contact went to another agent" if now else "the contact left the agent"
         pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)
-    if now is not None and named in (None, now):
-        _pop(batch, tenant, event, new, Agent(tenant.tenant, now))
+    if now is None or named not in (None, now):
+        return None
+    return _pop(batch, tenant, event, new, Agent(tenant.tenant, now))
 
 
 def _pop(
     batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact, who: Agent
-) -> None:
+) -> str | None:
     """Decide for each stage that this event shows the agent to have reached."""
-    for stage in POP_STAGES:
-        if stage is not event.stage and stage not in event.witnessed:
-            continue
-        decision = pops.decide(
-            tenant.policy,
-            channel=contact.channel,
-            direction=contact.direction,
-            attributes={name: value for name, (_, value) in contact.attributes.items()},
-            ended=contact.ended,
-            event_stage=stage,
-            agent_id=who.id,
-            popped=stored_pops.stages(batch.cursor, who, contact.id),
-        )
-        story = f"{stage.value} at {who.id}: {decision.reason}"
-        if decision.kind == "record" and decision.url is not None:
-            made = pop_claims.make(
-                batch,
-                pop_claims.NewPop(
-                    agent=who,
-                    contact=contact.id,
-                    stage=stage.value,
-                    target=decision.target or "tab",
-                    url=decision.url,
-                    record={"table": decision.table or "", "id": decision.record_id or ""},
-                    reason=decision.reason,
-                    stale_after=tenant.policy.stale_after if tenant.policy else 0,
-                ),
-            )
-            story += f" (pop {made})" if made else " (popped before)"
-        journal.add_trace(batch.cursor, tenant.tenant, contact.id, batch.now, "matched", story)
+    reasons = [
+        _pop_at(stage, batch, tenant, contact, who)
+        for stage in POP_STAGES
+        if stage is event.stage or stage in event.witnessed
+    ]
+    return "; ".join(reasons) or None
+
+
+def _pop_at(
+    stage: Stage, batch: Batch, tenant: TenantSettings, contact: Contact, who: Agent
+) -> str:
+    policy = tenant.policy
+    decision = pops.decide(
+        policy,
+        stage,
+        who.id,
+        channel=contact.channel,
+        direction=contact.direction,
+        attributes={name: value for name, (_, value) in contact.attributes.items()},
+        ended=contact.ended,
+        popped=() if policy is None else stored_pops.stages(batch.cursor, who, contact.id),
+    )
+    reason = f"{stage.value} at {who.id}: {decision.reason}"
+    if decision.kind == "none" or decision.url is None or policy is None:
+        return reason
+    made = pop_claims.make(
+        batch,
+        pop_claims.NewPop(
+            agent=who,
+            contact=contact.id,
+            stage=stage.value,
+            target=policy.target,
+            url=decision.url,
+            record={"table": decision.table or "", "id": decision.record_id or ""},
+            reason=decision.reason,
+            stale_after=policy.stale_after,
+        ),
+    )
+    return f"{reason} (pop {made})" if made else f"{reason} (popped before)"
 
 
 def learn(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> None:
@@ -149,10 +163,7 @@ def learn(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> None:
 
 def merge(batch: Batch, source: Agent, target: Agent) -> None:
     """Give an agent what is open at an id that turned out to be theirs."""
-    for key in journal.agents_contacts(batch.cursor, source):
-        state = batch.contact(key)
-        if state is None:
-            continue
+    for key, state in batch.open_contacts(source):
         batch.put_contact(key, state, target.id)
         batch.say(
             key.tenant,

@@ -5,8 +5,9 @@ The claim is committed before the panel is told, so that no crash makes a second
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,7 +15,8 @@ from adapter import messages
 from adapter.batch import Batch, new_pop_id
 from adapter.hub import Panel, pop_data, pop_view
 from adapter.messages import PopOutcome, PopView
-from adapter.store import journal, pops as stored
+from adapter.store import pops as stored
+from adapter.store.database import Cursor
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent, Tenant
 
@@ -22,6 +24,11 @@ FINISHING = frozenset(("opened", "dismissed", "unknown"))
 """Outcomes after which nobody is offered the pop again; `blocked` and `failed` leave a card."""
 
 WITHDRAWN = "withdrawn"
+
+MOVED = "this id turned out to be another agent's"
+
+FORGOTTEN = timedelta(hours=24)
+"""Age at which a pop that nobody reported on is no longer offered (nor its contact shown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +71,24 @@ def make(batch: Batch, new: NewPop) -> str | None:
     return pop.id
 
 
-def attach(batch: Batch, agent: Agent, panel: Panel, *, after: int | None) -> None:
+def unfinished(cursor: Cursor, agent: Agent, now: datetime) -> list[StoredPop]:
+    """Read the agent's pops that can still be opened, oldest first."""
+    return stored.unfinished(cursor, agent, since=now - FORGOTTEN)
+
+
+def attach(
+    batch: Batch, agent: Agent, panel: Panel, *, after: int | None, expected: Collection[str] = ()
+) -> None:
     """Claim for a panel that has just connected what nobody else will open.
 
     A pop without an owner is its to open. A pop whose owner has gone becomes its card, unless it
-    is that owner itself, come back (`after`) from before the pop, so that it cannot have seen it.
+    is that owner itself, come back (`after`) with what it had seen, or that owner is `expected`
+    back any moment.
     """
-    for pop in stored.unfinished(batch.cursor, agent):
-        sole = not batch.hub.panels(agent)
+    sole = not batch.hub.panels(agent)
+    for pop in unfinished(batch.cursor, agent, batch.now):
+        if pop.owner in expected and pop.owner != panel.id:
+            continue
         if pop.owner is None and (after is None or after < pop.sequence):
             stored.claim(
                 batch.cursor, pop.id, owner=panel.id, sole=sole, attempt=1, sequence=pop.sequence
@@ -91,7 +108,7 @@ def release(batch: Batch, agent: Agent, panel: str) -> None:
     """Hand the pops of a panel that is gone to another one, if there is one."""
     if batch.hub.has_panel(agent, panel):
         return  # it came back in time
-    for pop in stored.unfinished(batch.cursor, agent):
+    for pop in unfinished(batch.cursor, agent, batch.now):
         if pop.owner == panel:
             best, sole = batch.hub.best_panel(agent)
             if best is not None:
@@ -103,13 +120,13 @@ def settle(batch: Batch, agent: Agent, report: PopOutcome) -> StoredPop | None:
     pop = stored.get(batch.cursor, agent.tenant, report.pop)
     if pop is None or pop.agent != agent.id or pop.outcome in (report.outcome, WITHDRAWN):
         return None
-    finished = batch.now if report.outcome in FINISHING else None
-    if pop.finished is not None and finished is None:
+    if pop.outcome == "opened" or (pop.finished is not None and report.outcome != "opened"):
         return None  # opened stays opened, whatever another panel says later
+    finished = batch.now if report.outcome in FINISHING else None
     stored.settle(batch.cursor, pop.id, report.outcome, finished)
     detail = " ".join(part for part in (report.rung, report.detail) if part)
     text = f"pop {pop.id} {report.outcome}" + (f": {detail}" if detail else "")
-    journal.add_trace(batch.cursor, agent.tenant, pop.contact, batch.now, report.outcome, text)
+    batch.trace(agent.tenant, pop.contact, report.outcome, text)
     return pop
 
 
@@ -120,14 +137,20 @@ def withdraw(batch: Batch, tenant: Tenant, contact: str, agent: str, reason: str
             stored.settle(batch.cursor, pop.id, WITHDRAWN, batch.now)
             data = {"pop": pop.id, "contact": contact, "agent": agent, "reason": reason}
             batch.say(tenant, messages.POP_WITHDRAWN, data, agents=(agent,), subject=contact)
-            journal.add_trace(
-                batch.cursor, tenant, contact, batch.now, WITHDRAWN, f"pop {pop.id}: {reason}"
-            )
+            batch.trace(tenant, contact, WITHDRAWN, f"pop {pop.id}: {reason}")
 
 
 def move(batch: Batch, source: Agent, target: Agent) -> None:
     """Give the unfinished pops of an unmapped id to the agent behind it."""
-    for pop in stored.unfinished(batch.cursor, source):
+    for pop in unfinished(batch.cursor, source, batch.now):
+        data = {"pop": pop.id, "contact": pop.contact, "agent": source.id, "reason": MOVED}
+        batch.say(
+            source.tenant,
+            messages.POP_WITHDRAWN,
+            data,
+            agents=(source.id,),
+            subject=pop.contact,
+        )
         if not stored.move(batch.cursor, pop.id, target.id):
             stored.settle(batch.cursor, pop.id, WITHDRAWN, batch.now)
             continue

@@ -56,6 +56,13 @@ class Changes:
     aliases: tuple[tuple[Tenant, str], ...] = ()
     """Tenant and source id of each new or changed alias."""
 
+    def __or__(self, later: Changes) -> Changes:
+        return Changes(
+            tuple(dict.fromkeys(self.settings + later.settings)),
+            self.revoked | later.revoked,
+            tuple(dict.fromkeys(self.aliases + later.aliases)),
+        )
+
 
 class Registry:
     """The tenants of this host and their settings."""
@@ -74,6 +81,8 @@ class Registry:
         self._allow_loopback = allow_loopback
         self._tenants: dict[Tenant, TenantSettings] = {}
         self._keys: dict[str, Key] = {}
+        self.pending = Changes()
+        """What is in force here and still to be carried out (`adapter.changes`)."""
 
     @property
     def tenants(self) -> list[Tenant]:
@@ -114,8 +123,8 @@ class Registry:
         known = self._tenants[tenant]
         self._tenants[tenant] = replace(known, aliases={**known.aliases, source_id: agent_id})
 
-    def refresh(self) -> Changes:
-        """Read everything again and say what changed."""
+    def refresh(self) -> None:
+        """Read everything again; what changed is added to `pending`."""
         signing: dict[Tenant, list[bytes]] = {}
         keys: dict[str, Key] = {}
         for row in stored.keys(self._database):
@@ -127,7 +136,7 @@ class Registry:
                 try:
                     secret = self._box.open(row.secret, place=f"keys/{row.id}/secret")
                 except InvalidSettings as error:
-                    log.error("signing secret cannot be read", key=row.id, error=str(error))
+                    log.warning("signing secret cannot be read", key=row.id, error=str(error))
                     continue
                 signing.setdefault(row.tenant, []).append(
                     standard_webhooks.decode_secret(secret.decode())
@@ -146,9 +155,8 @@ class Registry:
                 signing_secrets=tuple(signing.get(tenant, ())),
                 aliases=aliases.get(tenant, {}),
             )
-        changes = self._changes(tenants, keys)
+        self.pending |= self._changes(tenants, keys)
         self._tenants, self._keys = tenants, keys
-        return changes
 
     def _with_rules(
         self, known: TenantSettings, row: stored.StoredSetting | None
@@ -159,7 +167,7 @@ class Registry:
         try:
             rules = DomainRules.parse(row.value)
         except InvalidSettings as error:
-            log.error("domain rules cannot be read", tenant=known.tenant, error=str(error))
+            log.warning("domain rules cannot be read", tenant=known.tenant, error=str(error))
             rules = DomainRules.parse("")
         return replace(known, rules=rules, rules_text=row.value, rules_version=row.version)
 
@@ -171,7 +179,7 @@ class Registry:
         try:
             policy = saving.check_policy(row.value, allow_loopback=self._allow_loopback)
         except InvalidSettings as error:
-            log.error("pop policy cannot be read", tenant=known.tenant, error=str(error))
+            log.warning("pop policy cannot be read", tenant=known.tenant, error=str(error))
             policy = None
         return replace(known, policy=policy, policy_text=row.value, policy_version=row.version)
 

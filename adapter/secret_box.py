@@ -6,9 +6,11 @@ the associated data, so a ciphertext that was moved to another row does not open
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -64,20 +66,25 @@ def load(setting: str | None, key_file: Path) -> SecretBox:
     else:
         texts = [_key_file(key_file)]
     if not texts or any(len(text) < 16 for text in texts):  # noqa: PLR2004
-        raise InvalidSettings("SCREENPOP_SECRET_KEY: each key needs 16 characters or more")
+        where = "SCREENPOP_SECRET_KEY" if setting else str(key_file)
+        raise InvalidSettings(f"{where}: each key needs 16 characters or more")
     return SecretBox([hashlib.sha256(text.encode()).digest() for text in texts])
 
 
 def _key_file(path: Path) -> str:
+    """Read the key file; made whole under another name first, so that no crash leaves half of it.
+
+    `mkstemp` gives mode 0600, `link` never replaces the file that another process has just made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    text = secrets.token_urlsafe(32)
-    with os.fdopen(handle, "w") as file:
-        file.write(text + "\n")
-    return text
+    if not path.exists():
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text().strip()
 
 
 def _key_id(key: bytes) -> bytes:

@@ -14,6 +14,12 @@ from adapter.errors import InvalidSettings, Place
 
 PREFIX = "SCREENPOP_"
 
+OF_CLIENTS = ("SCREENPOP_KEY", "SCREENPOP_SIGNING_SECRET", "SCREENPOP_URL")
+"""Variables that `screenpop send`, `listen` and `contacts` read as their options."""
+
+CONFIG = "SCREENPOP_CONFIG"
+"""The variable that names the TOML file."""
+
 
 class Settings(BaseSettings):
     """Every setting of every command; `docs/reference/settings.md` lists them."""
@@ -96,7 +102,7 @@ class Settings(BaseSettings):
 
 def config_file() -> Path | None:
     """Give the TOML file: `SCREENPOP_CONFIG`, or `screenpop.toml` here if there is one."""
-    named = os.environ.get(PREFIX + "CONFIG")
+    named = os.environ.get(CONFIG)
     if named:
         return Path(named)
     here = Path("screenpop.toml")
@@ -127,7 +133,7 @@ def load(**given: Any) -> Settings:
 
 
 def origins(**given: Any) -> dict[str, str]:
-    """Say where each setting's value comes from: `command line`, the variable, the file, default."""
+    """Say where each setting comes from: `command line`, the variable, the file, `default`."""
     path = config_file()
     from_file = _read_file(path)
     result: dict[str, str] = {}
@@ -142,6 +148,15 @@ def origins(**given: Any) -> dict[str, str]:
         else:
             result[name] = "default"
     return result
+
+
+def unknown_variables() -> list[str]:
+    """Name the variables `SCREENPOP_…` that nothing reads: a slip of the pen has no other sign."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    known |= {*OF_CLIENTS, CONFIG}
+    return sorted(
+        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -12,8 +12,8 @@ import structlog
 from adapter import contacts, frames, messages, pop_claims
 from adapter.close_codes import OVERLOADED
 from adapter.committer import Committer
-from adapter.errors import StoreUnavailable
-from adapter.hub import Feed, Hub, Panel, monotonic, pop_data
+from adapter.errors import StoreUnavailable, Unavailable
+from adapter.hub import Feed, Hub, Panel, monotonic, pop_data, used_at
 from adapter.messages import Message, PopOutcome, Presence
 from adapter.metrics import Metrics
 from adapter.registry import Registry
@@ -29,9 +29,6 @@ CHUNK = 500
 
 GRACE = 0.5
 """Seconds in which a panel that lost its socket may come back before its pops go to another."""
-
-FORGOTTEN = timedelta(hours=24)
-"""A contact that nobody reported on for so long is not shown as open (its end was lost)."""
 
 
 class Subscriber(Feed, Protocol):
@@ -63,7 +60,8 @@ class Subscriptions:
         self._registry = registry
         self._hub = hub
         self._metrics = metrics
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[Agent, dict[str, asyncio.TimerHandle]] = {}
+        """Of the panels that have just lost their socket: when their pops go to another."""
 
     def open(self, feed: Subscriber, after: int | None) -> None:
         """Start a feed whose credential is good. It goes live in this call, or after its replay."""
@@ -81,30 +79,40 @@ class Subscriptions:
         resumed = None if gap else after
         if feed.agent is not None and feed.panel is not None:
             self._claim(feed.agent, feed.panel, resumed)
-        if resumed is None:
-            self._snapshot(feed, gap=gap)
-            self._hub.join(feed)
-        else:
+        self._hub.join(feed)
+        if resumed is not None:
             self._replay(feed, resumed)
+            return
+        sequence = self._committer.last_sequence(feed.tenant)
+        self._snapshot(feed, sequence, gap=gap)
+        if feed.buffered():
+            feed.when_drained(lambda: self._go_on(feed, sequence))
+        else:
+            feed.live = True
 
     def _claim(self, agent: Agent, panel: Panel, after: int | None) -> None:
-        unfinished = stored_pops.unfinished(self._database.raw.cursor(), agent)
+        cursor = self._database.raw.cursor()
+        unfinished = pop_claims.unfinished(cursor, agent, datetime.now(UTC))
         if pop_claims.needs_attach(unfinished, panel, after):
+            expected = frozenset(self._timers.get(agent, ()))
             self._committer.run_now(
-                lambda batch: pop_claims.attach(batch, agent, panel, after=after)
+                lambda batch: pop_claims.attach(batch, agent, panel, after=after, expected=expected)
             )
 
-    def _snapshot(self, feed: Subscriber, *, gap: bool) -> None:
+    def _snapshot(self, feed: Subscriber, sequence: int, *, gap: bool) -> None:
         cursor = self._database.raw.cursor()
         now = datetime.now(UTC)
+        since = now - pop_claims.FORGOTTEN
         settings = self._registry[feed.tenant]
         name = None if feed.agent is None else feed.agent.id
         views = [
             contacts.view(each, agent=settings.agent(each.agent).id if each.agent else None)
-            for each in journal.open_contacts(cursor, feed.tenant, name, since=now - FORGOTTEN)
+            for each in journal.open_contacts(cursor, feed.tenant, name, since=since)
         ]
-        pops = [] if feed.agent is None else stored_pops.unfinished(cursor, feed.agent)
-        sequence = self._committer.last_sequence(feed.tenant)
+        if feed.agent is None:
+            pops = stored_pops.unfinished_of_tenant(cursor, feed.tenant, since=since)
+        else:
+            pops = stored_pops.unfinished(cursor, feed.agent, since=since)
         frame = messages.snapshot(
             feed.tenant,
             sequence,
@@ -122,7 +130,7 @@ class Subscriptions:
             missed = journal.messages_after(cursor, feed.tenant, name, after, limit=CHUNK)
             if not missed:
                 # Nothing was committed since the read: this is all one turn of the event loop.
-                self._hub.join(feed)
+                feed.live = True
                 return
             pops = stored_pops.by_ids(
                 cursor, feed.tenant, [each.pop for each in missed if each.pop is not None]
@@ -140,45 +148,66 @@ class Subscriptions:
         try:
             with self._database.reading():
                 self._replay(feed, after)
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            log.warning("replay broken off", error=str(error))
             feed.close(OVERLOADED)
 
     def closed(self, feed: Feed) -> None:
-        """Forget a feed whose socket is gone, and hand its pops on after a moment of grace."""
+        """Forget a feed whose socket is going, and hand its pops on after a moment of grace."""
         self._hub.leave(feed)
         if feed.agent is None or feed.panel is None:
             return
         agent, panel = feed.agent, feed.panel.id
+        if self._hub.has_panel(agent, panel):
+            return  # it has a newer socket
         try:
             with self._database.reading():
                 owned = [
                     pop
-                    for pop in stored_pops.unfinished(self._database.raw.cursor(), agent)
+                    for pop in pop_claims.unfinished(
+                        self._database.raw.cursor(), agent, datetime.now(UTC)
+                    )
                     if pop.owner == panel
                 ]
         except StoreUnavailable:
             owned = []
         if owned:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(GRACE, lambda: self._release(agent, panel))
-            self._timers.add(timer)
+            self._release_later(agent, panel)
+
+    def _release_later(self, agent: Agent, panel: str) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = self._timers.setdefault(agent, {})
+        if panel not in waiting:
+            waiting[panel] = loop.call_later(GRACE, lambda: self._release(agent, panel))
 
     def _release(self, agent: Agent, panel: str) -> None:
-        self._timers = {timer for timer in self._timers if timer.when() > monotonic()}
+        waiting = self._timers[agent]
+        del waiting[panel]
+        if not waiting:
+            del self._timers[agent]
+
+        def released(done: asyncio.Future[None]) -> None:
+            if not done.cancelled() and done.exception() is not None:
+                log.warning("pop not handed on; it is tried again", error=str(done.exception()))
+                self._release_later(agent, panel)
+
         try:
-            self._committer.run_now(lambda batch: pop_claims.release(batch, agent, panel))
-        except StoreUnavailable as error:
-            # The pop stays with its absent owner; the next panel that connects gets it.
-            log.warning("pop not handed on", error=str(error))
+            done = self._committer.submit(lambda batch: pop_claims.release(batch, agent, panel))
+        except Unavailable:
+            self._release_later(agent, panel)
+        else:
+            done.add_done_callback(released)
 
     def presence(self, feed: Feed, said: Presence) -> None:
-        """Keep what a panel says of itself. Its clock does not count, only that it was used."""
+        """Keep what a panel says of itself; coming into sight is a use where it names no other."""
         panel = feed.panel
-        if panel is not None:
-            became_visible = said.visible and not panel.visible
-            panel.visible = said.visible
-            if said.interacted is not None or became_visible:
-                panel.interacted = monotonic()
+        if panel is None:
+            return
+        if said.interacted is not None:
+            panel.interacted = used_at(said.interacted, datetime.now(UTC))
+        elif said.visible and not panel.visible:
+            panel.interacted = monotonic()
+        panel.visible = said.visible
 
     async def outcome(self, feed: Feed, report: PopOutcome) -> None:
         """Keep what became of a pop, then tell the panel that it is kept.
@@ -199,8 +228,9 @@ class Subscriptions:
 
     def stop(self) -> None:
         """Cancel the timers (at shutdown)."""
-        for timer in self._timers:
-            timer.cancel()
+        for waiting in self._timers.values():
+            for timer in waiting.values():
+                timer.cancel()
 
 
 def _replayed(

@@ -50,6 +50,12 @@ class Tickets:
         ticket = self._waiting.pop(secret, None)
         return ticket if ticket is not None and ticket.expires > now else None
 
+    def drop(self, *, keys: frozenset[str] = frozenset(), session: bytes | None = None) -> None:
+        """Take back the tickets of keys that are revoked, or of a session that is over."""
+        for secret, ticket in list(self._waiting.items()):
+            if ticket.key in keys or (session is not None and ticket.session == session):
+                del self._waiting[secret]
+
     def _forget(self, now: float) -> None:
         # Issued in order of expiry, so the old ones stand first.
         for secret, ticket in list(self._waiting.items()):

@@ -12,6 +12,7 @@ from adapter import changes
 from adapter.batch import Batch
 from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
+from adapter.registry import Changes
 from adapter.services import Services
 from adapter.store import journal, maintenance
 
@@ -26,13 +27,13 @@ FORGET_EVERY = 3600.0
 
 async def watch(services: Services) -> None:
     """Obey what another process wrote: rules, keys, policies, aliases."""
-    version = services.database.data_version()
+    version = -1  # what was written since the start, or since a failure here, is not seen else
     while True:
-        await asyncio.sleep(WATCH_EVERY)
         now = services.database.data_version()
-        if now != version:
+        if now != version or services.registry.pending != Changes():
             await changes.apply(services)
             version = now
+        await asyncio.sleep(WATCH_EVERY)
 
 
 async def sweep(services: Services) -> None:
@@ -86,4 +87,6 @@ async def keep_running(
             await work(services)
         except (ScreenpopError, OSError) as error:
             log.warning("worker failed; it starts again", worker=name, error=str(error))
+        except Exception:
+            log.exception("worker made a mistake; it starts again", worker=name)
         await asyncio.sleep(1)

@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
+    *,
     scope: Scope = None,
     tenant: Tenant = "default",
     name: Name = "",

@@ -11,7 +11,21 @@ from typing import Annotated, Never
 import typer
 
 import adapter
-from adapter.cli import domains, exits, keys, listen, send, serve, tenancy, url
+from adapter.cli import (
+    backup,
+    contacts,
+    doctor,
+    domains,
+    exits,
+    keys,
+    listen,
+    send,
+    serve,
+    settings,
+    tenancy,
+    url,
+)
+from adapter.demo import drive
 
 app = typer.Typer(
     name="screenpop",
@@ -25,7 +39,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for family in (serve, domains, tenancy, keys, url, send, listen):
+for family in (
+    *(serve, settings, doctor, backup),
+    *(tenancy, keys, domains, contacts),
+    *(url, send, listen, drive),
+):
     family.register(app)
 
 

@@ -1,10 +1,11 @@
-"""Post one request until the server acknowledges or refuses it."""
+"""Post one request until the server acknowledges or refuses it; or ask the server for JSON."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import msgspec
@@ -67,6 +68,36 @@ def client(to: Door, key: str | None) -> httpx.Client:
     )
 
 
+def get(to: Door, key: str | None) -> dict[str, Any]:
+    """Give the JSON object behind a door.
+
+    Raises:
+        ScreenpopError: what the server's refusal means.
+    """
+    with client(to, key) as http:
+        try:
+            response = http.get(_dialled(to))
+        except httpx.InvalidURL as error:
+            raise MalformedInput(f"--url: {error}") from error
+        except httpx.TransportError as error:
+            text = f"no answer: {str(error) or type(error).__name__}"
+            raise Unavailable(text, retry_after=0) from error
+    if not response.is_success:
+        raise _refusal(response)
+    try:
+        found = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict):
+        raise ScreenpopError(f"{to.url('http')} gave no JSON object: is this a Screenpop server?")
+    return found
+
+
+def _dialled(to: Door) -> str:
+    at = f"[{to.dial}]" if ":" in to.dial else to.dial
+    return f"{'https' if to.secure else 'http'}://{at}:{to.port}{to.path}"
+
+
 class Poster:
     """Post requests to one door, one after the other, each until it is done for."""
 
@@ -80,8 +111,7 @@ class Poster:
         log: Callable[[str], None],
     ) -> None:
         self._http = http
-        at = f"[{to.dial}]" if ":" in to.dial else to.dial
-        self._url = f"{'https' if to.secure else 'http'}://{at}:{to.port}{to.path}"
+        self._url = _dialled(to)
         # The doors below /v1/events take a platform's own plain JSON.
         self._is_plain = not to.path.endswith("/events")
         self._secret = secret

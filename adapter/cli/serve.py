@@ -31,7 +31,11 @@ def serve(host: Host = None, port: Port = None, database: Database = None, bus: 
     with office.opened(chosen):
         pass  # creates the database and the tenant `default` where there are none
     services = apps.create_services(chosen)
-    server.run(services, apps.create_app(services), chosen)
+
+    def say(port: int) -> None:
+        typer.echo(f"listening on {_address(chosen.host, port)}")  # flushed: a program waits for it
+
+    server.run(services, apps.create_app(services), chosen, started=say)
 
 
 def demo(
@@ -42,3 +46,7 @@ def demo(
     from adapter.demo import run  # noqa: PLC0415
 
     run.run(host, port)
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +29,16 @@ class StoreBusy(StoreUnavailable):
     """Another process holds the write lock just now; trying again soon will do."""
 
 
-def explain(error: Exception) -> StoreUnavailable:
-    """Say in words what the database refused.
+class StoreCorrupt(StoreUnavailable):
+    """The file is no sound database; writing on would make it worse."""
+
+
+def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
+    """Say in words what the database refused; `path` is named to an operator, not to a sender.
 
     https://www.sqlite.org/rescode.html lists the codes.
     """
+    file = "the database file" if path is None else f"the database file {path}"
     cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
     code = getattr(cause, "sqlite_errorcode", None)
     primary = code & 0xFF if code is not None else None
@@ -41,13 +47,13 @@ def explain(error: Exception) -> StoreUnavailable:
     if primary == sqlite3.SQLITE_FULL:
         return StoreUnavailable("the disk is full: free space for the database", retry_after=5)
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreUnavailable(
-            "the database file is corrupt: stop the server and restore a backup", retry_after=30
+        return StoreCorrupt(
+            f"{file} is corrupt: stop the server and restore a backup", retry_after=30
         )
     if primary == sqlite3.SQLITE_READONLY:
-        return StoreUnavailable("the database file is read-only", retry_after=10)
+        return StoreUnavailable(f"{file} is read-only", retry_after=10)
     if primary == sqlite3.SQLITE_CANTOPEN:
-        return StoreUnavailable("the database file cannot be opened", retry_after=10)
+        return StoreUnavailable(f"{file} cannot be opened", retry_after=10)
     if primary == sqlite3.SQLITE_IOERR:
         return StoreUnavailable("the disk reports an input/output error", retry_after=10)
     return StoreUnavailable(f"the database refused: {cause}", retry_after=5)
@@ -62,28 +68,31 @@ class Database:
 
     def __init__(self, url: str, *, busy_timeout: float = 5.0, synchronous: str = "NORMAL") -> None:
         self.path = sqlite_path(url)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._engine = _engine(self.path, busy_timeout=busy_timeout, synchronous=synchronous)
         try:
             self.connection: Connection = self._engine.connect()
             driver = self.connection.connection.driver_connection
         except (DatabaseError, sqlite3.Error) as error:
-            raise explain(error) from error
+            raise explain(error, self.path) from error
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect says so
         self.raw: sqlite3.Connection = driver
-        self.inode = self.path.stat().st_ino
+        self._files = {str(self.path): _identity(str(self.path))}
 
     def migrate(self) -> None:
         """Bring the schema up to date; costs one query where it is."""
         try:
             _migrate(self.connection)
         except (DatabaseError, sqlite3.Error) as error:
-            raise explain(error) from error
+            raise explain(error, self.path) from error
 
     def serve(self) -> None:
         """Prepare for the event loop: never wait for a lock, never checkpoint inside a commit."""
         self.raw.execute("PRAGMA busy_timeout=0")
         self.raw.execute("PRAGMA wal_autocheckpoint=0")
+        self.data_version()  # opens the log
+        log = f"{self.path}-wal"
+        self._files[log] = _identity(log)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -104,6 +113,8 @@ class Database:
                     cursor.execute("ROLLBACK")
                 raise
         except (DatabaseError, sqlite3.Error) as error:
+            if _is_fault(error):
+                raise  # of the statement, not of the store
             raise explain(error) from error
         finally:
             cursor.close()
@@ -123,16 +134,26 @@ class Database:
         return int(row[0])
 
     def is_same_file(self) -> bool:
-        """Whether the path still names the file that is open (commits to a moved file are lost)."""
-        try:
-            return self.path.stat().st_ino == self.inode
-        except FileNotFoundError:
-            return False
+        """Whether the paths still name the files that are open (commits to moved ones are lost)."""
+        return all(_identity(path) == known for path, known in self._files.items())
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
         self.connection.close()
         self._engine.dispose()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - before each commit, and a Path costs as much again
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_fault(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
+    return isinstance(cause, sqlite3.IntegrityError)
 
 
 def sqlite_path(url: str) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +30,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
     event: ContactEvent
     received: datetime
     stored: datetime
+    matched: str | None
     failure: str | None
 
 
@@ -40,45 +42,59 @@ class Traced(msgspec.Struct, frozen=True):
     detail: str
 
 
-def add_event(
-    cursor: sqlite3.Cursor, tenant: Tenant, fact: Fact, *, received: datetime, stored: datetime
-) -> bool:
-    """Store a fact; False where its identity (source, id) is there already."""
-    contact = None if isinstance(fact, AgentSeen) else fact.contact
+def knows_event(cursor: sqlite3.Cursor, tenant: Tenant, source: str, event: str) -> bool:
+    """Whether an event of this identity (source, id) was accepted before."""
     cursor.execute(
-        "INSERT OR IGNORE INTO events (tenant, source, event, contact, received, stored, body)"
-        " VALUES (?,?,?,?,?,?,?)",
-        (
-            tenant,
-            fact.source,
-            fact.id,
-            contact,
-            micros(received),
-            micros(stored),
-            _facts.encode(fact),
-        ),
+        "SELECT 1 FROM events WHERE tenant=? AND source=? AND event=?", (tenant, source, event)
     )
-    return cursor.rowcount == 1
+    return cursor.fetchone() is not None
 
 
-def mark_failure(cursor: sqlite3.Cursor, tenant: Tenant, fact: Fact, failure: str) -> None:
-    """Keep why an accepted event could not be handled."""
-    cursor.execute(
-        "UPDATE events SET failure=? WHERE tenant=? AND source=? AND event=?",
-        (failure, tenant, fact.source, fact.id),
+class AcceptedEvent(NamedTuple):
+    """An event to be stored, with what was decided on it."""
+
+    tenant: Tenant
+    fact: Fact
+    received: datetime
+    matched: str | None
+    """Why it popped or not."""
+    failure: str | None
+    """Why it could not be handled, though it is kept."""
+
+
+def add_events(cursor: sqlite3.Cursor, accepted: list[AcceptedEvent], stored: datetime) -> None:
+    """Store events that are not known yet."""
+    now = micros(stored)
+    cursor.executemany(
+        "INSERT INTO events (tenant, source, event, contact, received, stored, body, matched,"
+        " failure) VALUES (?,?,?,?,?,?,?,?,?)",
+        [
+            (
+                each.tenant,
+                each.fact.source,
+                each.fact.id,
+                None if isinstance(each.fact, AgentSeen) else each.fact.contact,
+                micros(each.received),
+                now,
+                _facts.encode(each.fact),
+                each.matched,
+                each.failure,
+            )
+            for each in accepted
+        ],
     )
 
 
 def events_of(cursor: sqlite3.Cursor, key: ContactKey) -> list[StoredEvent]:
     """Read a contact's events in the order in which they came in."""
     rows = cursor.execute(
-        "SELECT body, received, stored, failure FROM events WHERE tenant=? AND contact=?"
+        "SELECT body, received, stored, matched, failure FROM events WHERE tenant=? AND contact=?"
         " ORDER BY position",
         key,
     ).fetchall()
     return [
-        StoredEvent(_fact_decoder.decode(body), moment(received), moment(stored), failure)
-        for body, received, stored, failure in rows
+        StoredEvent(_fact_decoder.decode(body), moment(received), moment(stored), matched, failure)
+        for body, received, stored, matched, failure in rows
     ]
 
 
@@ -184,18 +200,18 @@ def sequences(cursor: sqlite3.Cursor, tenant: Tenant) -> tuple[int, int]:
     return (1, 0) if last is None else (first, last)
 
 
-def add_trace(
-    cursor: sqlite3.Cursor,
-    tenant: Tenant,
-    contact: str | None,
-    at: datetime,
-    what: str,
-    detail: str,
-) -> None:
-    """Add a line to a contact's story."""
-    cursor.execute(
+TraceLine = tuple[Tenant, str | None, datetime, str, str]
+"""Tenant, contact, time, what, detail."""
+
+
+def add_traces(cursor: sqlite3.Cursor, lines: Iterable[TraceLine]) -> None:
+    """Add lines to contacts' stories."""
+    cursor.executemany(
         "INSERT INTO trace (tenant, contact, at, what, detail) VALUES (?,?,?,?,?)",
-        (tenant, contact, micros(at), what, detail),
+        [
+            (tenant, contact, micros(at), what, detail)
+            for tenant, contact, at, what, detail in lines
+        ],
     )
 
 
@@ -221,7 +237,12 @@ def forget_before(cursor: sqlite3.Cursor, horizon: datetime) -> int:
     The last message of each tenant stays: its sequence is where the next one goes on.
     """
     limit = (micros(horizon),)
-    count = cursor.execute("DELETE FROM events WHERE stored<?", limit).rowcount
+    # Events are stored in the order of time, so the first one to keep is found from the oldest on.
+    count = cursor.execute(
+        "DELETE FROM events WHERE position < coalesce((SELECT position FROM events WHERE stored>=?"
+        " ORDER BY position LIMIT 1), (SELECT max(position)+1 FROM events))",
+        limit,
+    ).rowcount
     for statement in (
         "DELETE FROM message_agents WHERE (tenant, sequence) IN (SELECT m.tenant, m.sequence"
         " FROM messages m WHERE m.time<?)",

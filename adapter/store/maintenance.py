@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from adapter.errors import StoreUnavailable
@@ -49,11 +50,13 @@ def backup(source: Path, target: Path) -> int:
         raise StoreUnavailable(f"there is no database at {source}")
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
+    # Customers' names and numbers are in it: nobody else may read it.
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with sqlite3.connect(source) as reading, sqlite3.connect(part) as writing:
-            reading.backup(writing, pages=1000)
-        reading.close()
-        writing.close()
+        with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(part)) as writing:
+            # All in one step: between steps a commit of the server would make it start again.
+            # A reader does not hold up the writer (https://www.sqlite.org/wal.html#concurrency).
+            reading.backup(writing)
     except sqlite3.Error as error:
         part.unlink(missing_ok=True)
         raise explain(error) from error

@@ -109,9 +109,24 @@ def get(cursor: sqlite3.Cursor, tenant: Tenant, pop: str) -> StoredPop | None:
     return rows[0] if rows else None
 
 
-def unfinished(cursor: sqlite3.Cursor, agent: Agent) -> list[StoredPop]:
+def unfinished(cursor: sqlite3.Cursor, agent: Agent, *, since: datetime) -> list[StoredPop]:
     """Read the agent's pops that are neither opened nor dismissed nor withdrawn, oldest first."""
-    return _read(cursor, "tenant=? AND agent=? AND finished IS NULL ORDER BY sequence", agent)
+    return _read(
+        cursor,
+        "tenant=? AND agent=? AND finished IS NULL AND created>=? ORDER BY sequence",
+        (*agent, micros(since)),
+    )
+
+
+def unfinished_of_tenant(
+    cursor: sqlite3.Cursor, tenant: Tenant, *, since: datetime
+) -> list[StoredPop]:
+    """Read the unfinished pops of all agents, oldest first."""
+    return _read(
+        cursor,
+        "tenant=? AND finished IS NULL AND created>=? ORDER BY sequence",
+        (tenant, micros(since)),
+    )
 
 
 def unfinished_of_contact(cursor: sqlite3.Cursor, tenant: Tenant, contact: str) -> list[StoredPop]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import structlog
 from websockets.datastructures import Headers, MultipleValuesError
@@ -21,8 +21,9 @@ from adapter.close_codes import (
     UNKNOWN_TENANT,
     CloseCode,
 )
+from adapter.credentials import Key
 from adapter.errors import Forbidden, ScreenpopError, Unauthenticated
-from adapter.hub import monotonic
+from adapter.hub import Panel, monotonic
 from adapter.messages import Hello
 from adapter.services import Services
 from adapter.store import sessions
@@ -35,6 +36,7 @@ log = structlog.get_logger()
 PATH = "/v1/feed"
 PANEL_PROTOCOL = "screenpop.v1"
 READ_PROTOCOL = "cloudevents.json"
+_FROM_KEY = "key "
 _SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
 _PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 
@@ -74,6 +76,8 @@ class Greeted:
     agent: Agent
     key: str | None
     session: bytes | None
+    expires: datetime
+    """When the session is over, and the feed with it."""
     welcome: bytes
 
 
@@ -83,7 +87,7 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
     Raises:
         Refused: with the close code to use.
     """
-    split = urlsplit(path)
+    split = _split(path)
     host = _one(headers, "Host") or ""
     tenant = services.registry.tenant_of_host(host)
     if split.path != PATH or tenant is None:
@@ -104,12 +108,7 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
         if origin is None or not speaks:
             raise Refused(UNAUTHENTICATED)
         return Access(tenant, after, speaks, False, None, None, panel)
-    try:
-        key = services.registry.check_key(tenant, secret, "feed")
-    except Forbidden as error:
-        raise Refused(FORBIDDEN) from error
-    except Unauthenticated as error:
-        raise Refused(UNAUTHENTICATED) from error
+    key = _key(services, tenant, secret)
     agent = _agent(services, tenant, query)
     return Access(tenant, after, speaks, True, agent, key.id, panel)
 
@@ -126,25 +125,69 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
         raise Refused(UNAUTHENTICATED)
     if hello.panel is not None and not _PANEL.match(hello.panel):
         raise Refused(MALFORMED)
-    session, bearer, expires = ticket.session, None, None
-    if ticket.key is not None:
+    bearer = None
+    if ticket.session is not None:
+        session = _session(services, tenant, ticket.session)
+    else:
         bearer = credentials.new_bearer()
-        session = credentials.digest(bearer)
         now = datetime.now(UTC)
-        expires = now + timedelta(hours=services.settings.session_hours)
-        started = StoredSession(
-            session, tenant, ticket.agent.id, "unknown", f"key {ticket.key}", now, expires
+        session = StoredSession(
+            digest=credentials.digest(bearer),
+            tenant=tenant,
+            agent=ticket.agent.id,
+            embedder="unknown",
+            origin=f"{_FROM_KEY}{ticket.key}",
+            created=now,
+            expires=now + timedelta(hours=services.settings.session_hours),
         )
-        services.committer.run_now(lambda batch: sessions.add(batch.cursor, started))
+        services.committer.run_now(lambda batch: sessions.add(batch.cursor, session))
     welcome = messages.welcome(
         agent=ticket.agent.id,
         panel=hello.panel,
         tenant=tenant,
         version=__version__,
         session=bearer,
-        expires=expires,
+        expires=session.expires,
     )
-    return Greeted(ticket.agent, ticket.key, session, welcome)
+    # A session that a key began ends with the key, and its feeds do.
+    key = session.origin.removeprefix(_FROM_KEY) if session.origin.startswith(_FROM_KEY) else None
+    return Greeted(ticket.agent, key, session.digest, session.expires, welcome)
+
+
+def welcome_key(tenant: Tenant, agent: Agent | None, panel: Panel | None) -> bytes:
+    """Answer the hello of a client that its key has let in already."""
+    return messages.welcome(
+        agent=agent.id if agent else "*",
+        panel=panel.id if panel else None,
+        tenant=tenant,
+        version=__version__,
+        session=None,
+        expires=None,
+    )
+
+
+def _session(services: Services, tenant: Tenant, digest: bytes) -> StoredSession:
+    with services.database.reading():
+        session = sessions.get(services.database.raw.cursor(), tenant, digest)
+    if session is None or session.expires <= datetime.now(UTC):
+        raise Refused(UNAUTHENTICATED)
+    return session
+
+
+def _split(path: str) -> SplitResult:
+    try:
+        return urlsplit(path)
+    except ValueError as error:  # as in `//[`
+        raise Refused(MALFORMED) from error
+
+
+def _key(services: Services, tenant: Tenant, secret: str) -> Key:
+    try:
+        return services.registry.check_key(tenant, secret, "feed")
+    except Forbidden as error:
+        raise Refused(FORBIDDEN) from error
+    except Unauthenticated as error:
+        raise Refused(UNAUTHENTICATED) from error
 
 
 def _agent(services: Services, tenant: Tenant, query: dict[str, list[str]]) -> Agent | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
@@ -27,10 +28,11 @@ from adapter.close_codes import (
     OVERLOADED,
     RESTARTING,
     SLOW_READER,
+    UNAUTHENTICATED,
     CloseCode,
 )
 from adapter.errors import ScreenpopError, Unavailable
-from adapter.hub import Panel, monotonic
+from adapter.hub import Panel, monotonic, used_at
 from adapter.messages import Hello, Ping, PopOutcome, Presence
 from adapter.services import Services
 from adapter.tenants import Agent, Tenant
@@ -42,6 +44,8 @@ log = structlog.get_logger()
 HELLO_DEADLINE = 5.0
 CLOSE_DEADLINE = 5.0
 """Seconds that a client has to answer our close frame before the connection is cut."""
+SHUTDOWN_DEADLINE = 1.0
+"""The same when the server ends: a client that hangs must not hold it."""
 PING_AFTER = 25.0
 DEAD_AFTER = 60.0
 """Seconds of silence after which a peer is pinged, and after which it is taken for dead."""
@@ -70,6 +74,7 @@ class FeedSocket(asyncio.Protocol):
         "_access",
         "_close_timer",
         "_closing",
+        "_expires",
         "_fragments",
         "_go_on",
         "_hello_timer",
@@ -82,6 +87,7 @@ class FeedSocket(asyncio.Protocol):
         "agent",
         "heard",
         "key",
+        "live",
         "panel",
         "pinged",
         "session",
@@ -112,7 +118,9 @@ class FeedSocket(asyncio.Protocol):
         self.agent: Agent | None = None
         self.panel: Panel | None = None
         self.key: str | None = None
+        self.live = False
         self.session: bytes | None = None
+        self._expires: datetime | None = None
         self.heard = 0.0
         self.pinged = 0.0
 
@@ -128,14 +136,11 @@ class FeedSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client."""
-        self._closing = True
         self._server_connections.discard(self)
         self._services.sockets.discard(self)
-        for timer in (self._hello_timer, self._close_timer):
-            if timer is not None:
-                timer.cancel()
-        self._go_on = None
-        self._services.subscriptions.closed(self)
+        self._leave()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Feed the sans-I/O core, act on what it understood, and write what it wants to say."""
@@ -169,14 +174,19 @@ class FeedSocket(asyncio.Protocol):
     def shutdown(self) -> None:
         """Tell the client to come back (uvicorn, at a graceful shutdown)."""
         self.close(RESTARTING)
+        self._cut_off_in(SHUTDOWN_DEADLINE)
 
     def send(self, frame: bytes) -> None:
-        """Write a whole frame, or close a reader whose buffer is full. Never waits."""
+        """Write a whole frame, or close a reader whose buffer is full. Never waits.
+
+        The frame itself may be larger than the buffer: a reader that is up to date gets it.
+        """
         if self._closing:
             return
-        self._transport.write(frame)
         if self._transport.get_write_buffer_size() > self._limit:
             self.close(SLOW_READER)
+        else:
+            self._transport.write(frame)
 
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake; the connection is cut if the client does not answer."""
@@ -185,8 +195,9 @@ class FeedSocket(asyncio.Protocol):
         self._services.metrics.feeds_closed.labels(str(code.code)).inc()
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code.code, code.reason)
+        self._leave()
         self._write_protocol()
-        self._begin_closing()
+        self._cut_off_in(CLOSE_DEADLINE)
 
     def buffered(self) -> bool:
         """Whether a replay should wait."""
@@ -208,6 +219,8 @@ class FeedSocket(asyncio.Protocol):
         elif silent > PING_AFTER and now - self.pinged > PING_AFTER and not self._closing:
             self.pinged = now
             self.send(frames.ping())
+        if self._expires is not None and datetime.now(UTC) >= self._expires:
+            self.close(UNAUTHENTICATED)
 
     # --- handshake --------------------------------------------------------------------------
 
@@ -246,8 +259,10 @@ class FeedSocket(asyncio.Protocol):
             taken = {feed.panel.id for feed in self._services.hub.panels(agent) if feed.panel}
             number = next(n for n in range(1, len(taken) + 2) if f"{self.key}/{n}" not in taken)
             panel = Panel(f"{self.key}/{number}", anonymous=True)
-        panel.visible = hello.visible if hello else True
-        panel.interacted = monotonic()
+        if hello is not None:
+            panel.visible = hello.visible
+            if hello.interacted is not None:
+                panel.interacted = used_at(hello.interacted, datetime.now(UTC))
         return panel
 
     # --- messages from the client -----------------------------------------------------------
@@ -276,7 +291,7 @@ class FeedSocket(asyncio.Protocol):
             return  # a read-only subprotocol: what a client says is ignored
         try:
             said = messages.parse_from_panel(payload)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             if self._hello_timer is not None:
                 self.close(MALFORMED)
             else:
@@ -302,7 +317,7 @@ class FeedSocket(asyncio.Protocol):
         except Unavailable:
             self.close(OVERLOADED)
             return
-        self.session = greeted.session
+        self.session, self._expires = greeted.session, greeted.expires
         self.send(frames.text(greeted.welcome))
         self._start(greeted.agent, greeted.key, hello)
 
@@ -316,6 +331,7 @@ class FeedSocket(asyncio.Protocol):
         else:
             presence = Presence(visible=said.visible, interacted=said.interacted)
             self._services.subscriptions.presence(self, presence)
+            self.send(frames.text(feed_access.welcome_key(self.tenant, self.agent, self.panel)))
 
     async def _outcome(self, report: PopOutcome) -> None:
         try:
@@ -331,13 +347,24 @@ class FeedSocket(asyncio.Protocol):
                 self._transport.write(chunk)
             elif self._transport.can_write_eof():
                 self._transport.close()
-        if self._protocol.state is not State.OPEN and self._access is not None:
-            self._begin_closing()
+        if self._protocol.state is not State.OPEN and not self._closing:
+            self._leave()
+            self._cut_off_in(CLOSE_DEADLINE)
         if self._protocol.state is State.CLOSED:
             self._transport.close()
 
-    def _begin_closing(self) -> None:
+    def _leave(self) -> None:
+        """Take no more part: a socket that closes gets no message and owns no pop."""
+        if self._closing:
+            return
         self._closing = True
-        if self._close_timer is None and not self._transport.is_closing():
-            loop = asyncio.get_running_loop()
-            self._close_timer = loop.call_later(CLOSE_DEADLINE, self._transport.abort)
+        self._go_on = None
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()
+        self._services.subscriptions.closed(self)
+
+    def _cut_off_in(self, seconds: float) -> None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._close_timer = loop.call_later(seconds, self._transport.abort)

@@ -28,6 +28,7 @@ from adapter.errors import (
     StoreUnavailable,
     Unauthenticated,
     Unavailable,
+    UnsupportedMediaType,
 )
 from adapter.events import Decoded
 from adapter.pipeline import Receipt
@@ -42,6 +43,9 @@ log = structlog.get_logger()
 
 Headers = Mapping[str, str]
 
+MAX_MEMBERS = 1000
+"""Gzip members of one body: Firehose writes one."""
+
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
 
@@ -53,6 +57,7 @@ class Source:
     name: str
     decode: Callable[[Headers, bytes, datetime], Decoded]
     handshake: Callable[[Headers], dict[str, str] | None] | None = None
+    """The abuse protection of CloudEvents Web Hooks, whose senders may put a key in the query."""
 
 
 SOURCES: dict[str, Source] = {
@@ -66,6 +71,8 @@ SOURCES: dict[str, Source] = {
         lambda _headers, body, received: amazon_connect.decode(body, received=received),
     ),
 }
+
+FIREHOSE = "/v1/events/amazon-firehose"
 
 
 class Ingest:
@@ -83,7 +90,7 @@ class Ingest:
         source = SOURCES.get(scope["path"])
         if source is not None:
             await self._source(source, scope, receive, send)
-        elif scope["path"] == "/v1/events/amazon-firehose":
+        elif scope["path"] == FIREHOSE:
             await self._firehose(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
@@ -102,11 +109,14 @@ class Ingest:
                 return
             received = datetime.now(UTC)
             tenant = _tenant(services, headers)
-            sender, signed = self._authenticate(services, tenant, headers, scope)
-            body = await _body(headers, receive, services.settings.body_limit)
-            if signed:
-                secrets = services.registry[tenant].signing_secrets
-                standard_webhooks.verify(secrets, headers, body, now=received.timestamp())
+            secret = credentials.presented(headers.get("authorization"), headers.get("x-api-key"))
+            if secret is None and source.handshake is not None:
+                secret = _token(services, scope)
+            _require_plain(headers)
+            limit = services.settings.body_limit
+            sender, body = await _body_of_known(
+                services, tenant, headers, receive, secret=secret, limit=limit
+            )
             decoded = source.decode(headers, body, received)
             self._spend(services, sender, decoded)
             if not decoded.entries and decoded.rejected:
@@ -136,9 +146,15 @@ class Ingest:
                 await _method_not_allowed(send, "POST")
                 return
             tenant = _tenant(services, headers)
-            sender, _ = self._authenticate(services, tenant, headers, scope)
+            secret = credentials.presented(
+                headers.get("authorization"),
+                headers.get("x-api-key"),
+                headers.get("x-amz-firehose-access-key"),
+            )
             limit = services.settings.firehose_body_limit
-            body = await _body(headers, receive, limit)
+            sender, body = await _body_of_known(
+                services, tenant, headers, receive, secret=secret, limit=limit
+            )
             if headers.get("content-encoding", "").strip().lower() == "gzip":
                 body = _gunzip(body, limit)
             request_id, decoded = amazon_firehose.decode(body, received=received)
@@ -160,26 +176,6 @@ class Ingest:
             await _answer(send, problem.status, text, more)
         else:
             await _answer(send, 200, amazon_firehose.success(request_id, milliseconds))
-
-    def _authenticate(
-        self, services: Services, tenant: Tenant, headers: Headers, scope: Scope
-    ) -> tuple[str, bool]:
-        """Give who sends and whether a signature is still to be checked over the body."""
-        secret = credentials.presented(
-            headers.get("authorization"),
-            headers.get("x-api-key"),
-            headers.get("x-amz-firehose-access-key"),
-        )
-        if secret is None and services.settings.allow_access_token_query:
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            secret = (query.get("access_token") or [None])[0]
-        if secret is None and "webhook-signature" in headers:
-            if not services.registry[tenant].signing_secrets:
-                raise Unauthenticated("this tenant has no signing secret")
-            if not standard_webhooks.looks_signed(headers, time.time()):
-                raise Unauthenticated("the webhook headers are incomplete or their time is off")
-            return f"signed/{tenant}", True
-        return services.registry.check_key(tenant, secret, "ingest").id, False
 
     def _spend(self, services: Services, sender: str, decoded: Decoded) -> None:
         if self._limit is None:
@@ -210,6 +206,42 @@ def _tenant(services: Services, headers: Headers) -> Tenant:
     if tenant is None:
         raise UnknownTenant("this host name is no tenant of this server")
     return tenant
+
+
+def _token(services: Services, scope: Scope) -> str | None:
+    """Give the key in the query (CloudEvents Web Hooks, section 3.2), where a setting allows it."""
+    if not services.settings.allow_access_token_query:
+        return None
+    query = parse_qs(str(scope["query_string"], "latin-1"))
+    return query["access_token"][0] if "access_token" in query else None
+
+
+async def _body_of_known(
+    services: Services,
+    tenant: Tenant,
+    headers: Headers,
+    receive: Receive,
+    *,
+    secret: str | None,
+    limit: int,
+) -> tuple[str, bytes]:
+    """Give who sends and the body, which is read only after what can be checked without it."""
+    if secret is None and "webhook-signature" in headers:
+        secrets = services.registry[tenant].signing_secrets
+        if not secrets:
+            raise Unauthenticated("this tenant has no signing secret")
+        now = time.time()
+        standard_webhooks.looks_signed(headers, now)
+        body = await _body(headers, receive, limit)
+        standard_webhooks.verify(secrets, headers, body, now=now)
+        return f"signed/{tenant}", body
+    key = services.registry.check_key(tenant, secret, "ingest")
+    return key.id, await _body(headers, receive, limit)
+
+
+def _require_plain(headers: Headers) -> None:
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("this content encoding is not taken here: send it plain")
 
 
 def _none_good(decoded: Decoded) -> MalformedInput:
@@ -245,16 +277,22 @@ async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise MalformedInput(f"the body is no gzip: {error}") from error
-    if len(plain) > limit:
-        raise PayloadTooLarge(f"the body has more than {limit} bytes when unpacked")
-    if not inflater.eof:
-        raise MalformedInput("the gzip body is cut off")
-    return plain
+    """Unpack gzip of one member or several (RFC 1952, 2.2), never more than `limit` bytes."""
+    plain = b""
+    for _ in range(MAX_MEMBERS):
+        if not body:
+            return plain
+        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            plain += inflater.decompress(body, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise MalformedInput(f"the body is no gzip: {error}") from error
+        if len(plain) > limit:
+            raise PayloadTooLarge(f"the body has more than {limit} bytes when unpacked")
+        if not inflater.eof:
+            raise MalformedInput("the gzip body is cut off")
+        body = inflater.unused_data
+    raise PayloadTooLarge(f"the body has more than {MAX_MEMBERS} gzip members")
 
 
 async def _handshake(granted: dict[str, str] | None, send: Send) -> None:
@@ -275,10 +313,6 @@ async def _method_not_allowed(send: Send, allow: str) -> None:
 
 async def _refuse(services: Services, error: ScreenpopError, send: Send) -> None:
     services.metrics.requests_refused.labels(type(error).__name__).inc()
-    if isinstance(error, UnknownTenant):
-        title = "No such tenant here"
-        await _send_problem(problems.plain(421, "unknown-tenant", title, str(error)), send)
-        return
     if isinstance(error, StoreUnavailable):
         log.warning("event refused", error=str(error))
     await _send_problem(problems.of(error), send)

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from adapter import pop_claims, pops
 from adapter.batch import Batch
-from adapter.store import journal
 from adapter.web import requests
 from adapter.web.contacts import json_response
 
@@ -39,7 +38,7 @@ async def make_pop(request: Request) -> Response:
         pop = pop_claims.make(batch, new)
         if new.contact is not None:
             told = f"asked for at {agent.id}: {new.reason} (pop {pop})"
-            journal.add_trace(batch.cursor, tenant, new.contact, batch.now, "matched", told)
+            batch.trace(tenant, new.contact, "matched", told)
         return pop
 
     pop = await services.committer.submit(job)

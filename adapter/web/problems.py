@@ -22,11 +22,13 @@ from adapter.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from adapter.web.requests import UnknownTenant
 
 CONTENT_TYPE = "application/problem+json"
 
 STATUS: dict[type[ScreenpopError], tuple[int, str, str]] = {
     # The first class in an error's method resolution order counts.
+    UnknownTenant: (421, "unknown-tenant", "No such tenant here"),  # RFC 9110, 15.5.20
     UnsupportedMediaType: (415, "unsupported-media-type", "This content type is not taken here"),
     PayloadTooLarge: (413, "too-large", "The request is too large"),
     InvalidSettings: (422, "invalid-settings", "The settings cannot be saved"),
@@ -93,11 +95,6 @@ async def on_error(_request: Request, error: Exception) -> Response:
     """Answer one of our errors (Starlette exception handler)."""
     assert isinstance(error, ScreenpopError)  # noqa: S101 - registered for this type
     return response(of(error))
-
-
-async def on_unknown_tenant(_request: Request, error: Exception) -> Response:
-    """Answer a host name that is no tenant of ours (RFC 9110, 15.5.20)."""
-    return response(plain(421, "unknown-tenant", "No such tenant here", str(error)))
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("updated", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "open_contacts",
@@ -67,12 +68,18 @@ def upgrade() -> None:
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("stored", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("matched", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("position"),
         sa.UniqueConstraint("tenant", "source", "event", name="event_identity"),
     )
-    op.create_index("events_by_age", "events", ["stored"], unique=False)
     op.create_index("events_of_contact", "events", ["tenant", "contact"], unique=False)
+    op.create_table(
+        "heartbeat",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table(
         "keys",
         sa.Column("id", sa.String(length=16), nullable=False),
@@ -103,8 +110,8 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.Column("pop", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "sequence"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("messages_of_contact", "messages", ["tenant", "subject"], unique=False)
     op.create_table(
         "pops",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -184,9 +191,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position"),
     )
     op.create_index("trace_of_contact", "trace", ["tenant", "contact"], unique=False)
-    op.create_table(
-        "heartbeat",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )

@@ -1,0 +1,152 @@
+"""Show a contact and its story, from the database or from a server: `screenpop contacts …`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from adapter.cli.options import AsJson, Database, Tenant, office
+from adapter.cli.visible import visible
+from adapter.errors import InvalidSettings
+
+Contact = Annotated[
+    str, typer.Argument(metavar="ID", help="The contact's id, as its source has it.")
+]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="SCREENPOP_URL", help="Ask this server instead of the database."),
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="SCREENPOP_KEY", help="A service key of scope admin, for --url."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `contacts` and its commands."""
+    family = typer.Typer(help="A contact's state and its story.", no_args_is_help=True)
+    family.command("show")(show)
+    family.command("trace")(trace)
+    app.add_typer(family, name="contacts")
+
+
+def show(
+    *,
+    contact: Contact,
+    tenant: Tenant = "default",
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+    database: Database = None,
+) -> None:
+    """Print a contact: its stages, its agent, the customer, the attributes."""
+    found = _state(contact, tenant, url, key, database)
+    _print(found, as_json, _state_lines)
+
+
+def trace(
+    *,
+    contact: Contact,
+    tenant: Tenant = "default",
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+    database: Database = None,
+) -> None:
+    """Print what happened to a contact, in milliseconds: received, stored, matched, opened."""
+    found = _story(contact, tenant, url, key, database)
+    _print(found, as_json, _story_lines)
+
+
+def _state(
+    contact: str, tenant: str, url: str | None, key: str | None, database: str | None
+) -> dict[str, Any]:
+    if url is not None:
+        return _asked(url, key, f"/v1/contacts/{quote(contact, safe='')}")
+    from adapter import stories  # noqa: PLC0415 - `--help` must be quick
+    from adapter.tenants import Agent, ContactKey, agent  # noqa: PLC0415
+
+    with office(database) as here:
+        named = here.tenant(tenant)
+        aliases = {each.source_id: each.agent for each in here.aliases(tenant)}
+
+        def behind(source_id: str) -> Agent:
+            known = agent(named, source_id)
+            return Agent(named, aliases.get(known.id, known.id))
+
+        return _plain(stories.state(here.database, ContactKey(named, contact), agent=behind))
+
+
+def _story(
+    contact: str, tenant: str, url: str | None, key: str | None, database: str | None
+) -> dict[str, Any]:
+    if url is not None:
+        return _asked(url, key, f"/v1/contacts/{quote(contact, safe='')}/trace")
+    from adapter import stories  # noqa: PLC0415 - `--help` must be quick
+    from adapter.tenants import ContactKey  # noqa: PLC0415
+
+    with office(database) as here:
+        return _plain(stories.story(here.database, ContactKey(here.tenant(tenant), contact)))
+
+
+def _asked(url: str, key: str | None, path: str) -> dict[str, Any]:
+    from adapter.cli import posting  # noqa: PLC0415  # httpx takes time to import
+    from adapter.cli.addresses import door  # noqa: PLC0415
+
+    if key is None:
+        raise InvalidSettings("--key: a service key of scope admin is needed with --url")
+    return posting.get(door(url, path), key)
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    """Give it as the server's JSON has it, times as text."""
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    return plain
+
+
+def _print(found: dict[str, Any], as_json: bool, lines: Any) -> None:
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    for line in lines(found):
+        typer.echo(visible(line))
+
+
+def _state_lines(contact: dict[str, Any]) -> list[str]:
+    rows = [(name, contact[name]) for name in ("id", "stage", "agent", "channel", "direction")]
+    rows.append(("queue", contact["queue"]))
+    rows += [(f"customer.{name}", value) for name, value in contact["customer"].items()]
+    rows += [(f"stages.{name}", _clock(at)) for name, at in contact["stages"].items()]
+    rows += [(f"attributes.{name}", value) for name, value in contact["attributes"].items()]
+    rows += [("linked", each) for each in contact["linked"]]
+    for each in contact["recordings"]:
+        rows.append((each["kind"], each["url"] + (" (redacted)" if each["redacted"] else "")))
+    return [f"{name:30}{_text(value)}" for name, value in rows]
+
+
+def _story_lines(story: dict[str, Any]) -> list[str]:
+    steps = story["trace"]
+    lines = [f"contact {story['contact']}, from {_clock(steps[0]['at'])}"]
+    lines += [
+        f"{each['ms']:>12,.3f} ms  {each['what']:<10} {each['detail']}".rstrip() for each in steps
+    ]
+    for pop in story["pops"]:
+        outcome = pop["outcome"] or "not opened yet"
+        lines.append(f"pop {pop['pop']}: {pop['agent']}, attempt {pop['attempt']}, {outcome}")
+        lines.append(f"    {pop['url']}")
+    return lines
+
+
+def _clock(at: str) -> str:
+    """Write a time with milliseconds, in UTC."""
+    return datetime.fromisoformat(at).isoformat(sep=" ", timespec="milliseconds")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,160 @@
+"""Check what a server stands on: settings, disk, clock, key file, the port that it listens on."""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from adapter import settings as all_settings
+from adapter.cli.findings import Finding, ok, problem, warning
+from adapter.settings import Settings
+from adapter.store import inspection
+from adapter.store.database import Database
+
+FULL = 100 * 1024**2
+TIGHT = 1024**3
+"""Bytes of free disk below which the journal is about to stop, and below which to look soon."""
+
+LONG_LOG = 256 * 1024**2
+"""Bytes of a write-ahead log that nobody checkpoints any more; usual is below 10 MB."""
+
+BUILT = datetime(2025, 1, 1, tzinfo=UTC)
+"""No clock that is right says a time before this program was written."""
+
+SKEW = timedelta(seconds=5)
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """Look at settings that fit together badly."""
+    unknown = all_settings.unknown_variables()
+    if unknown:
+        yield warning(
+            "settings", f"no such setting: {', '.join(unknown)}", "see `screenpop settings`"
+        )
+    if settings.bus is not None:
+        yield problem("settings", "SCREENPOP_BUS is not supported by this version", "unset it")
+    if not _is_loopback(settings.host) and not _has_address(settings):
+        yield warning(
+            "settings",
+            f"it listens on {settings.host}, and SCREENPOP_PUBLIC_URL is not set",
+            "set it to the address that browsers use, as https://screenpop.example",
+        )
+    elif not unknown:
+        yield ok("settings", f"from {all_settings.config_file() or 'the environment'}")
+
+
+def check_disk(database: Database) -> Finding:
+    """Look at the space that is left, and at the log that waits for a checkpoint."""
+    free, log = inspection.free_bytes(database.path), inspection.log_bytes(database.path)
+    told = f"{_size(free)} free, write-ahead log {_size(log)}"
+    if free < FULL:
+        return problem("disk", told, "free space now: without it no event can be acknowledged")
+    if free < TIGHT:
+        return warning("disk", told, "free space, or keep less: SCREENPOP_RETENTION_DAYS")
+    if log > LONG_LOG:
+        return warning(
+            "disk", told, "end programs that hold the database open for long, then restart"
+        )
+    return ok("disk", told)
+
+
+def check_clock(database: Database, now: datetime) -> Finding:
+    """Compare the clock with the newest event: it must not have gone back."""
+    told = now.isoformat(sep=" ", timespec="seconds")
+    last = inspection.last_stored(database)
+    do = "set the clock (timedatectl): tickets, signatures and sessions depend on it"
+    if now < BUILT:
+        return problem("clock", f"it says {told}", do)
+    if last is not None and last > now + SKEW:
+        ahead = last.isoformat(sep=" ", timespec="seconds")
+        return problem("clock", f"it says {told}, but an event was stored at {ahead}", do)
+    return ok("clock", told)
+
+
+def check_key_file(settings: Settings, *, sealed: int) -> Finding:
+    """Look at the key that opens the stored secrets (`sealed` of them)."""
+    path = settings.data_dir / "secret.key"
+    if settings.secret_key is not None:
+        return ok("secret key", "from SCREENPOP_SECRET_KEY: keep a copy of it")
+    if not path.exists():
+        if sealed:
+            return problem(
+                "secret key",
+                f"{path} is gone, and {sealed} stored secrets need it",
+                "restore it from a copy, or make the secrets anew",
+            )
+        return ok("secret key", "none yet: no secret is stored")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return problem("secret key", f"others can read {path}", f"chmod 600 {path}")
+    return warning(
+        "secret key",
+        f"it is the file {path}",
+        "keep a copy elsewhere, or move its text to SCREENPOP_SECRET_KEY",
+    )
+
+
+def check_server(settings: Settings) -> Finding:
+    """Ask who answers at the server's address, and whether it is ready."""
+    host = _dialled(settings.host)
+    at = f"{host}:{settings.port}"
+    try:
+        answer = httpx.get(f"http://{at}/readyz", timeout=5, trust_env=False)
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        return ok("server", f"none answers at {at}; `screenpop serve` starts one")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
+        return problem("server", f"{at} takes connections and gives no answer: {reason}", _OTHER)
+    checks = _checks(answer)
+    if checks is None:
+        return problem("server", f"what answers at {at} is no Screenpop server", _OTHER)
+    bad = [f"{name}: {result}" for name, result in checks.items() if result != "ok"]
+    if bad:
+        return problem("server", f"{at} is not ready: {'; '.join(bad)}", "see the server's log")
+    return ok("server", f"{at} is ready")
+
+
+_OTHER = "stop the other program, or choose another SCREENPOP_PORT"
+
+
+def _checks(answer: httpx.Response) -> dict[str, Any] | None:
+    try:
+        found = answer.json()
+    except ValueError:
+        return None
+    checks = found.get("checks") if isinstance(found, dict) else None
+    return checks if isinstance(checks, dict) else None
+
+
+def _has_address(settings: Settings) -> bool:
+    return settings.public_url is not None or settings.environment_domain is not None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _dialled(host: str) -> str:
+    """Give an address to dial: a server on every address is also on the loopback."""
+    if host in ("0.0.0.0", ""):  # noqa: S104  # compared, not listened on
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:.1f} GB" if count >= 1024**3 else f"{count / 1024**2:.1f} MB"
+
+
+def database_file(path: Path) -> str:
+    """Describe the database file."""
+    return f"{path}, {_size(path.stat().st_size)}"

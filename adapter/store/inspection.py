@@ -1,0 +1,30 @@
+"""Measure the database for an operator: sizes, the space that is left, the newest event."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from adapter.store.database import Database
+from adapter.store.times import moment
+
+
+def last_stored(database: Database) -> datetime | None:
+    """Give when the newest event was stored; None where there is none."""
+    with database.reading():
+        (micros,) = database.raw.execute("SELECT max(stored) FROM events").fetchone()
+    return None if micros is None else moment(micros)
+
+
+def log_bytes(path: Path) -> int:
+    """Give the size of the write-ahead log; 0 where there is none."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def free_bytes(path: Path) -> int:
+    """Give the bytes that a user may still write to the disk of `path`."""
+    return shutil.disk_usage(path.parent).free
