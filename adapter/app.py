@@ -10,7 +10,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from adapter import secret_box, workers
 from adapter.committer import Committer
@@ -62,6 +62,8 @@ class Adapter(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI."""
+        if scope["type"] == "http" and scope["scheme"] == "https":
+            send = _with_strict_transport(send)
         await self._ingest(scope, receive, send)
 
     def __init__(self, services: Services, assets: Assets, pages: panel.Pages) -> None:
@@ -75,6 +77,18 @@ class Adapter(Starlette):
             lifespan=lambda _: _lifespan(services, pages),
         )
         self._ingest = Ingest(super().__call__)
+
+
+def _with_strict_transport(send: Send) -> Send:
+    """Tell browsers that came by TLS to come by TLS only (RFC 6797)."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            header = (b"strict-transport-security", b"max-age=31536000")
+            message = {**message, "headers": [*message.get("headers", ()), header]}
+        await send(message)
+
+    return sending
 
 
 def create_services(settings: Settings, *, demo: bool = False) -> Services:

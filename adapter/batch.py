@@ -1,4 +1,4 @@
-"""Stage what one transaction writes: contacts, messages, pops; nothing is seen before it commits."""
+"""Stage what one transaction writes; nothing of it is seen before it is committed."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Batch:
         subject: str | None = None,
     ) -> int:
         """Stage a message and give its sequence."""
-        return self._append(tenant, type_, messages.json(data), agents, subject, None)
+        return self._append(tenant, type_, messages.json(data), agents=agents, subject=subject)
 
     def next_sequence(self, tenant: Tenant) -> int:
         """Give the sequence that the next message of a tenant will have."""
@@ -110,8 +110,9 @@ class Batch:
 
     def announce(self, pop: StoredPop, data: bytes) -> None:
         """Stage the message of a pop, whose `sequence` must be `next_sequence`."""
-        agents = (pop.agent,)
-        self._append(pop.tenant, messages.POP, data, agents, pop.contact, pop)
+        self._append(
+            pop.tenant, messages.POP, data, agents=(pop.agent,), subject=pop.contact, pop=pop
+        )
 
     def finish(self) -> dict[Tenant, int]:
         """Write what was staged and give each tenant's last sequence."""
@@ -134,9 +135,10 @@ class Batch:
         tenant: Tenant,
         type_: str,
         data: bytes,
+        *,
         agents: tuple[str, ...],
         subject: str | None,
-        pop: StoredPop | None,
+        pop: StoredPop | None = None,
     ) -> int:
         sequence = self.next_sequence(tenant)
         self._last[tenant] = sequence

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from adapter import credentials, saving, secret_box
 from adapter.credentials import SCOPES, SIGNING
@@ -94,8 +95,8 @@ class Office:
     def unreadable_secrets(self) -> list[str]:
         """Name the signing secrets in force that the present key does not open."""
         rows = [key for key in self.keys() if key.revoked is None and key.secret is not None]
-        if not rows:
-            return []  # no key file is made for nothing
+        if rows and self.settings.secret_key is None and not self._key_file.exists():
+            return [row.id for row in rows]  # a new key file would open none of them
         return [row.id for row in rows if not self._opens(row)]
 
     def write_test(self) -> None:
@@ -157,7 +158,11 @@ class Office:
     def _box(self) -> secret_box.SecretBox:
         secret = self.settings.secret_key
         value = secret.get_secret_value() if secret else None
-        return secret_box.load(value, self.settings.data_dir / "secret.key")
+        return secret_box.load(value, self._key_file)
+
+    @property
+    def _key_file(self) -> Path:
+        return self.settings.data_dir / "secret.key"
 
 
 @contextmanager

@@ -91,13 +91,13 @@ class Registry:
 
     def tenant_of_host(self, host: str) -> Tenant | None:
         """Give the tenant whose host this is; with one tenant any host is it (design 13)."""
-        name = host.lower().rsplit(":", 1)[0] if not host.endswith("]") else host
-        if self._domain and name.endswith("." + self._domain):
-            tenant = Tenant(name.removesuffix("." + self._domain))
-            return tenant if tenant in self._tenants else None
         if len(self._tenants) == 1:
             return next(iter(self._tenants))
-        return None
+        name = host.lower().rsplit(":", 1)[0] if not host.endswith("]") else host
+        if self._domain is None or not name.endswith("." + self._domain):
+            return None
+        tenant = Tenant(name.removesuffix("." + self._domain))
+        return tenant if tenant in self._tenants else None
 
     def __getitem__(self, tenant: Tenant) -> TenantSettings:
         return self._tenants[tenant]

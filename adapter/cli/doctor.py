@@ -77,13 +77,11 @@ def _inside(office: Office) -> list[Finding]:
     from adapter.cli import machine_checks, tenant_checks  # noqa: PLC0415
 
     told = machine_checks.database_file(office.database.path)
-    keys = office.keys()
-    sealed = sum(key.secret is not None and key.revoked is None for key in keys)
     return [
         ok("database", f"{told}, up to date, takes writes"),
         machine_checks.check_disk(office.database),
         machine_checks.check_clock(office.database, datetime.now(UTC)),
-        machine_checks.check_key_file(office.settings, sealed=sealed),
+        machine_checks.check_key_file(office.settings),
         *tenant_checks.check_sealed(office),
         *tenant_checks.check_tenants(office),
     ]

@@ -77,19 +77,13 @@ def check_clock(database: Database, now: datetime) -> Finding:
     return ok("clock", told)
 
 
-def check_key_file(settings: Settings, *, sealed: int) -> Finding:
-    """Look at the key that opens the stored secrets (`sealed` of them)."""
+def check_key_file(settings: Settings) -> Finding:
+    """Look at where the key of the stored secrets is kept."""
     path = settings.data_dir / "secret.key"
     if settings.secret_key is not None:
         return ok("secret key", "from SCREENPOP_SECRET_KEY: keep a copy of it")
     if not path.exists():
-        if sealed:
-            return problem(
-                "secret key",
-                f"{path} is gone, and {sealed} stored secrets need it",
-                "restore it from a copy, or make the secrets anew",
-            )
-        return ok("secret key", "none yet: no secret is stored")
+        return ok("secret key", "none yet: the first secret makes it")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         return problem("secret key", f"others can read {path}", f"chmod 600 {path}")
     return warning(

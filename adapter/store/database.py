@@ -33,30 +33,38 @@ class StoreCorrupt(StoreUnavailable):
     """The file is no sound database; writing on would make it worse."""
 
 
-def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
-    """Say in words what the database refused; `path` is named to an operator, not to a sender.
+_WORDS: dict[int, tuple[type[StoreUnavailable], str, int]] = {
+    sqlite3.SQLITE_BUSY: (StoreBusy, "the database is locked by another program", 1),
+    sqlite3.SQLITE_LOCKED: (StoreBusy, "the database is locked by another program", 1),
+    sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full: free space for the database", 5),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreCorrupt,
+        "{file} is corrupt: stop the server and restore a backup",
+        30,
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        StoreCorrupt,
+        "{file} is corrupt: stop the server and restore a backup",
+        30,
+    ),
+    sqlite3.SQLITE_READONLY: (StoreUnavailable, "{file} is read-only", 10),
+    sqlite3.SQLITE_CANTOPEN: (StoreUnavailable, "{file} cannot be opened", 10),
+    sqlite3.SQLITE_IOERR: (StoreUnavailable, "the disk reports an input/output error", 10),
+}
+"""By result code (https://www.sqlite.org/rescode.html): our error, its words, seconds to wait."""
 
-    https://www.sqlite.org/rescode.html lists the codes.
-    """
+
+def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
+    """Say in words what the database refused; `path` is named to an operator, not to a sender."""
     file = "the database file" if path is None else f"the database file {path}"
     cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
     code = getattr(cause, "sqlite_errorcode", None)
-    primary = code & 0xFF if code is not None else None
-    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy("the database is locked by another program")
-    if primary == sqlite3.SQLITE_FULL:
-        return StoreUnavailable("the disk is full: free space for the database", retry_after=5)
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreCorrupt(
-            f"{file} is corrupt: stop the server and restore a backup", retry_after=30
-        )
-    if primary == sqlite3.SQLITE_READONLY:
-        return StoreUnavailable(f"{file} is read-only", retry_after=10)
-    if primary == sqlite3.SQLITE_CANTOPEN:
-        return StoreUnavailable(f"{file} cannot be opened", retry_after=10)
-    if primary == sqlite3.SQLITE_IOERR:
-        return StoreUnavailable("the disk reports an input/output error", retry_after=10)
-    return StoreUnavailable(f"the database refused: {cause}", retry_after=5)
+    # The low byte is the primary code, the rest tells its kinds apart.
+    known = None if code is None else _WORDS.get(code & 0xFF)
+    if known is None:
+        return StoreUnavailable(f"the database refused: {cause}", retry_after=5)
+    kind, words, wait = known
+    return kind(words.format(file=file), retry_after=wait)
 
 
 class Database:

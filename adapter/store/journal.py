@@ -244,12 +244,18 @@ def forget_before(cursor: sqlite3.Cursor, horizon: datetime) -> int:
         limit,
     ).rowcount
     for statement in (
-        "DELETE FROM message_agents WHERE (tenant, sequence) IN (SELECT m.tenant, m.sequence"
-        " FROM messages m WHERE m.time<?)",
-        "DELETE FROM messages WHERE time<? AND sequence<(SELECT max(x.sequence) FROM messages x"
-        " WHERE x.tenant=messages.tenant)",
-        "DELETE FROM contact_links WHERE (tenant, contact) IN (SELECT tenant, id FROM contacts"
-        " WHERE updated<?)",
+        (
+            "DELETE FROM message_agents WHERE (tenant, sequence) IN (SELECT m.tenant, m.sequence"
+            " FROM messages m WHERE m.time<?)"
+        ),
+        (
+            "DELETE FROM messages WHERE time<? AND sequence<(SELECT max(x.sequence) FROM messages x"
+            " WHERE x.tenant=messages.tenant)"
+        ),
+        (
+            "DELETE FROM contact_links WHERE (tenant, contact) IN (SELECT tenant, id FROM contacts"
+            " WHERE updated<?)"
+        ),
         "DELETE FROM contacts WHERE updated<?",
         "DELETE FROM pops WHERE created<?",
         "DELETE FROM trace WHERE at<?",

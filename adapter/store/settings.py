@@ -66,7 +66,7 @@ def create_tenant(database: Database, tenant: Tenant, now: datetime, *, who: str
             .on_conflict_do_nothing(index_elements=["name"])
         )
         if done.rowcount:
-            _audit(database, tenant, now, who, "tenant created", None, tenant)
+            _audit(database, tenant, now, who, "tenant created", after=tenant)
     return bool(done.rowcount)
 
 
@@ -104,7 +104,7 @@ def add_key(database: Database, key: StoredKey, *, who: str) -> None:
             )
         )
         what = f"key {key.id} created ({key.scope}, {key.name})"
-        _audit(database, key.tenant, key.created, who, what, None, None)
+        _audit(database, key.tenant, key.created, who, what)
 
 
 def revoke_key(database: Database, key: str, now: datetime, *, who: str) -> None:
@@ -123,7 +123,7 @@ def revoke_key(database: Database, key: str, now: datetime, *, who: str) -> None
             database.connection.execute(
                 update(schema.keys).where(schema.keys.c.id == key).values(revoked=micros(now))
             )
-            _audit(database, Tenant(row.tenant), now, who, f"key {key} revoked", None, None)
+            _audit(database, Tenant(row.tenant), now, who, f"key {key} revoked")
 
 
 def all_settings(database: Database) -> list[StoredSetting]:
@@ -173,7 +173,8 @@ def put_setting(
             .values(tenant=tenant, name=name, **values)
             .on_conflict_do_update(index_elements=["tenant", "name"], set_=values)
         )
-        _audit(database, tenant, now, who, name, None if row is None else row.value, value)
+        before = None if row is None else row.value
+        _audit(database, tenant, now, who, name, before=before, after=value)
     return version + 1
 
 
@@ -198,7 +199,7 @@ def put_alias(database: Database, alias: Alias, now: datetime, *, who: str) -> N
             .on_conflict_do_update(index_elements=["tenant", "source_id"], set_=values)
         )
         what = f"alias {alias.source_id} -> {alias.agent}"
-        _audit(database, alias.tenant, now, who, what, None, None)
+        _audit(database, alias.tenant, now, who, what)
 
 
 def audit_log(database: Database, tenant: Tenant, *, limit: int = 200) -> list[dict[str, object]]:
@@ -223,8 +224,9 @@ def _audit(
     now: datetime,
     who: str,
     what: str,
-    before: str | None,
-    after: str | None,
+    *,
+    before: str | None = None,
+    after: str | None = None,
 ) -> None:
     database.connection.execute(
         insert(schema.audit).values(

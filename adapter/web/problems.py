@@ -40,6 +40,14 @@ STATUS: dict[type[ScreenpopError], tuple[int, str, str]] = {
     Overloaded: (429, "overloaded", "Too much at once"),
     Unavailable: (503, "unavailable", "Not available just now"),
 }
+_ALWAYS = (
+    ("content-type", CONTENT_TYPE),
+    ("cache-control", "no-store"),
+    # A browser shows JSON in a frame too: nobody may frame an error of ours.
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+)
+
 TYPE_PREFIX = "urn:screenpop:problem:"
 
 _TITLES = {405: "This method is not taken here", 404: "There is no such page here"}
@@ -65,7 +73,7 @@ def of(error: ScreenpopError, **more: Any) -> Problem:
     if isinstance(error, MalformedInput) and error.places:
         body["errors"] = [{"at": place.at, "detail": place.detail} for place in error.places]
     body.update(more)
-    headers: list[tuple[str, str]] = [("content-type", CONTENT_TYPE), ("cache-control", "no-store")]
+    headers = list(_ALWAYS)
     if isinstance(error, Unavailable):
         headers.append(("retry-after", str(error.retry_after)))
     if isinstance(error, Unauthenticated):
@@ -82,8 +90,7 @@ def plain(status: int, name: str, title: str, detail: str, **more: Any) -> Probl
         "detail": detail,
         **more,
     }
-    headers = (("content-type", CONTENT_TYPE), ("cache-control", "no-store"))
-    return Problem(status, headers, msgspec.json.encode(body))
+    return Problem(status, _ALWAYS, msgspec.json.encode(body))
 
 
 def response(problem: Problem) -> Response:
