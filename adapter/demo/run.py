@@ -85,7 +85,7 @@ def _greet(host: str, port: int) -> None:
                 "Screenpop demo. Open both, side by side:",
                 "",
                 f"  1. the Dynamics dashboard   http://{hosts.DYNAMICS}:{port}/",
-                "     sign in as alice in the panel at the right, then press Start shift",
+                "     sign in as alice in the panel at the right",
                 f"  2. the phone system         http://{hosts.PHONE}:{port}/",
                 "     ring alice, then answer: the caller's record opens in the dashboard",
                 "",
