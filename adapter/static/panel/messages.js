@@ -83,7 +83,9 @@ export function readPop(data) {
       isObject(record) && typeof record.table === "string" && typeof record.id === "string"
         ? { table: record.table, id: record.id }
         : null,
-    reason: text(data.reason) ?? "",
+    // A policy's reason is for the admin (the contact's trace has it); what a sender of a pop on
+    // demand says is for the agent.
+    reason: typeof data.stage === "string" ? "" : (text(data.reason) ?? ""),
     at: text(data.at) ?? "",
   };
 }
