@@ -23,7 +23,17 @@ from adapter.settings import Settings
 from adapter.store.database import Database
 from adapter.subscriptions import Subscriptions
 from adapter.tickets import Tickets
-from adapter.web import admin, contacts, descriptions, health, panel, pop_requests, problems
+from adapter.web import (
+    admin,
+    contacts,
+    descriptions,
+    embedding,
+    health,
+    panel,
+    pop_requests,
+    problems,
+    sessions,
+)
 from adapter.web.assets import Assets, AssetsApp
 from adapter.web.ingest import Ingest
 
@@ -32,11 +42,11 @@ def routes(assets: Assets) -> list[BaseRoute]:
     """List every route but the hot ones (`Ingest`) and the feed (`FeedSocket`)."""
     listed: list[BaseRoute] = [
         Route("/", panel.page, methods=["GET"]),
-        Route("/v1/embedder", panel.embedder, methods=["POST"]),
-        Route("/v1/demo/sign-in", panel.demo_sign_in, methods=["POST"]),
-        Route("/v1/feed/ticket", panel.ticket, methods=["POST"]),
-        Route("/v1/session/end", panel.end_session, methods=["POST"]),
-        Route(panel.REPORT_URI, panel.csp_report, methods=["POST"]),
+        Route("/v1/embedder", embedding.embedder, methods=["POST"]),
+        Route("/v1/demo/sign-in", sessions.demo_sign_in, methods=["POST"]),
+        Route("/v1/feed/ticket", sessions.ticket, methods=["POST"]),
+        Route("/v1/session/end", sessions.end_session, methods=["POST"]),
+        Route(panel.REPORT_URI, embedding.csp_report, methods=["POST"]),
         Route("/v1/pops", pop_requests.make_pop, methods=["POST"]),
         Route("/v1/contacts/{id:path}/trace", contacts.trace, methods=["GET"]),
         Route("/v1/contacts/{id:path}", contacts.contact, methods=["GET"]),

@@ -83,6 +83,7 @@ class Committer:
         self._queue_limit = queue_limit
         self._queue: deque[_Waiting[Any]] = deque()
         self._weight = 0
+        metrics.queue.set_function(lambda: self._weight)
         self._scheduled: asyncio.Handle | None = None
         self._cache: OrderedDict[ContactKey, Contact] = OrderedDict()
         self._last: dict[Tenant, int] = {}
@@ -175,7 +176,6 @@ class Committer:
             self._publish(batches)
             self._tell(taken, results)
         self._weight -= sum(waiting.weight for waiting in taken)
-        self._metrics.queue.set(self._weight)
         if self._queue:
             self._scheduled = loop.call_soon(self._flush)
 

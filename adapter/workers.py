@@ -14,7 +14,8 @@ from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
 from adapter.registry import Changes
 from adapter.services import Services
-from adapter.store import journal, maintenance
+from adapter.store import maintenance, retention
+from adapter.tenants import Tenant
 
 log = structlog.get_logger()
 
@@ -23,6 +24,9 @@ WATCH_EVERY = 0.25
 SWEEP_EVERY = 5.0
 CHECKPOINT_EVERY = 1.0
 FORGET_EVERY = 3600.0
+FORGET_STEP = 200
+"""Rows of each table in one commit: some milliseconds of the loop."""
+FORGET_PAUSE = 0.02
 
 
 async def watch(services: Services) -> None:
@@ -57,17 +61,37 @@ async def checkpoint(services: Services) -> None:
 
 
 async def forget(services: Services) -> None:
-    """Delete what is older than the retention, in small steps."""
+    """Delete what is older than the retention, in small steps between the requests."""
     while True:
         horizon = datetime.now(UTC) - timedelta(days=services.settings.retention_days)
-
-        def job(batch: Batch, horizon: datetime = horizon) -> int:
-            return journal.forget_before(batch.cursor, horizon)
-
-        count = await services.committer.submit(job)
+        count = 0
+        while deleted := await services.committer.submit(
+            lambda batch, horizon=horizon: _forget_step(batch, horizon)  # type: ignore[misc]
+        ):
+            count += deleted
+            await asyncio.sleep(FORGET_PAUSE)
         if count:
+            await _forget_audiences(services)
             log.info("retention", deleted=count, before=horizon.isoformat())
         await asyncio.sleep(FORGET_EVERY)
+
+
+def _forget_step(batch: Batch, horizon: datetime) -> int:
+    return retention.forget_step(
+        batch.cursor, batch.registry.tenants, horizon=horizon, now=batch.now, limit=FORGET_STEP
+    )
+
+
+async def _forget_audiences(services: Services) -> None:
+    for tenant in services.registry.tenants:
+        agent: str | None = ""
+        while agent is not None:
+
+            def job(batch: Batch, tenant: Tenant = tenant, after: str = agent) -> str | None:
+                return retention.forget_audiences(batch.cursor, tenant, after, limit=FORGET_STEP)
+
+            agent = await services.committer.submit(job)
+            await asyncio.sleep(FORGET_PAUSE)
 
 
 WORKERS: dict[str, Callable[[Services], Awaitable[None]]] = {

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -212,8 +213,7 @@ class Client:
         if scope is not None:
             head.setdefault("authorization", f"Bearer {self.secret(scope, tenant)}")
         if "Host" in head:  # dial the loopback, whatever the host is called
-            options.setdefault("host", "127.0.0.1")
-            options.setdefault("port", self.port)
+            options.setdefault("sock", socket.create_connection(("127.0.0.1", self.port)))
         authority = head.pop("Host", f"127.0.0.1:{self.port}")
         target = path or f"/v1/feed?{httpx.QueryParams(given)}"
         opening = connect(
@@ -223,6 +223,7 @@ class Client:
             compression=None,
             proxy=None,
             ping_interval=None,
+            max_size=None,
             close_timeout=2,
             **options,
         )

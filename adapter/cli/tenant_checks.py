@@ -112,5 +112,5 @@ def check_sealed(office: Office) -> Iterator[Finding]:
         yield problem(
             "secret key",
             f"it does not open {len(lost)} stored secrets ({', '.join(lost)})",
-            "bring back the key file or SCREENPOP_SECRET_KEY that they were made with, or revoke them",
+            "bring back the key that they were made with, or revoke them",
         )

@@ -231,40 +231,6 @@ def agents_contacts(cursor: sqlite3.Cursor, agent: Agent) -> list[ContactKey]:
     return [ContactKey(Tenant(tenant), contact) for tenant, contact in rows]
 
 
-def forget_before(cursor: sqlite3.Cursor, horizon: datetime) -> int:
-    """Delete events, messages, contacts, pops and traces older than `horizon`; give the count.
-
-    The last message of each tenant stays: its sequence is where the next one goes on.
-    """
-    limit = (micros(horizon),)
-    # Events are stored in the order of time, so the first one to keep is found from the oldest on.
-    count = cursor.execute(
-        "DELETE FROM events WHERE position < coalesce((SELECT position FROM events WHERE stored>=?"
-        " ORDER BY position LIMIT 1), (SELECT max(position)+1 FROM events))",
-        limit,
-    ).rowcount
-    for statement in (
-        (
-            "DELETE FROM message_agents WHERE (tenant, sequence) IN (SELECT m.tenant, m.sequence"
-            " FROM messages m WHERE m.time<?)"
-        ),
-        (
-            "DELETE FROM messages WHERE time<? AND sequence<(SELECT max(x.sequence) FROM messages x"
-            " WHERE x.tenant=messages.tenant)"
-        ),
-        (
-            "DELETE FROM contact_links WHERE (tenant, contact) IN (SELECT tenant, id FROM contacts"
-            " WHERE updated<?)"
-        ),
-        "DELETE FROM contacts WHERE updated<?",
-        "DELETE FROM pops WHERE created<?",
-        "DELETE FROM trace WHERE at<?",
-        "DELETE FROM sessions WHERE expires<?",
-    ):
-        count += cursor.execute(statement, limit).rowcount
-    return count
-
-
 def add_alias(
     cursor: sqlite3.Cursor, tenant: Tenant, source_id: str, agent: str, now: datetime
 ) -> None:

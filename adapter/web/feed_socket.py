@@ -52,6 +52,7 @@ DEAD_AFTER = 60.0
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
 
+VERSION = "13"
 PANEL_PROTOCOL = Subprotocol("screenpop.v1")
 READ_PROTOCOL = Subprotocol("cloudevents.json")
 
@@ -61,6 +62,10 @@ def _choose(_: ServerProtocol, offered: Any) -> Subprotocol | None:
         if known in offered:
             return known
     return None
+
+
+def _version(request: Request) -> str | None:
+    return next(iter(request.headers.get_all("Sec-WebSocket-Version")), None)
 
 
 class FeedSocket(asyncio.Protocol):
@@ -79,7 +84,6 @@ class FeedSocket(asyncio.Protocol):
         "_go_on",
         "_hello_timer",
         "_limit",
-        "_paused",
         "_protocol",
         "_server_connections",
         "_services",
@@ -112,7 +116,6 @@ class FeedSocket(asyncio.Protocol):
         self._fragments: list[bytes] = []
         self._go_on: Callable[[], None] | None = None
         self._closing = False
-        self._paused = False
         self._limit = self._services.settings.feed_buffer
         self.tenant = Tenant("")
         self.agent: Agent | None = None
@@ -158,13 +161,8 @@ class FeedSocket(asyncio.Protocol):
         self._protocol.receive_eof()
         self._write_protocol()
 
-    def pause_writing(self) -> None:
-        """Remember that the socket's buffer is half full: a replay waits."""
-        self._paused = True
-
     def resume_writing(self) -> None:
         """Go on with a replay that waits."""
-        self._paused = False
         go_on, self._go_on = self._go_on, None
         if go_on is not None:
             go_on()
@@ -200,8 +198,12 @@ class FeedSocket(asyncio.Protocol):
         self._cut_off_in(CLOSE_DEADLINE)
 
     def buffered(self) -> bool:
-        """Whether a replay should wait."""
-        return self._paused
+        """Whether a replay should wait: the buffer is half full.
+
+        `pause_writing` would not do: during the handshake it is uvicorn's protocol that hears it.
+        Above the same mark (`connection_made`) the transport owes us a `resume_writing`.
+        """
+        return self._transport.get_write_buffer_size() > self._limit // 2
 
     def when_drained(self, go_on: Callable[[], None]) -> None:
         """Call `go_on` when the buffer has room."""
@@ -226,6 +228,10 @@ class FeedSocket(asyncio.Protocol):
 
     def _handshake(self, request: Request) -> None:
         response = self._protocol.accept(request)
+        if response.status_code >= 400 and _version(request) != VERSION:  # noqa: PLR2004
+            # RFC 6455, 4.4: say which version would do
+            response = self._protocol.reject(426, f"websocket version {VERSION} is needed\n")
+            response.headers["Sec-WebSocket-Version"] = VERSION
         self._protocol.send_response(response)
         self._write_protocol()
         if self._protocol.state is not State.OPEN:

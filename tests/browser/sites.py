@@ -61,6 +61,8 @@ class Sites:
     def __init__(self) -> None:
         self.adapter_port = 0
         self.listening: dict[int, int] = {}
+        self.shown: list[str] = []
+        """Host and path of every page that was asked for here, in order."""
 
     def resolver_rules(self) -> str:
         """Give Chromium's `--host-resolver-rules`."""
@@ -74,7 +76,9 @@ class Sites:
             if _host(head) == ADAPTER:
                 await self._pass_through(head, reader, writer)
             else:
-                writer.write(_page(head))
+                target = head.split(b" ", 2)[1].decode("latin-1")
+                self.shown.append(_host(head) + target)
+                writer.write(_page(target))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass  # the browser went away
@@ -105,11 +109,11 @@ def _host(head: bytes) -> str:
     return host.partition(":")[2].strip().partition(":")[0]
 
 
-def _page(head: bytes) -> bytes:
-    target = urlsplit(head.split(b" ", 2)[1].decode("latin-1"))
-    given = {name: values[0] for name, values in parse_qs(target.query).items()}
+def _page(target: str) -> bytes:
+    asked = urlsplit(target)
+    given = {name: values[0] for name, values in parse_qs(asked.query).items()}
     body = "<!doctype html><meta charset=utf-8><title>Page</title>"
-    if target.path == "/frame":
+    if asked.path == "/frame":
         src, policy = html.escape(given["src"]), html.escape(given.get("policy", ""))
         body += FRAME.format(src=src, policy=policy)
         body += CONNECTOR if "connector" in given else ""

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,9 +106,7 @@ def test_a_refusal_names_the_origin_and_the_line_and_works_again_once_it_is_adde
     eventually(lambda: _rules(server) == f"{CRM4}:8443\n", "the server obeys", within=2)
     frame.get_by_role("link", name="Try again").click()
     expect(frame.locator("#connection")).to_be_visible()
-    listed = _refusals(server)[f"{CRM4}:8443"]
-    assert listed["seen_by"] == "server"
-    assert listed["line"] == f"{CRM4}:8443"
+    assert _refusals(server)[f"{CRM4}:8443", "server"]["line"] == f"{CRM4}:8443"
 
 
 def _set_by_command_line(server: Server, text: str) -> None:
@@ -125,9 +124,9 @@ def _rules(server: Server) -> str:
     return server.request("GET", "/v1/admin/domains", scope="admin").text
 
 
-def _refusals(server: Server) -> dict[str, dict[str, Any]]:
+def _refusals(server: Server) -> dict[tuple[str, str], dict[str, Any]]:
     rows = server.request("GET", "/v1/admin/refusals", scope="admin").json()["refusals"]
-    return {each["origin"]: each for each in rows}
+    return {(each["origin"], each["seen_by"]): each for each in rows}
 
 
 def test_a_frame_that_only_the_browser_blocked_is_on_the_admins_list(
@@ -136,8 +135,9 @@ def test_a_frame_that_only_the_browser_blocked_is_on_the_admins_list(
     hidden = "https://hidden.crm4.dynamics.com"
     allow(CRM4)
     assert view.show(hidden, policy="no-referrer") == BLOCKED
-    listed = eventually(lambda: _refusals(server).get(hidden), "the browser's report is listed")
-    assert listed["seen_by"] == "browser"
+    listed = eventually(
+        lambda: _refusals(server).get((hidden, "browser")), "the browser's report is listed"
+    )
     assert listed["line"] == hidden
 
 
@@ -169,7 +169,7 @@ def test_rules_that_change_spare_the_open_panel_and_meet_the_next_load(
     view: View, server: Server, allow: Callable[..., None]
 ) -> None:
     allow(CRM4)
-    assert view.show(CRM4, to=panel_url(server, "alice", HOME)) == PANEL
+    assert view.show(CRM4, to=panel_url(server, "alice")) == PANEL
     panel = view.frame
     expect(panel.locator("#connection[data-state=live]")).to_be_visible()
     allow("https://elsewhere.example")
@@ -187,7 +187,7 @@ def test_a_ticket_does_not_stay_in_the_frames_address(
     view: View, server: Server, allow: Callable[..., None]
 ) -> None:
     allow(CRM4)
-    assert view.show(CRM4, to=panel_url(server, "alice", HOME)) == PANEL
+    assert view.show(CRM4, to=panel_url(server, "alice")) == PANEL
     panel = view.frame
     expect(panel.locator("#connection[data-state=live]")).to_be_visible()
     assert panel.url == f"{HOME}/"
@@ -212,3 +212,15 @@ def test_no_answer_that_a_browser_shows_goes_without_frame_ancestors(
     answer = server.http.request(method, server.url + path, headers=asked, follow_redirects=True)
     assert "frame-ancestors " in answer.headers.get("content-security-policy", ""), answer.headers
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_host_that_is_no_tenant_gets_no_answer_that_can_be_framed(tmp_path: Path) -> None:
+    with Server(tmp_path, SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example") as server:
+        with server.office() as office:
+            office.create_tenant("acme")
+        head = {"host": "nobody.screenpop.example", "accept": "text/html"}
+        answer = eventually(
+            lambda: (got := server.http.get(server.url, headers=head)).status_code == 421 and got,
+            "the server knows that it has two tenants",
+        )
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]

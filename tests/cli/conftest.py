@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
+
+from adapter.cli.main import run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -31,3 +35,27 @@ def screenpop(clean_environment: dict[str, str]) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run `screenpop …` in this process: the same lines and exit code, a second sooner."""
+
+    def inside(
+        *arguments: str, stdin: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        with monkeypatch.context() as patched:
+            for name in [each for each in os.environ if each.startswith("SCREENPOP_")]:
+                patched.delenv(name)
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            patched.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+            with pytest.raises(SystemExit) as ended:
+                run(arguments)
+        out, err = capfd.readouterr()
+        code = ended.value.code or 0
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    return inside

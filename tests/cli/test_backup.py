@@ -54,13 +54,14 @@ def test_a_copy_made_under_load_holds_all_that_was_acknowledged(
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
-def test_a_server_starts_from_a_copy(screenpop: Run, tmp_path: Path) -> None:
+def test_a_server_starts_from_a_copy(command: Run, tmp_path: Path) -> None:
     folder, other = tmp_path / "data", tmp_path / "other"
-    folder.mkdir(), other.mkdir()
+    folder.mkdir()
+    other.mkdir()
     with Server(folder) as server:
         server.report("answered", "c-1", agent="alice")
         copy = tmp_path / "copy.db"
-        assert screenpop("backup", str(copy), SCREENPOP_DATA_DIR=str(folder)).returncode == 0
+        assert command("backup", str(copy), SCREENPOP_DATA_DIR=str(folder)).returncode == 0
     shutil.copy(copy, other / "screenpop.db")
     with Server(other) as restored:
         found = restored.request("GET", "/v1/contacts/c-1", scope="admin")
@@ -68,47 +69,47 @@ def test_a_server_starts_from_a_copy(screenpop: Run, tmp_path: Path) -> None:
         assert restored.post(server.event("answered", "c-1", id="e-1")).json()["duplicates"] == 1
 
 
-def test_a_file_is_replaced_only_by_force(screenpop: Run, tmp_path: Path) -> None:
+def test_a_file_is_replaced_only_by_force(command: Run, tmp_path: Path) -> None:
     data = {"SCREENPOP_DATA_DIR": str(tmp_path)}
-    screenpop("migrate", **data)
+    command("migrate", **data)
     copy = tmp_path / "copy.db"
     copy.write_text("precious")
-    refused = screenpop("backup", str(copy), **data)
+    refused = command("backup", str(copy), **data)
     assert refused.returncode == 1
     assert "--force" in refused.stderr
     assert copy.read_text() == "precious"
-    assert screenpop("backup", str(copy), "--force", **data).returncode == 0
+    assert command("backup", str(copy), "--force", **data).returncode == 0
     assert events_in(copy) == 0
 
 
-def test_the_database_is_not_replaced_by_its_own_copy(screenpop: Run, tmp_path: Path) -> None:
+def test_the_database_is_not_replaced_by_its_own_copy(command: Run, tmp_path: Path) -> None:
     data = {"SCREENPOP_DATA_DIR": str(tmp_path)}
-    screenpop("migrate", **data)
+    command("migrate", **data)
     alias = tmp_path / "alias.db"
     alias.symlink_to(tmp_path / "screenpop.db")
     for target in (tmp_path / "screenpop.db", alias):
-        done = screenpop("backup", str(target), "--force", **data)
+        done = command("backup", str(target), "--force", **data)
         assert done.returncode == 2
         assert "is the database itself" in done.stderr
     assert events_in(tmp_path / "screenpop.db") == 0
 
 
-def test_what_cannot_be_copied_is_named(screenpop: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_copied_is_named(command: Run, tmp_path: Path) -> None:
     data = {"SCREENPOP_DATA_DIR": str(tmp_path)}
-    nothing = screenpop("backup", str(tmp_path / "copy.db"), **data)
+    nothing = command("backup", str(tmp_path / "copy.db"), **data)
     assert nothing.returncode == 4
     assert str(tmp_path / "screenpop.db") in nothing.stderr
     assert not (tmp_path / "screenpop.db").exists()
-    screenpop("migrate", **data)
-    assert screenpop("backup", str(tmp_path / "no" / "copy.db"), **data).returncode == 4
-    assert screenpop("backup", str(tmp_path), **data).returncode == 2
+    command("migrate", **data)
+    assert command("backup", str(tmp_path / "no" / "copy.db"), **data).returncode == 4
+    assert command("backup", str(tmp_path), **data).returncode == 2
 
 
-def test_the_key_file_is_named_because_the_copy_needs_it(screenpop: Run, tmp_path: Path) -> None:
+def test_the_key_file_is_named_because_the_copy_needs_it(command: Run, tmp_path: Path) -> None:
     data = {"SCREENPOP_DATA_DIR": str(tmp_path)}
-    screenpop("keys", "create", "--signing", **data)
+    command("keys", "create", "--signing", **data)
     key_file = str(tmp_path / "secret.key")
-    assert key_file in screenpop("backup", str(tmp_path / "a.db"), **data).stderr
-    told = json.loads(screenpop("backup", str(tmp_path / "b.db"), "--json", **data).stdout)
+    assert key_file in command("backup", str(tmp_path / "a.db"), **data).stderr
+    told = json.loads(command("backup", str(tmp_path / "b.db"), "--json", **data).stdout)
     assert told["key_file"] == key_file
     assert told["bytes"] == (tmp_path / "b.db").stat().st_size

@@ -55,8 +55,8 @@ def there(server: Server, tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_a_contact_is_shown_from_the_database(screenpop: Run, here: dict[str, str]) -> None:
-    done = screenpop("contacts", "show", CONTACT, **here)
+def test_a_contact_is_shown_from_the_database(command: Run, here: dict[str, str]) -> None:
+    done = command("contacts", "show", CONTACT, **here)
     assert done.returncode == 0
     shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert shown["stage"] == "answered"
@@ -67,20 +67,18 @@ def test_a_contact_is_shown_from_the_database(screenpop: Run, here: dict[str, st
 
 
 def test_the_database_and_the_server_tell_the_same(
-    screenpop: Run, here: dict[str, str], there: dict[str, str]
+    command: Run, here: dict[str, str], there: dict[str, str]
 ) -> None:
-    for command in ("show", "trace"):
-        ours = screenpop("contacts", command, CONTACT, "--json", **here)
-        theirs = screenpop("contacts", command, CONTACT, "--json", **there)
+    for name in ("show", "trace"):
+        ours = command("contacts", name, CONTACT, "--json", **here)
+        theirs = command("contacts", name, CONTACT, "--json", **there)
         assert (ours.returncode, theirs.returncode) == (0, 0), ours.stderr + theirs.stderr
         assert json.loads(ours.stdout) == json.loads(theirs.stdout)
     assert not (Path(there["SCREENPOP_DATA_DIR"])).exists()
 
 
-def test_a_trace_goes_from_the_event_to_the_opened_pop(
-    screenpop: Run, here: dict[str, str]
-) -> None:
-    done = screenpop("contacts", "trace", CONTACT, **here)
+def test_a_trace_goes_from_the_event_to_the_opened_pop(command: Run, here: dict[str, str]) -> None:
+    done = command("contacts", "trace", CONTACT, **here)
     first, *rest = done.stdout.splitlines()
     assert first.startswith(f"contact {CONTACT}, from 20")
     steps = [line.split() for line in rest if " ms " in line]
@@ -95,30 +93,30 @@ def test_a_trace_goes_from_the_event_to_the_opened_pop(
 
 
 def test_a_contact_nobody_reported_on_is_not_found(
-    screenpop: Run, here: dict[str, str], there: dict[str, str]
+    command: Run, here: dict[str, str], there: dict[str, str]
 ) -> None:
     for environment in (here, there):
-        for command in ("show", "trace"):
-            done = screenpop("contacts", command, "c-0", **environment)
+        for name in ("show", "trace"):
+            done = command("contacts", name, "c-0", **environment)
             assert done.returncode == 4
             assert "there is no contact c-0" in done.stderr
 
 
-def test_a_server_is_not_asked_without_a_key(screenpop: Run, there: dict[str, str]) -> None:
+def test_a_server_is_not_asked_without_a_key(command: Run, there: dict[str, str]) -> None:
     environment = {name: value for name, value in there.items() if name != "SCREENPOP_KEY"}
-    done = screenpop("contacts", "show", CONTACT, **environment)
+    done = command("contacts", "show", CONTACT, **environment)
     assert done.returncode == 2
     assert "--key" in done.stderr
 
 
 def test_a_wrong_key_and_an_absent_server_have_their_own_exit_codes(
-    screenpop: Run, there: dict[str, str]
+    command: Run, there: dict[str, str]
 ) -> None:
-    wrong = screenpop("contacts", "show", CONTACT, "--key", "sp_no_no", **there)
+    wrong = command("contacts", "show", CONTACT, "--key", "sp_no_no", **there)
     assert wrong.returncode == 3
-    absent = screenpop("contacts", "show", CONTACT, "--url", "http://127.0.0.1:1", **there)
+    absent = command("contacts", "show", CONTACT, "--url", "http://127.0.0.1:1", **there)
     assert absent.returncode == 5
 
 
-def test_another_tenants_contact_is_not_found(screenpop: Run, here: dict[str, str]) -> None:
-    assert screenpop("contacts", "show", CONTACT, "--tenant", "acme", **here).returncode == 4
+def test_another_tenants_contact_is_not_found(command: Run, here: dict[str, str]) -> None:
+    assert command("contacts", "show", CONTACT, "--tenant", "acme", **here).returncode == 4

@@ -1,0 +1,130 @@
+"""Judge who frames the panel by what the page and the browsers say, and keep the admin's list."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from adapter import framing
+from adapter.batch import Batch
+from adapter.domains import suggest
+from adapter.errors import Forbidden, MalformedInput, PayloadTooLarge, ScreenpopError
+from adapter.framing import Refuse
+from adapter.services import Services
+from adapter.store import refusals
+from adapter.store.refusals import Refusal
+from adapter.tenants import Tenant
+from adapter.web import addresses, framing_pages, problems, requests
+
+log = structlog.get_logger()
+
+MOST_ANCESTORS = 32
+
+
+async def embedder(request: Request) -> Response:
+    """Check the page's own list of ancestors: what `frame-ancestors` cannot tell apart."""
+    requests.require_own_page(request)
+    services = requests.services(request)
+    tenant = requests.tenant(request)
+    refused = refused_ancestor(services, tenant, request, await requests.json_object(request))
+    if refused is None:
+        return JSONResponse({"allowed": True}, headers={"cache-control": "no-store"})
+    note_refusal(services, tenant, refused, seen_by="page")
+    problem = problems.plain(
+        403,
+        "embedder-refused",
+        "This page may not show the adapter",
+        f"{refused.origin} is not among the allowed domains",
+        origin=refused.origin,
+        line=suggest(refused.origin),
+    )
+    return problems.response(problem)
+
+
+def _ancestors(body: dict[str, Any]) -> list[str]:
+    listed = body.get("ancestors", [])
+    if not isinstance(listed, list) or len(listed) > MOST_ANCESTORS:
+        raise MalformedInput(f"/ancestors: expected a list of at most {MOST_ANCESTORS} origins")
+    if any(not isinstance(each, str) or len(each) > 1024 for each in listed):  # noqa: PLR2004
+        raise MalformedInput("/ancestors: expected origins")
+    return listed
+
+
+def refused_ancestor(
+    services: Services, tenant: Tenant, request: Request, body: dict[str, Any]
+) -> Refuse | None:
+    """Give the first of the page's own list of ancestors that the rules refuse."""
+    host = request.headers.get("host", "")
+    scheme = "https" if request.url.scheme == "https" else "http"
+    verdict = framing.check_ancestors(
+        _ancestors(body),
+        addresses.public_origin(services.settings, host, scheme),
+        services.registry[tenant].rules,
+    )
+    return verdict if isinstance(verdict, Refuse) else None
+
+
+def note_refusal(services: Services, tenant: Tenant, refused: Refuse, *, seen_by: str) -> None:
+    """Put a refusal on the admin's list; the answer does not wait for it."""
+    services.metrics.refusals.inc()
+    near = refused.decision.near_miss
+    now = datetime.now(UTC)
+    row = Refusal(
+        tenant=tenant,
+        origin=refused.origin[:1024],
+        seen_by=seen_by,
+        reason=refused.decision.reason,
+        rule=None if near is None else f"line {near.line}: {near.text}",
+        line=suggest(refused.origin),
+        count=1,
+        first=now,
+        last=now,
+    )
+    services.tasks.spawn(_record(services, row), name="record refusal")
+
+
+async def _record(services: Services, row: Refusal) -> None:
+    def job(batch: Batch) -> None:
+        refusals.record(batch.cursor, row)
+
+    try:
+        await services.committer.submit(job)
+    except ScreenpopError as error:
+        log.warning("refusal not recorded", error=str(error))
+
+
+async def csp_report(request: Request) -> Response:
+    """Count what browsers report of blocked frames: unauthenticated, so only counted and listed."""
+    services = requests.services(request)
+    tenant = requests.tenant(request)
+    try:
+        body = await requests.body(request, framing_pages.MAX_REPORT)
+    except PayloadTooLarge:
+        return Response(status_code=413)
+    report = framing_pages.parse_csp_report(body, request.headers.get("referer"))
+    if report is not None and report.directive == "frame-ancestors":
+        origin = report.embedder or "unknown"
+        decision = services.registry[tenant].rules.explain(origin)
+        note_refusal(services, tenant, Refuse(origin, decision), seen_by="browser")
+    return Response(status_code=204)
+
+
+def require_allowed(
+    services: Services, tenant: Tenant, request: Request, body: dict[str, Any]
+) -> None:
+    refused = refused_ancestor(services, tenant, request, body)
+    if refused is not None:
+        note_refusal(services, tenant, refused, seen_by="page")
+        raise Forbidden(f"{refused.origin} is not among the allowed domains")
+
+
+def around(body: dict[str, Any]) -> str:
+    """Give what a session is bound to: every origin around the panel, or `unknown`."""
+    if "ancestors" not in body:
+        return "unknown"
+    listed = _ancestors(body)
+    return " ".join(listed) if listed else "top"

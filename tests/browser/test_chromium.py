@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.sites import framing
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+CRM = "https://contoso.crm4.dynamics.com"
+OTHER = "https://acme.zendesk.example"
+
+
+def test_this_browser_opens_no_tab_without_a_click(page: Page) -> None:
+    page.add_init_script("setTimeout(() => document.title = String(window.open('/')), 50)")
+    page.goto(f"{CRM}/")
+    expect(page).to_have_title("null")
+
+
+def test_this_browser_keeps_the_storage_of_frames_apart_by_the_page_around(
+    new_context: Callable[..., BrowserContext],
+) -> None:
+    context = new_context()
+    context.add_init_script(
+        "window.was = localStorage.getItem('x'); localStorage.setItem('x', 'set')"
+    )
+    kept = "https://kept.example/"
+    for around, was in ((CRM, None), (OTHER, None), (CRM, "set")):
+        page = context.new_page()
+        page.goto(framing(around, kept))
+        assert page.frames[1].evaluate("window.was") == was, around

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter import workers
+from adapter.web import feed_socket
+from tests.feed.local import Local
+from tests.feed.raw import CLOSE, PING, PONG, TEXT, Raw
+from tests.server import PANEL, ROOT, Server
+
+PANEL_PROGRAM = """
+import sys
+from websockets.sync.client import connect
+url, key = sys.argv[1:]
+with connect(url, subprotocols=["screenpop.v1"], additional_headers={"X-Api-Key": key}) as feed:
+    for message in feed:
+        print(message, flush=True)
+"""
+
+
+@pytest.fixture
+def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Give a server that pings after 0.2 s of silence and gives a peer up after 0.8 s."""
+    monkeypatch.setattr(workers, "SWEEP_EVERY", 0.05)
+    monkeypatch.setattr(feed_socket, "PING_AFTER", 0.2)
+    monkeypatch.setattr(feed_socket, "DEAD_AFTER", 0.8)
+    monkeypatch.setattr(feed_socket, "HELLO_DEADLINE", 0.3)
+    monkeypatch.setattr(feed_socket, "CLOSE_DEADLINE", 0.3)
+    server = Local(tmp_path)
+    server.set_policy()
+    with server:
+        yield server
+
+
+def test_a_silent_peer_is_pinged(impatient: Server) -> None:
+    with Raw(impatient) as raw:
+        assert raw.open("alice").frame().opcode == PING
+
+
+def test_a_peer_that_answers_pings_stays(impatient: Server) -> None:
+    with Raw(impatient) as raw:
+        raw.open("alice")
+        started = time.monotonic()
+        while time.monotonic() - started < 1.5:
+            ping = raw.frame()
+            assert ping.opcode == PING
+            raw.send(PONG, ping.payload)
+
+
+def test_a_peer_that_answers_nothing_is_cut_off(impatient: Server) -> None:
+    with Raw(impatient) as raw:
+        raw.open("alice")
+        started = time.monotonic()
+        assert raw.frame().opcode == PING
+        while True:
+            try:
+                assert raw.frame().opcode == PING
+            except (EOFError, ConnectionResetError):
+                break
+        assert 0.5 < time.monotonic() - started < 5
+
+
+def test_a_client_without_a_hello_is_closed_with_4408(impatient: Server) -> None:
+    origin = {"Origin": impatient.url}
+    feed = impatient.connect(scope=None, protocol=PANEL, headers=origin)
+    started = time.monotonic()
+    assert feed.close_code() == 4408
+    assert time.monotonic() - started > 0.1
+
+
+def test_the_real_deadlines_are_those_of_the_contract() -> None:
+    assert feed_socket.HELLO_DEADLINE == 5.0
+    assert feed_socket.PING_AFTER < feed_socket.DEAD_AFTER <= 60.0
+    assert workers.SWEEP_EVERY <= 5.0
+
+
+def test_a_client_that_does_not_answer_a_close_is_cut_off(impatient: Server) -> None:
+    with Raw(impatient) as raw:
+        raw.open("alice")
+        raw.send(TEXT, b"\xff")
+        frame = raw.frame()
+        assert (frame.opcode, frame.code) == (CLOSE, 1007)
+        started = time.monotonic()
+        raw.send(PONG)
+        assert raw.ended()
+        assert time.monotonic() - started < 5
+
+
+def test_the_pops_of_a_frozen_panel_go_to_another(impatient: Server) -> None:
+    url = f"ws://127.0.0.1:{impatient.port}/v1/feed?agent=alice&panel=frozen"
+    frozen = subprocess.Popen(
+        [sys.executable, "-c", PANEL_PROGRAM, url, impatient.key("feed")],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    try:
+        assert frozen.stdout is not None
+        assert b"snapshot" in frozen.stdout.readline()
+        impatient.answer("alice")
+        assert b"contact.answered" in frozen.stdout.readline()
+        assert json.loads(frozen.stdout.readline())["data"]["open"] is True
+        frozen.send_signal(signal.SIGSTOP)
+        panel = impatient.panel("alice", "awake")
+        assert panel.next()["data"]["pops"][0]["present"] == "mirror"
+        data = panel.until("screenpop.pop")["data"]
+        assert (data["present"], data["attempt"], data["open"]) == ("card", 2, False)
+    finally:
+        frozen.kill()
+        frozen.communicate()

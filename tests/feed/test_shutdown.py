@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import signal
+import time
+
+from tests.feed.raw import Raw
+from tests.server import PANEL, READER, Server
+
+
+def test_a_stopping_server_tells_every_feed_to_come_back(own_server: Server) -> None:
+    feeds = [own_server.connect(f"a-{n}", protocol=(PANEL, READER)[n % 2]) for n in range(10)]
+    feeds.append(own_server.connect("*"))
+    for feed in feeds:
+        feed.next()
+    waiting = own_server.connect(scope=None, protocol=PANEL, headers={"Origin": own_server.url})
+    started = time.monotonic()
+    assert own_server.process is not None
+    own_server.process.send_signal(signal.SIGTERM)
+    assert {feed.close_code() for feed in [*feeds, waiting]} == {1012}
+    assert own_server.process.wait(5) == 0
+    assert time.monotonic() - started < 3
+
+
+def test_a_client_that_hangs_does_not_hold_a_stopping_server(own_server: Server) -> None:
+    with Raw(own_server) as raw:
+        raw.open("alice")
+        started = time.monotonic()
+        assert own_server.stop() == 0
+        assert time.monotonic() - started < 3
+        frame = raw.frame()
+        assert frame.code == 1012
+
+
+def test_an_interrupt_ends_it_as_well(own_server: Server) -> None:
+    assert own_server.process is not None
+    own_server.process.send_signal(signal.SIGINT)
+    assert own_server.process.wait(5) == 0
+
+
+def test_what_was_acknowledged_is_there_after_a_restart(own_server: Server) -> None:
+    feed = own_server.connect("alice")
+    seen = feed.next()["sequence"]
+    for number in range(20):
+        own_server.report("offered", f"c-{number}", agent="alice")
+    own_server.restart()
+    again = own_server.connect("alice", after=seen)
+    assert [again.next()["subject"] for _ in range(20)] == [f"c-{n}" for n in range(20)]
+    own_server.report("offered", "c-20", agent="alice")
+    assert int(again.next()["sequence"]) == int(seen) + 21
