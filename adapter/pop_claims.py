@@ -120,7 +120,7 @@ def settle(batch: Batch, agent: Agent, report: PopOutcome) -> StoredPop | None:
     pop = stored.get(batch.cursor, agent.tenant, report.pop)
     if pop is None or pop.agent != agent.id or pop.outcome in (report.outcome, WITHDRAWN):
         return None
-    if pop.outcome == "opened" or (pop.finished is not None and report.outcome != "opened"):
+    if pop.finished is not None and report.outcome != "opened":
         return None  # opened stays opened, whatever another panel says later
     finished = batch.now if report.outcome in FINISHING else None
     stored.settle(batch.cursor, pop.id, report.outcome, finished)

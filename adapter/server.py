@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapter.services import Services
 from adapter.settings import Settings
@@ -59,7 +60,7 @@ def config(services: Services, app: Application, settings: Settings) -> uvicorn.
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=_Http,
         loop="uvloop",
         ws=socket,  # type: ignore[arg-type]  # a public setting, typed for uvicorn's own classes
         lifespan="on",
@@ -72,6 +73,15 @@ def config(services: Services, app: Application, settings: Settings) -> uvicorn.
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
     )
+
+
+class _Http(HttpToolsProtocol):
+    def handle_websocket_upgrade(self) -> None:
+        """Refuse what uvicorn would hand on as if it were HTTP/1.1 (RFC 6455, 4.2.1)."""
+        if self.scope["http_version"] == "1.1":
+            super().handle_websocket_upgrade()
+        else:
+            self.send_400_response("A websocket needs HTTP/1.1.")
 
 
 class _Server(uvicorn.Server):

@@ -96,8 +96,8 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """The database's URL, by default a file in the data folder."""
-        return self.database or f"sqlite:///{self.data_dir / 'screenpop.db'}"
+        """The database's URL or path, by default a file in the data folder."""
+        return self.database or str(self.data_dir / "screenpop.db")
 
 
 def config_file() -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 def pages() -> list[Path]:
     """Give every page that a reader may open."""
     return sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+
+
+def named(path: Path) -> str:
+    """Give the id of a test about this file."""
+    return str(path.relative_to(ROOT))
 
 
 def read(path: Path) -> str:
@@ -57,16 +63,28 @@ def without_blocks(text: str) -> str:
     return _BLOCK.sub("", text)
 
 
+def links(text: str) -> list[str]:
+    """Give the targets of a page's links to other pages of ours."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", without_blocks(text))
+    return [each for each in targets if not re.match(r"[a-z]+:", each)]
+
+
 def anchors(text: str) -> set[str]:
     """Give the names that links to the headings of a page use."""
     headings = re.findall(r"^#{1,6} (.+)$", without_blocks(text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-def commands(shell: str) -> Iterator[str]:
-    """Give the commands of a shell block, joined over `\\`, without comments and answers."""
-    joined = re.sub(r"\\\n\s*", " ", shell)
-    for line in joined.splitlines():
-        command = line.strip().removeprefix("$ ")
-        if command and not command.startswith("#"):
-            yield command
+def commands(shell: str) -> Iterator[list[str]]:
+    """Give the words of each command of a shell block; a quote may go over several lines."""
+    pending = ""
+    for line in shell.replace("\\\n", " ").splitlines():
+        pending += line + "\n"
+        try:
+            words = shlex.split(pending, comments=True)
+        except ValueError:  # a quote is still open
+            continue
+        pending = ""
+        if words:
+            yield words
+    assert not pending, f"an open quote: {pending}"

@@ -227,8 +227,7 @@ class Client:
             close_timeout=2,
             **options,
         )
-        feed = Feed(self._sockets.enter_context(opening))
-        return feed
+        return Feed(self._sockets.enter_context(opening))
 
     def panel(self, agent: str, panel: str | None = None, **options: Any) -> Feed:
         """Open a feed that can open records, with its snapshot still to be read."""

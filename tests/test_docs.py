@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer
 
 from adapter import close_codes, messages, settings
@@ -142,19 +140,14 @@ def test_every_stage_is_in_the_glossary() -> None:
         assert f"`{stage.value}`" in page
 
 
-def shown_commands() -> Iterator[tuple[Path, list[str]]]:
-    for page in documents.pages():
-        for block in documents.blocks(read(page), "sh"):
-            for line in documents.commands(block):
-                yield page, shlex.split(line, comments=True)
+def shown_commands(document: Path) -> Iterator[list[str]]:
+    for block in documents.blocks(read(document), "sh"):
+        yield from documents.commands(block)
 
 
-@pytest.mark.parametrize("page", documents.pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_that_is_shown_exists(page: Path) -> None:
+def test_every_command_that_is_shown_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
-    for shown, words in shown_commands():
-        if shown != page:
-            continue
+    for words in (words for page in documents.pages() for words in shown_commands(page)):
         if words[0] == "make":
             assert words[1] in targets
         for start in (i for i, word in enumerate(words) if word.endswith("screenpop")):
@@ -183,8 +176,8 @@ def test_inline_mentions_of_commands_exist() -> None:
 
 
 def test_the_readmes_curl_rings_the_demo() -> None:
-    curls = [words for _, words in shown_commands() if words[0] == "curl"]
-    ringing = next(words for words in curls if "http://127.0.0.1:8000/v1/events" in words)
+    shown = shown_commands(ROOT / "README.md")
+    ringing = next(words for words in shown if "http://127.0.0.1:8000/v1/events" in words)
     headers = {
         name.lower(): value.strip()
         for each in (ringing[i + 1] for i, word in enumerate(ringing) if word == "-H")
@@ -199,17 +192,14 @@ def test_the_readmes_curl_rings_the_demo() -> None:
     assert json.loads(body)["data"]["agent"] == "alice"
 
 
-@pytest.mark.parametrize("page", documents.pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
-    text = documents.without_blocks(read(page))
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if re.match(r"[a-z]+:", target):
-            continue
-        name, _, anchor = target.partition("#")
-        path = (page.parent / name).resolve() if name else page
-        assert path.exists(), f"{page.name}: {target}"
-        if anchor:
-            assert anchor in documents.anchors(read(path)), f"{page.name}: {target}"
+def test_every_link_leads_somewhere() -> None:
+    for page in documents.pages():
+        for target in documents.links(read(page)):
+            name, _, anchor = target.partition("#")
+            path = (page.parent / name).resolve() if name else page
+            assert path.exists(), f"{page.name}: {target}"
+            if anchor:
+                assert anchor in documents.anchors(read(path)), f"{page.name}: {target}"
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
@@ -220,8 +210,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
         if page in seen or page.suffix != ".md":
             continue
         seen.add(page)
-        targets = re.findall(r"\]\(([^)\s#]+)", documents.without_blocks(read(page)))
-        inside = [each for each in targets if not re.match(r"[a-z]+:", each)]
-        todo.extend((page.parent / each).resolve() for each in inside)
+        inside = (target.partition("#")[0] for target in documents.links(read(page)))
+        todo.extend((page.parent / each).resolve() for each in inside if each)
     unreached = {path for path in documents.pages() if path not in seen and path.parent != ROOT}
     assert not unreached

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapter.settings import Settings
 
 _WORDS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
+_RESTORE = "if it cannot be mended: stop the server, put a backup in its place, start again"
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +69,7 @@ def _of_the_database(settings: Settings) -> list[Finding]:
             here.write_test()
             return _inside(here)
     except Unavailable as error:
-        return [problem("database", f"{path}: {error}", "see docs/how-to/upgrade-and-back-up.md")]
+        return [problem("database", f"{path}: {error}", _RESTORE)]
 
 
 def _inside(office: Office) -> list[Finding]:

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -188,7 +188,7 @@ def sqlite_path(url: str) -> Path:
 
 def _engine(path: Path, *, busy_timeout: float, synchronous: str) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),  # a path may hold what a URL may not
         poolclass=StaticPool,
         # We say BEGIN IMMEDIATE ourselves: a transaction that reads first and writes later can
         # otherwise fail in the middle (https://www.sqlite.org/lang_transaction.html).

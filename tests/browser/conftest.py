@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser import chromium, sites
-from tests.browser.sites import Sites
+from tests.browser.panels import Desk
+from tests.browser.sites import HOME, Sites
+from tests.server import Server
+
+_AGENTS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +48,39 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 def page(new_context: Callable[..., BrowserContext]) -> Page:
     return new_context().new_page()
 
+
+
+@pytest.fixture(scope="session")
+def server(pages: Sites, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Give the adapter behind `HOME`."""
+    with Server(tmp_path_factory.mktemp("adapter"), SCREENPOP_PUBLIC_URL=HOME) as running:
+        pages.adapter_port = running.port
+        yield running
+
+
+@pytest.fixture
+def allow(server: Server) -> Callable[..., None]:
+    """Give what replaces the domain rules."""
+
+    def replace(*rules: str) -> None:
+        answer = server.request("PUT", "/v1/admin/domains", "\n".join(rules), scope="admin")
+        assert answer.status_code == 200, answer.text
+
+    return replace
+
+
+@pytest.fixture
+def new_desk(
+    server: Server, pages: Sites, new_context: Callable[..., BrowserContext]
+) -> Callable[..., Desk]:
+    """Give a maker of desks, each with an agent that nobody else has."""
+
+    def make(**options: object) -> Desk:
+        return Desk(server, pages, new_context(**options), f"agent-{next(_AGENTS)}")
+
+    return make
+
+
+@pytest.fixture
+def desk(new_desk: Callable[..., Desk]) -> Desk:
+    return new_desk()

@@ -11,30 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.panels import panel_url
-from tests.browser.sites import HOME, Sites
+from tests.browser.sites import HOME
 from tests.browser.views import BLOCKED, CARD, NOTICE, PANEL, View
 from tests.server import Server, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 CRM4 = "https://contoso.crm4.dynamics.com"
-@pytest.fixture(scope="module")
-def server(pages: Sites, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("embedding")
-    with Server(folder, SCREENPOP_PUBLIC_URL=HOME, SCREENPOP_FEED_ORIGINS="") as running:
-        pages.adapter_port = running.port
-        yield running
-
-
-@pytest.fixture
-def allow(server: Server) -> Callable[..., None]:
-    def replace(*rules: str) -> None:
-        answer = server.request("PUT", "/v1/admin/domains", "\n".join(rules), scope="admin")
-        assert answer.status_code == 200, answer.text
-
-    return replace
-
-
 @pytest.fixture(scope="module")
 def view(browser: Browser) -> Iterator[View]:
     context = browser.new_context()

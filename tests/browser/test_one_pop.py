@@ -1,34 +1,16 @@
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, WebSocket, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.panels import Desk, is_live, panel_url, pop
-from tests.browser.sites import HOME, Sites, framing
-from tests.server import ORGANISATION, Server, eventually
+from tests.browser.sites import HOME, framing
+from tests.server import ORGANISATION, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-_NUMBERS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def server(pages: Sites, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("one-pop"), SCREENPOP_PUBLIC_URL=HOME) as running:
-        rules = f"{ORGANISATION}\n"
-        assert running.request("PUT", "/v1/admin/domains", rules, scope="admin").is_success
-        pages.adapter_port = running.port
-        yield running
-
-
-@pytest.fixture
-def desk(server: Server, pages: Sites, new_context: Callable[..., BrowserContext]) -> Desk:
-    return Desk(server, pages, new_context(), f"agent-{next(_NUMBERS)}")
-
 
 def test_a_ticket_in_the_address_opens_the_panel_once(desk: Desk) -> None:
     address = panel_url(desk.server, desk.agent)
@@ -116,7 +98,10 @@ def test_of_two_tabs_of_an_agent_the_one_used_last_opens_the_record(desk: Desk) 
         assert desk.views(contact) == 1
 
 
-def test_a_pop_of_a_panel_that_died_waits_in_another_for_one_key(desk: Desk) -> None:
+def test_a_pop_of_a_panel_that_died_waits_in_another_for_one_key(
+    desk: Desk, allow: Callable[..., None]
+) -> None:
+    allow(ORGANISATION)
     desk.open_records_by("host")
     other = desk.open_panel()
     owner = desk.context.new_page()

@@ -46,7 +46,7 @@ class View:
             return None
         if frame.locator("[data-notice=embedder][data-kind=error]").is_visible():
             return NOTICE
-        if frame.get_by_role("link", name="Try again").is_visible():
+        if frame.locator("a[href^='/?embedder=']").is_visible():
             return CARD
         known = frame.locator("#connection[data-state=signed-out], #connection[data-state=live]")
         return PANEL if known.count() else None

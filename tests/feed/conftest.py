@@ -1,4 +1,4 @@
-"""Share one server between the tests of the feed; each test takes agents and contacts of its own."""
+"""Share one server between the tests of the feed; each takes agents and contacts of its own."""
 
 from __future__ import annotations
 

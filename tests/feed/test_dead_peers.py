@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from adapter import workers
+from adapter import tickets, workers
 from adapter.web import feed_socket
 from tests.feed.local import Local
 from tests.feed.raw import CLOSE, PING, PONG, TEXT, Raw
-from tests.server import PANEL, ROOT, Server
+from tests.server import PANEL, ROOT, Feed, Server, eventually
 
 PANEL_PROGRAM = """
 import sys
@@ -34,7 +34,8 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
     monkeypatch.setattr(feed_socket, "DEAD_AFTER", 0.8)
     monkeypatch.setattr(feed_socket, "HELLO_DEADLINE", 0.3)
     monkeypatch.setattr(feed_socket, "CLOSE_DEADLINE", 0.3)
-    server = Local(tmp_path)
+    monkeypatch.setattr(tickets, "LIFETIME", 0.5)
+    server = Local(tmp_path, session_hours=1 / 3600)
     server.set_policy()
     with server:
         yield server
@@ -76,10 +77,35 @@ def test_a_client_without_a_hello_is_closed_with_4408(impatient: Server) -> None
     assert time.monotonic() - started > 0.1
 
 
+def greet(server: Server, ticket: str) -> Feed:
+    feed = server.connect(scope=None, protocol=PANEL, headers={"Origin": server.url})
+    feed.say(kind="hello", ticket=ticket)
+    return feed
+
+
+def ticket(server: Server) -> str:
+    asked = server.request("POST", "/v1/feed/ticket", {"agent": "alice"}, scope="feed")
+    return str(asked.json()["ticket"])
+
+
+def test_a_ticket_that_is_too_old_opens_nothing(impatient: Server) -> None:
+    assert greet(impatient, ticket(impatient)).next()["type"] == "welcome"
+    old, asked = ticket(impatient), time.monotonic()
+    eventually(lambda: time.monotonic() - asked > 0.6, "its time has passed")
+    assert greet(impatient, old).close_code() == 4401
+
+
+def test_the_feed_ends_with_the_session(impatient: Server) -> None:
+    feed = greet(impatient, ticket(impatient))
+    assert feed.next()["type"] == "welcome"
+    assert feed.close_code() == 4401
+
+
 def test_the_real_deadlines_are_those_of_the_contract() -> None:
     assert feed_socket.HELLO_DEADLINE == 5.0
     assert feed_socket.PING_AFTER < feed_socket.DEAD_AFTER <= 60.0
     assert workers.SWEEP_EVERY <= 5.0
+    assert tickets.LIFETIME == 30.0
 
 
 def test_a_client_that_does_not_answer_a_close_is_cut_off(impatient: Server) -> None:

@@ -65,7 +65,8 @@ def test_a_character_may_be_cut_by_a_fragment(raw: Raw) -> None:  # 5.6
 
 
 def test_frames_in_one_packet_and_a_frame_in_many_are_the_same(raw: Raw) -> None:
-    raw.send(TEXT, ASK), raw.send(TEXT, ASK)
+    raw.send(TEXT, ASK)
+    raw.send(TEXT, ASK)
     assert answered(raw)
     assert answered(raw)
     whole = bytes([0x81, 0x80 | len(ASK), 0, 0, 0, 0]) + ASK
@@ -217,6 +218,12 @@ def test_a_handshake_by_post_is_refused(server: Server, fresh: Fresh) -> None:
         assert 400 <= int(raw.head().split()[1]) < 500
 
 
+def test_a_handshake_by_http_1_0_is_refused(server: Server, fresh: Fresh) -> None:  # 4.2.1
+    with Raw(server) as raw:
+        raw.socket.sendall(raw.request(fresh("agent")).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        assert 400 <= int(raw.head().split()[1]) < 500
+
+
 @pytest.mark.parametrize(
     "garbage", [b"\x00\x01\x02\r\n\r\n", b"HELLO\r\n\r\n", b"\x16\x03\x01\x02"]
 )
@@ -227,13 +234,13 @@ def test_garbage_instead_of_a_handshake_hurts_nobody(
         raw.socket.sendall(garbage + b"\r\n\r\n")
         assert b"400" in raw.socket.recv(100)
     with Raw(server) as raw:
-        assert raw.open(fresh("agent"))
+        raw.open(fresh("agent"))
 
 
 def test_half_a_handshake_holds_nobody_up(server: Server, fresh: Fresh) -> None:
     with Raw(server) as half, Raw(server) as whole:
         half.socket.sendall(half.request(fresh("agent"))[:80])
-        assert whole.open(fresh("agent"))
+        whole.open(fresh("agent"))
 
 
 def test_no_extension_is_agreed_on(server: Server, fresh: Fresh) -> None:

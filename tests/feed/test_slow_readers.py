@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_a_pop_made_while_a_panel_still_reads_what_it_missed_is_its_to_open(
             raw.head()
             server.answer("alice", "c-pop")
             server.answer("alice", "c-end")
-            messages = []
+            messages: list[dict[str, Any]] = []
             while not messages or messages[-1]["subject"] != "c-end" or len(messages) < 304:
                 messages.append(json.loads(raw.frame().payload))
         pops = [each["data"] for each in messages if each["type"] == "screenpop.pop"]

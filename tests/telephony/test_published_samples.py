@@ -60,7 +60,7 @@ def test_connected_to_agent_without_an_envelope() -> None:
 
 
 @pytest.mark.parametrize("version", ["docs2023", "docs_current"])
-def test_disconnected(version: str) -> None:
+def test_a_disconnected_contact_has_ended(version: str) -> None:
     event = only(amazon(f"connect_contact_event__DISCONNECTED__{version}.fixed.json"))
     assert (event.stage, event.time) == (Stage.ENDED, at("2021-08-04T17:18:37Z"))
     assert (event.channel, event.direction) == ("voice", "outbound")
@@ -95,7 +95,7 @@ def test_what_is_published_broken_is_refused(name: str) -> None:
     ("kind", "stage"),
     [("recording", Stage.RECORDED), ("contact_lens_analysis", Stage.TRANSCRIBED)],
 )
-def test_object_created(kind: str, stage: Stage) -> None:
+def test_an_object_created_is_a_file_of_its_contact(kind: str, stage: Stage) -> None:
     event = only(amazon(f"derived__s3_object_created__{kind}.json"))
     assert (event.contact, event.stage) == (CONTACT, stage)
     assert event.time == at("2021-11-12T00:00:00Z")

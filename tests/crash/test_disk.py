@@ -1,0 +1,103 @@
+"""Fill the disk under a running server: refused, said, and taken when there is room again."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.crash.breaking import (
+    assert_comes_in_once,
+    assert_kept,
+    fails_to_start,
+    fill,
+    readiness,
+    tiny_disk,
+    until_refused,
+)
+from tests.server import Server, eventually
+
+pytestmark = pytest.mark.crash
+
+
+def test_a_full_disk_refuses_and_recovers_when_there_is_room(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk") as disk, Server(disk) as server:
+        server.report("created", "before")
+        ballast = fill(disk)
+        kept, refused = until_refused(server, "full")
+        status, words = eventually(
+            lambda: _not_ready(server), "the server knows that it is not ready"
+        )
+        assert status == 503
+        assert "disk is full" in words
+        assert "disk is full" in server.post(refused).json()["detail"]
+        ballast.unlink()
+        assert_comes_in_once(server, refused)
+        assert_kept(server, ["before", *kept])
+
+
+def test_a_write_that_the_system_refuses_is_no_acknowledgement(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        log = tmp_path / "screenpop.db-wal"
+        _limit_files(server, log.stat().st_size + 65536)
+        kept, refused = until_refused(server, "limit")
+        assert "input/output error" in server.post(refused).json()["detail"]
+        assert "the journal refuses" in server.log()
+        server.kill9()  # in the middle of it: nothing half-written may count
+        server.start()
+        assert_comes_in_once(server, refused)
+        assert_kept(server, ["before", *kept])
+
+
+def test_the_server_recovers_when_writes_work_again(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        log = tmp_path / "screenpop.db-wal"
+        _limit_files(server, log.stat().st_size)
+        kept, refused = until_refused(server, "again")
+        _limit_files(server, resource.RLIM_INFINITY)
+        assert_comes_in_once(server, refused)
+        assert_kept(server, ["before", *kept])
+        assert "works again" in server.log()
+
+
+def test_a_read_only_data_folder_is_one_clear_line(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk") as disk:
+        server = Server(disk)
+        with server:
+            pass
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        code, line = fails_to_start(server)
+    assert code != 0
+    assert str(disk) in line
+    assert "ead-only" in line or "cannot be opened" in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_data_folder_of_somebody_else_is_one_clear_line(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    with server:
+        pass
+    (tmp_path / "data").chmod(0o500)
+    code, line = fails_to_start(server)
+    assert code != 0
+    assert str(tmp_path) in line
+
+
+def _not_ready(server: Server) -> tuple[int, str] | None:
+    # A small write may still find room where a large one does not: ask after a large one.
+    server.post(server.event("created", "large", attributes={"x": "y" * 30_000}))
+    found = readiness(server)
+    return found if found[0] != 200 else None
+
+
+def _limit_files(server: Server, size: int) -> None:
+    """Let the system refuse the server's writes beyond `size` bytes of a file (EFBIG)."""
+    assert server.process is not None
+    pid = server.process.pid
+    hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))

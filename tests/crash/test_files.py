@@ -1,0 +1,168 @@
+"""Lock, spoil, move and share the database file: one clear line, and nothing taken wrongly."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.crash.breaking import (
+    EXIT_TRY_LATER,
+    assert_comes_in_once,
+    assert_kept,
+    fails_to_start,
+    readiness,
+    refused,
+    root_page,
+    spoil,
+)
+from tests.server import Server, eventually
+
+pytestmark = pytest.mark.crash
+
+
+@contextlib.contextmanager
+def locked(server: Server) -> Iterator[None]:
+    """Hold the write lock, as another program would."""
+    with contextlib.closing(sqlite3.connect(server.database, isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout=5000")
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def queued(server: Server) -> bool:
+    text = server.http.get(server.url + "/metrics").text
+    return "screenpop_journal_queue 1.0" in text
+
+
+def post_alone(server: Server, event: dict[str, Any], answers: list[httpx.Response]) -> None:
+    key = {"x-api-key": server.secret("ingest"), "content-type": "application/json"}
+    with httpx.Client(trust_env=False, timeout=30) as own:
+        answers.append(own.post(server.url + "/v1/events", json=event, headers=key))
+
+
+def test_a_locked_database_is_waited_for_then_refused_and_nothing_is_kept(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        event = server.event("created", "locked")
+        with locked(server):
+            answer = server.post(event)
+            refused(answer, "locked by another program")
+            assert 1.5 < answer.elapsed.total_seconds() < 4.5  # EventBridge gives up after 5 s
+            status, words = readiness(server)
+            assert (status, "locked" in words) == (503, True)
+        assert_comes_in_once(server, event)
+
+
+def test_a_short_lock_delays_the_answer_and_no_more(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        event, answers = server.event("created", "short"), list[httpx.Response]()
+        with locked(server):
+            waiting = threading.Thread(target=post_alone, args=(server, event, answers))
+            waiting.start()
+            eventually(lambda: queued(server), "the post waits", within=1.5)
+            assert answers == []
+        waiting.join()
+        assert (answers[0].status_code, answers[0].json()["accepted"]) == (202, 1)
+
+
+def test_a_file_that_is_no_database_is_one_clear_line_at_the_start(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert server.stop() == 0
+        spoil(server.database, 0, 100)
+        code, line = fails_to_start(server)
+    assert code == EXIT_TRY_LATER
+    assert str(server.database) in line
+    assert "corrupt" in line
+    assert "backup" in line
+
+
+@pytest.mark.parametrize("table", ["tenant_settings", "keys"])
+def test_a_file_spoilt_where_the_start_reads_is_one_clear_line(tmp_path: Path, table: str) -> None:
+    with Server(tmp_path) as server:
+        assert server.stop() == 0
+        spoil(server.database, *root_page(server.database, table))
+        code, line = fails_to_start(server)
+    assert code == EXIT_TRY_LATER
+    assert "corrupt" in line
+
+
+def test_a_file_spoilt_where_events_are_takes_no_event(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        assert server.stop() == 0
+        spoil(server.database, *root_page(server.database, "events"))
+        server.start()
+        _is_corrupt(server)
+
+
+def test_a_file_spoilt_under_the_running_server_takes_no_event(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        server.post(server.event("answered", "before", agent="alice"))
+        spoil(server.database, *root_page(server.database, "events"))
+        with server.office() as office:
+            office.create_key("default", "feed", "x")  # the server must read the file again
+        _is_corrupt(server)
+
+
+def _is_corrupt(server: Server) -> None:
+    event = server.event("created", "after")
+    eventually(lambda: server.post(event).status_code == 503, "the fault is noticed")
+    for _ in range(3):  # and it stays: some pages would still take writes
+        refused(server.post(event), "corrupt")
+        status, words = readiness(server)
+        assert status == 503
+        assert "corrupt" in words
+    assert server.http.get(server.url + "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_a_moved_file_is_noticed_before_the_next_answer(tmp_path: Path, suffix: str) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        event = server.event("created", "moved")
+        file = Path(f"{server.database}{suffix}")
+        file.rename(tmp_path / "elsewhere")
+        refused(server.post(event), "moved or deleted")
+        status, words = readiness(server)
+        assert (status, "moved or deleted" in words) == (503, True)
+        (tmp_path / "elsewhere").rename(file)
+        assert_comes_in_once(server, event)
+        server.restart(kill=True)
+        assert_kept(server, ["before", "moved"])
+
+
+def test_a_deleted_file_is_noticed_also_when_another_takes_its_place(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        (tmp_path / "copy").write_bytes(server.database.read_bytes())
+        server.database.unlink()
+        refused(server.post(server.event("created", "gone")), "moved or deleted")
+        (tmp_path / "copy").rename(server.database)
+        refused(server.post(server.event("created", "gone")), "moved or deleted")
+        assert readiness(server)[0] == 503
+
+
+def test_a_second_server_on_the_same_database_is_one_clear_line(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        other = Server(tmp_path)
+        code, line = fails_to_start(other)
+        assert code == EXIT_TRY_LATER
+        assert "another server" in line
+        assert str(server.database) in line
+        server.report("created", "unharmed")
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    blocked = Server(tmp_path, SCREENPOP_DATA_DIR=str(tmp_path / "file" / "data"))
+    code, line = fails_to_start(blocked)
+    assert code != 0
+    assert str(tmp_path / "file") in line

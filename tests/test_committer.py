@@ -1,0 +1,211 @@
+"""Commit in groups: what waits goes together, a failure spoils only itself, order is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter import committer, messages, secret_box
+from adapter.batch import Batch
+from adapter.committer import Committer
+from adapter.errors import MalformedInput, Overloaded, StoreUnavailable
+from adapter.hub import Hub, Outgoing
+from adapter.metrics import Metrics
+from adapter.registry import Registry
+from adapter.store import journal
+from adapter.store.database import Database
+from adapter.tenants import Tenant
+
+HERE = Tenant("here")
+
+
+class Workshop:
+    """A committer on a real file, whose hub remembers what was published."""
+
+    def __init__(self, path: Path, *, queue_limit: int = 100) -> None:
+        self.database = Database(str(path))
+        self.database.migrate()
+        self.database.serve()
+        self.metrics = Metrics()
+        self.hub = Remembering(self.metrics)
+        box = secret_box.load("a key of many characters", path)
+        registry = Registry(self.database, box, environment_domain=None, allow_loopback=False)
+        self.committer = Committer(
+            self.database, registry, self.hub, self.metrics, queue_limit=queue_limit
+        )
+
+    @property
+    def commits(self) -> float:
+        return self.metrics.registry.get_sample_value("screenpop_commits_total") or 0
+
+    @property
+    def kept(self) -> list[bytes]:
+        cursor = self.database.raw.cursor()
+        return [each.data for each in journal.messages_after(cursor, HERE, None, 0, limit=1000)]
+
+
+class Remembering(Hub):
+    """A hub that keeps a list; told to, it fails."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__(metrics)
+        self.published: list[int] = []
+        self.broken = False
+
+    def publish(self, outgoing: Outgoing, now: object) -> int:
+        del now
+        if self.broken:
+            raise RuntimeError("a socket made trouble")
+        self.published.append(outgoing.message.sequence)
+        return 0
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    made = Workshop(tmp_path / "c.db")
+    yield made
+    made.database.close()
+
+
+def say(text: str) -> committer.Job[int]:
+    def job(batch: Batch) -> int:
+        return batch.say(HERE, messages.UPDATED, text, agents=("alice",))
+
+    return job
+
+
+def fail(error: Exception) -> committer.Job[int]:
+    def job(batch: Batch) -> int:
+        batch.say(HERE, messages.UPDATED, "must not stay", agents=("alice",))
+        batch.cursor.execute("INSERT INTO heartbeat (id, at) VALUES (99, 0)")
+        raise error
+
+    return job
+
+
+async def test_what_was_submitted_together_is_one_commit_in_that_order(workshop: Workshop) -> None:
+    waiting = [workshop.committer.submit(say(str(number))) for number in range(50)]
+    sequences = await asyncio.gather(*waiting)
+    assert workshop.commits == 1
+    assert sequences == workshop.hub.published == list(range(1, 51))
+    assert workshop.kept == [b'"%d"' % number for number in range(50)]
+
+
+async def test_a_group_is_limited_so_that_sockets_are_served_in_between(
+    workshop: Workshop,
+) -> None:
+    half = committer.GROUP // 2
+    waiting = [workshop.committer.submit(say("x"), weight=half // 10) for _ in range(90)]
+    await asyncio.gather(*waiting)
+    assert workshop.commits >= 4
+
+
+async def test_nothing_is_published_before_it_is_committed(workshop: Workshop) -> None:
+    seen: list[list[bytes]] = []
+
+    def look(batch: Batch) -> None:
+        say("late")(batch)
+        with sqlite3.connect(workshop.database.path) as other:
+            seen.append(other.execute("SELECT data FROM messages").fetchall())
+        assert workshop.hub.published == []
+
+    await workshop.committer.submit(look)
+    assert seen == [[]]
+    assert workshop.hub.published == [1]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("mine"), MalformedInput("mine"), sqlite3.IntegrityError("mine")], ids=repr
+)
+async def test_a_job_that_fails_spoils_only_itself(workshop: Workshop, error: Exception) -> None:
+    jobs = [say("before"), fail(error), say("after")]
+    waiting = [workshop.committer.submit(job) for job in jobs]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert (results[0], results[2]) == (1, 2)
+    assert isinstance(results[1], type(error))
+    assert workshop.kept == [b'"before"', b'"after"']
+    assert workshop.hub.published == [1, 2]
+    assert workshop.committer.failure is None
+    (count,) = workshop.database.raw.execute("SELECT count(*) FROM heartbeat").fetchone()
+    assert count == 0
+
+
+async def test_a_failing_push_takes_nothing_from_the_sender(workshop: Workshop) -> None:
+    workshop.hub.broken = True
+    assert await asyncio.wait_for(workshop.committer.submit(say("kept")), 5) == 1
+    workshop.hub.broken = False
+    assert await workshop.committer.submit(say("next")) == 2
+    assert workshop.hub.published == [2]
+
+
+async def test_a_cancelled_sender_leaves_no_weight_behind(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path / "c.db", queue_limit=10)
+    for _ in range(5):
+        waiting = workshop.committer.submit(say("gone"), weight=10)
+        waiting.cancel()
+        await workshop.committer.drain()
+        await asyncio.sleep(0)
+    assert await workshop.committer.submit(say("here"), weight=10) == 1
+    workshop.database.close()
+
+
+async def test_more_than_may_wait_is_refused(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path / "c.db", queue_limit=10)
+    first = workshop.committer.submit(say("first"), weight=25)  # alone it may be of any size
+    with pytest.raises(Overloaded) as refused:
+        workshop.committer.submit(say("second"))
+    assert refused.value.retry_after >= 1
+    assert await first == 1
+    assert await workshop.committer.submit(say("third")) == 2
+    workshop.database.close()
+
+
+async def test_a_lock_is_waited_for_and_the_order_stays(workshop: Workshop) -> None:
+    other = sqlite3.connect(workshop.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    first = [workshop.committer.submit(say(str(number))) for number in range(3)]
+    await asyncio.sleep(3 * committer.LOCK_RETRY)
+    later = [workshop.committer.submit(say(str(number))) for number in range(3, 6)]
+    assert workshop.hub.published == []
+    other.execute("ROLLBACK")
+    other.close()
+    assert await asyncio.gather(*first, *later) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_lock_that_stays_fails_those_who_waited_too_long(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "LOCK_PATIENCE", 0.05)
+    other = sqlite3.connect(workshop.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        await workshop.committer.submit(say("never"))
+    other.execute("ROLLBACK")
+    other.close()
+    assert await workshop.committer.submit(say("now")) == 1
+    assert workshop.kept == [b'"now"']
+
+
+async def test_draining_waits_for_what_is_queued(workshop: Workshop) -> None:
+    waiting = [workshop.committer.submit(say("x")) for _ in range(5)]
+    await workshop.committer.drain()
+    assert all(each.done() for each in waiting)
+
+
+async def test_a_line_of_the_story_is_written_soon_and_survives_a_refused_commit(
+    workshop: Workshop,
+) -> None:
+    other = sqlite3.connect(workshop.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    now = journal.moment(0)
+    workshop.committer.trace_later(HERE, "c-1", now, "pushed", "x")
+    await asyncio.sleep(2 * committer.TRACE_DELAY)
+    other.execute("ROLLBACK")
+    other.close()
+    await workshop.committer.drain()
+    (count,) = workshop.database.raw.execute("SELECT count(*) FROM trace").fetchone()
+    assert count == 1
