@@ -50,10 +50,10 @@ class Tickets:
         ticket = self._waiting.pop(secret, None)
         return ticket if ticket is not None and ticket.expires > now else None
 
-    def drop(self, *, keys: frozenset[str] = frozenset(), session: bytes | None = None) -> None:
-        """Take back the tickets of keys that are revoked, or of a session that is over."""
+    def drop(self, keys: frozenset[str]) -> None:
+        """Take back the tickets of revoked keys (a session is looked at when it is used)."""
         for secret, ticket in list(self._waiting.items()):
-            if ticket.key in keys or (session is not None and ticket.session == session):
+            if ticket.key in keys:
                 del self._waiting[secret]
 
     def _forget(self, now: float) -> None:

@@ -1,8 +1,7 @@
-"""Read the settings: command line, then environment, then file, then defaults; name what is wrong."""
+"""Read the settings: command line, environment, file, defaults; name what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,11 @@ from adapter.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in settings.Settings.model_fields:
         monkeypatch.delenv(f"SCREENPOP_{name.upper()}", raising=False)
     monkeypatch.delenv("SCREENPOP_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 def write(text: str, name: str = "screenpop.toml") -> Path:

@@ -21,8 +21,17 @@ SWITCHES = (
     "--ignore-certificate-errors",
     # The last one of this name counts: it takes the place of Playwright's, which would switch off
     # the partitions of third-party storage. Only upgrades of http:// pages to https stay off.
-    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,"
-    "OptimizationHints,NetworkTimeServiceQuerying,PreconnectToSearch",
+    "--disable-features="
+    + ",".join(
+        (
+            "HttpsUpgrades",
+            "HttpsFirstBalancedModeAutoEnable",
+            "MediaRouter",
+            "OptimizationHints",
+            "NetworkTimeServiceQuerying",
+            "PreconnectToSearch",
+        )
+    ),
 )
 
 

@@ -49,7 +49,6 @@ def page(new_context: Callable[..., BrowserContext]) -> Page:
     return new_context().new_page()
 
 
-
 @pytest.fixture(scope="session")
 def server(pages: Sites, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Give the adapter behind `HOME`."""

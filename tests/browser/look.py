@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import typer
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import chromium, sites
@@ -37,7 +38,7 @@ class Album:
     def take(self, page: Page, state: str, look: str) -> None:
         """Take one picture."""
         page.screenshot(path=self.folder / f"{state.replace(' ', '-')}.{look}.png")
-        print(state, look)
+        typer.echo(f"{state}, {look}")
 
 
 def options(width: int, theme: str, locale: str) -> dict[str, Any]:

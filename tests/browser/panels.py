@@ -1,4 +1,4 @@
-"""Open panels of a `serve` server, as a CRM would hand them out, and let calls reach their agent."""
+"""Open panels of a `serve` server, as a CRM hands them out, and let calls reach their agent."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ const greeting = setInterval(() => frame.contentWindow.postMessage(
   {type: "screenpop.connect", protocol: 1}, home), 100);
 addEventListener("message", ({data, origin, source}) => {
   if (origin !== home || source !== frame.contentWindow) return;
-  if (data.type === "screenpop.connected") { clearInterval(greeting); document.title = "connected"; }
+  if (data.type === "screenpop.connected") document.title = "connected", clearInterval(greeting);
   if (data.type === "screenpop.open") document.title = "asked " + data.url;
 });
 </script>"""

@@ -32,7 +32,7 @@ def sit_down(demo: Demo, new_context: Callable[..., BrowserContext]) -> Iterator
     def open_dashboard(agent: str, context: BrowserContext | None = None) -> Station:
         context = context or new_context()
         page = context.new_page()
-        page.on("console", lambda message: said.append(message))
+        page.on("console", lambda message: said.append(message))  # noqa: PLW0108 - not a builtin
         station = Station(demo, page, agent)
         station.sign_in()
         return station
@@ -84,6 +84,20 @@ def test_a_contact_rings_and_on_answer_its_record_opens_in_the_dashboard(
     link = opened.locator("[data-part=open]").get_attribute("href")
     assert parameters(str(link)) == of_contact(DENISE)
     demo.tells(call, "opened: host")
+
+
+def test_a_pop_does_not_disturb_who_types_in_the_dashboard(demo: Demo, sit_down: SitDown) -> None:
+    alice = sit_down("alice")
+    search = alice.page.get_by_placeholder("Search")
+    search.press_sequentially("North")
+    call = demo.ring("alice", DENISE)
+    expect(alice.panel.locator(f"[data-contact='{call}']")).to_be_visible()
+    alice.page.keyboard.type("wind")
+    demo.act(call, "answer")
+    alice.page.wait_for_url(re.compile(DENISE.id))
+    expect(pop(alice.panel, "opened")).to_be_visible()
+    alice.page.keyboard.type(" Clinics")
+    expect(search).to_have_value("Northwind Clinics")
 
 
 def test_a_transfer_takes_the_call_away_and_pops_at_the_next_agent(

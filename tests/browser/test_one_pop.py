@@ -12,6 +12,7 @@ from tests.server import ORGANISATION, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
+
 def test_a_ticket_in_the_address_opens_the_panel_once(desk: Desk) -> None:
     address = panel_url(desk.server, desk.agent)
     panel, late = desk.context.new_page(), desk.context.new_page()

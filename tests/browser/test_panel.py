@@ -93,8 +93,12 @@ def test_a_keyboard_is_enough(desk: Desk) -> None:
     reached = []
     for _ in range(12):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.dataset.part ?? document.activeElement.id"))
-        ring_width = page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)")
+        reached.append(
+            page.evaluate("document.activeElement.dataset.part ?? document.activeElement.id")
+        )
+        ring_width = page.evaluate(
+            "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
+        )
         assert reached[-1] == "" or ring_width >= 2, reached
         if reached[-1] == "open":
             break

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from tests.cli.conftest import Run
 from tests.server import RECORD, Server, eventually
 
-CONTACT = "c/42 ä"
+CONTACT = "c/42 ä?x#1"
 """An id that must be escaped in a path."""
 
 
@@ -30,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.answer("arn:agent/1", CONTACT)
         pop = panel.until("screenpop.pop")
         panel.outcome(pop["data"]["pop"], "opened", rung="tab")
-        trace = f"/v1/contacts/{CONTACT}/trace"
+        trace = f"/v1/contacts/{quote(CONTACT, safe='')}/trace"
 
         def complete() -> bool:
             steps = server.request("GET", trace, scope="admin").json()["trace"]

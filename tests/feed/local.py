@@ -22,7 +22,7 @@ class Local(Server):
 
     def start(self, *, wait: bool = True) -> Self:
         """Start the thread and wait until it listens."""
-        self.secret("ingest"), self.secret("feed"), self.secret("admin")
+        self.make_keys()
         chosen = settings.load(
             data_dir=self.folder, port=self.port, allow_loopback=True, **self.given
         )

@@ -10,6 +10,7 @@ from tests.feed.conftest import Fresh
 from tests.server import PANEL, READER, Feed, Server, eventually
 
 FOREIGN = "https://evil.example"
+DEEP = '{"type":"ping","x":' + "[" * 10_000
 
 
 def own(server: Server) -> dict[str, str]:
@@ -237,7 +238,7 @@ def test_a_revoked_key_ends_the_sessions_that_it_began(server: Server, fresh: Fr
         '{"type":"ping"}',
         '{"type":"hello","ticket":1}',
         '{"type":"presence","visible":true}',
-        "[" * 5000,
+        DEEP,
     ],
 )
 def test_anything_but_a_hello_at_first_is_malformed(server: Server, text: str) -> None:
@@ -255,7 +256,7 @@ def test_a_broken_message_after_the_hello_is_named_and_the_feed_goes_on(
 ) -> None:
     panel = server.panel(fresh("agent"))
     panel.next()
-    for text in ("x", "[" * 5000, '{"type":"presence"}', '{"type":"pop.outcome","pop":"p"}'):
+    for text in ("x", DEEP, '{"type":"presence"}', '{"type":"pop.outcome","pop":"p"}'):
         panel.socket.send(text)
         assert panel.next()["type"] == "error"
     assert panel.sync() == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -115,6 +116,21 @@ def test_when_the_owner_is_cut_off_another_panel_gets_a_card(server: Server, fre
     owner.cut()
     assert shows(other) == ("card", False, 2)
     assert time.monotonic() - started < 1.0
+
+
+def test_a_database_that_is_locked_for_a_moment_loses_no_card(server: Server, fresh: Fresh) -> None:
+    agent = fresh("agent")
+    other, owner = server.panel(agent), server.panel(agent)
+    said(owner, visible=True, interacted=ago(0))
+    server.answer(agent, fresh("c"))
+    shows(owner), shows(other)
+    lock = sqlite3.connect(server.database, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")  # as a command line does
+    owner.close()
+    assert other.quiet(0.8)
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert shows(other) == ("card", False, 2)
 
 
 def test_the_best_of_the_others_gets_the_card(server: Server, fresh: Fresh) -> None:

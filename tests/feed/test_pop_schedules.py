@@ -130,7 +130,7 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_in_any_shift_a_pop_opens_once_and_none_is_lost(tmp_path: Path, seed: int) -> None:
     local = Local(tmp_path)
     local.set_policy(stale_after=600)

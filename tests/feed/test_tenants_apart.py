@@ -16,9 +16,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with server.office() as office:
         for tenant in ("acme", "globex"):
             office.create_tenant(tenant)
-            for scope in ("ingest", "feed", "admin"):
-                server.secret(scope, tenant)
     for tenant in ("acme", "globex"):
+        server.make_keys(tenant)
         server.set_policy(tenant)
     with server:
         yield server

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
@@ -53,6 +55,21 @@ def head(server: Server, path: str = EVENTS, *lines: str, method: str = "POST") 
     """Write a request's head."""
     first = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{server.port}"]
     return "\r\n".join([*first, *lines, "", ""]).encode()
+
+
+def whole(server: Server, event: Any) -> bytes:
+    """Write a whole request that posts an event."""
+    body = text(event)
+    key = f"X-Api-Key: {server.secret('ingest')}"
+    lines = (key, "Content-Type: application/json", f"Content-Length: {len(body)}")
+    return head(server, EVENTS, *lines) + body
+
+
+@contextlib.contextmanager
+def crowd(server: Server, count: int) -> Iterator[list[socket.socket]]:
+    """Open many connections."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(dial(server)) for _ in range(count)]
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:

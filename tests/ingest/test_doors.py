@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import threading
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ from tests.ingest.doors import (
     AMAZON,
     EVENTS,
     FIREHOSE,
+    crowd,
     dial,
     head,
     problem,
@@ -20,6 +20,7 @@ from tests.ingest.doors import (
     text,
     together,
     unknown,
+    whole,
 )
 from tests.server import Server
 
@@ -171,20 +172,10 @@ def test_a_sender_may_close_after_each_event(server: Server) -> None:
 
 
 def test_a_hundred_connections_at_once_are_all_answered(server: Server) -> None:
-    answers: list[int] = []
-
-    def send(number: int) -> None:
-        event = server.event("created", f"crowd-{number}", id=f"crowd-{number}")
-        with httpx.Client(trust_env=False, timeout=30) as own:
-            key = {"x-api-key": server.secret("ingest")}
-            answers.append(own.post(server.url + EVENTS, json=event, headers=key).status_code)
-
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(100)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == [202] * 100
+    with crowd(server, 100) as connections:
+        for number, connection in enumerate(connections):
+            connection.sendall(whole(server, server.event("created", f"crowd-{number}")))
+        assert [read_answer(each).status for each in connections] == [202] * 100
     assert state(server, "crowd-99")["stage"] == "created"
 
 

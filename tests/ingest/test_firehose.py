@@ -145,6 +145,8 @@ def test_an_agent_event_offers_the_contact_and_teaches_the_agents_name(server: S
     event["AgentARN"] = arn
     assert post(server, request(event)).status_code == 200
     assert state(server, "hose-ring")["agent"] == "ada"
+    shown = server.connect("ada").next()["data"]["contacts"]
+    assert [contact["id"] for contact in shown] == ["hose-ring"]
     later = server.event("answered", "hose-ring", agent=arn)
     assert server.post(later).json()["accepted"] == 1
     assert state(server, "hose-ring")["agent"] == "ada"

@@ -69,16 +69,12 @@ def bad_payload(entity_set: str, reason: str) -> Refusal:
 
 def no_such_segment(segment: str) -> Refusal:
     """Refuse an entity set, function or property that does not exist."""
-    return Refusal(
-        404, NO_SUCH_SEGMENT, f"Resource not found for the segment '{segment}'."
-    )
+    return Refusal(404, NO_SUCH_SEGMENT, f"Resource not found for the segment '{segment}'.")
 
 
 def no_such_record(schema_name: str, record: str) -> Refusal:
     """Refuse an id that no row has."""
-    return Refusal(
-        404, NO_SUCH_RECORD, f"Entity '{schema_name}' With Id = {record} Does Not Exist"
-    )
+    return Refusal(404, NO_SUCH_RECORD, f"Entity '{schema_name}' With Id = {record} Does Not Exist")
 
 
 def no_such_property(name: str, table: str) -> Refusal:

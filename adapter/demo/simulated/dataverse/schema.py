@@ -26,7 +26,6 @@ class Kind(StrEnum):
     LOOKUP = "Lookup"
     CUSTOMER = "Customer"
     OWNER = "Owner"
-    PARTYLIST = "PartyList"
 
 
 REFERENCES = frozenset({Kind.LOOKUP, Kind.CUSTOMER, Kind.OWNER})

@@ -54,7 +54,9 @@ def _user(name: str, label: str, table: str) -> Column:
 def _system(table: str, states: Mapping[int, State], *, owned: bool = True) -> list[Column]:
     """Give the columns that the platform keeps for every row."""
     labels = {number: state.label for number, state in states.items()}
-    reasons = {number: label for state in states.values() for number, label in state.reasons.items()}
+    reasons = {
+        number: label for state in states.values() for number, label in state.reasons.items()
+    }
     columns = [
         Column("createdon", Kind.DATETIME, "Created On", creatable=False, updatable=False),
         Column("modifiedon", Kind.DATETIME, "Modified On", creatable=False, updatable=False),
@@ -185,11 +187,14 @@ CONTACT = _table(
         _text("address1_city", "Address 1: City", 80),
         _memo(),
         Column("birthdate", Kind.DATETIME, "Birthday"),
-        Column("numberofchildren", Kind.INTEGER, "No. of Children", minimum=0, maximum=1_000_000_000),
+        Column(
+            "numberofchildren", Kind.INTEGER, "No. of Children", minimum=0, maximum=1_000_000_000
+        ),
         _choice("preferredcontactmethodcode", "Preferred Method of Contact", _METHOD, 1),
         _flag("donotphone", "Do not allow Phone Calls", _ALLOW),
-        _customer("parentcustomerid", "contact", "contact_customer_contacts",
-                  "contact_customer_accounts"),
+        _customer(
+            "parentcustomerid", "contact", "contact_customer_contacts", "contact_customer_accounts"
+        ),
     ],
     type_code=2,
     rights="Contact",
@@ -258,15 +263,14 @@ INCIDENT = _table(
         _memo(),
         _choice("prioritycode", "Priority", {1: "High", 2: "Normal", 3: "Low"}, 2),
         _choice("caseorigincode", "Origin", {1: "Phone", 2: "Email", 3: "Web"}, None),
-        _customer("customerid", "incident", "incident_customer_contacts",
-                  "incident_customer_accounts"),
+        _customer(
+            "customerid", "incident", "incident_customer_contacts", "incident_customer_accounts"
+        ),
         Column(
             "primarycontactid",
             Kind.LOOKUP,
             "Contact",
-            targets=(
-                Target("contact", ("primarycontactid",), "contact_as_primary_contact"),
-            ),
+            targets=(Target("contact", ("primarycontactid",), "contact_as_primary_contact"),),
         ),
     ],
     type_code=112,
@@ -293,9 +297,7 @@ PHONECALL = _table(
         _time("actualend", "Actual End"),
         _time("scheduledstart", "Start Date"),
         _time("scheduledend", "Due Date"),
-        Column(
-            "actualdurationminutes", Kind.INTEGER, "Duration", minimum=0, maximum=2_147_483_647
-        ),
+        Column("actualdurationminutes", Kind.INTEGER, "Duration", minimum=0, maximum=2_147_483_647),
         _regarding("phonecall", "Phonecalls"),
         _text("screenpop_contactid", "Screenpop contact"),
         _text("screenpop_recordingurl", "Screenpop recording", 2000),

@@ -1,0 +1,28 @@
+"""Know where the bench keeps what it installs, builds and writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+REPOSITORY = BENCH.parent
+PEERS = BENCH / "peers"
+RESULTS = BENCH / "results"
+
+WORK = REPOSITORY / ".bench"
+"""Everything that may be deleted: peers, programs, databases. On a real disk, like a server's."""
+VENV = WORK / "venv"
+NODE = WORK / "node"
+PROGRAMS = WORK / "programs"
+DATA = WORK / "data"
+LOGS = WORK / "logs"
+
+LOADGEN = PROGRAMS / "loadgen"
+FLOOR = PROGRAMS / "floor"
+
+
+def prepare() -> None:
+    """Make the folders; git ignores them by a file of their own."""
+    for folder in (WORK, PROGRAMS, DATA, LOGS, RESULTS):
+        folder.mkdir(parents=True, exist_ok=True)
+    (WORK / ".gitignore").write_text("*\n")
