@@ -44,6 +44,8 @@ class Batch:
         self.contacts: dict[ContactKey, tuple[Contact, str | None]] = {}
         self.outgoing: list[Outgoing] = []
         self.learnt: dict[Agent, Agent] = {}
+        self.renamed: list[Agent] = []
+        """Ids that stand for another agent from this commit on."""
         self._events: dict[tuple[Tenant, str, str], AcceptedEvent] = {}
         self._traces: list[TraceLine] = []
 

@@ -23,6 +23,7 @@ UNAUTHENTICATED = CloseCode(
 )
 FORBIDDEN = CloseCode(4403, "not allowed: origin, scope or embedder", "stop")
 UNKNOWN_TENANT = CloseCode(4404, "no such tenant or path here", "stop")
+RENAMED = CloseCode(4409, "this id stands for another agent now: reconnect", "reconnect")
 HELLO_TIMEOUT = CloseCode(4408, "no hello within 5 seconds", "reconnect")
 SLOW_READER = CloseCode(4429, "reading too slowly: reconnect and resume", "reconnect")
 OVERLOADED = CloseCode(4503, "overloaded or not ready: reconnect later", "reconnect")
@@ -35,6 +36,7 @@ CLOSE_CODES = (
     FORBIDDEN,
     UNKNOWN_TENANT,
     HELLO_TIMEOUT,
+    RENAMED,
     SLOW_READER,
     OVERLOADED,
 )

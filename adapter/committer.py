@@ -293,6 +293,8 @@ class Committer:
             if message.type in TRACED_PUSHES and message.subject is not None:
                 sockets = f"{message.type} to {', '.join(message.agents)}: {count} sockets"
                 self.trace_later(outgoing.tenant, message.subject, now, "pushed", sockets)
+        for agent in (each for batch in batches for each in batch.renamed):
+            self._hub.renamed(agent)
 
     def _check_file(self) -> None:
         if isinstance(self.failure, StoreCorrupt):

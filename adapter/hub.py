@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from adapter import frames, messages
-from adapter.close_codes import CloseCode
+from adapter.close_codes import RENAMED, CloseCode
 from adapter.messages import EVERYONE, Message, PopView, Present
 from adapter.metrics import Metrics
 from adapter.store.pops import StoredPop
@@ -107,6 +107,11 @@ class Hub:
         # Reversed, so that among equals the last one opened is taken.
         best = max(reversed(panels), key=lambda panel: (panel.visible, panel.interacted))
         return best, len(panels) == 1
+
+    def renamed(self, agent: Agent) -> None:
+        """Close the feeds of an id that stands for another agent now: they come back as that one."""
+        for feed in list(self._agents.get(agent, ())):
+            feed.close(RENAMED)
 
     def feeds(self) -> list[Feed]:
         """Give every feed (for closing them all)."""

@@ -173,6 +173,7 @@ def merge(batch: Batch, source: Agent, target: Agent) -> None:
             subject=key.id,
         )
     pop_claims.move(batch, source, target)
+    batch.renamed.append(source)
 
 
 def _agent_id(batch: Batch, key: ContactKey, contact: Contact | None) -> str | None:

@@ -250,3 +250,17 @@ def test_a_long_replay_to_a_slow_reader_is_whole_in_order_and_followed_by_live(
         server.report("offered", f"c-{number}", agent="alice", attributes=padding)
     assert [feed.next()["subject"] for _ in range(1520)] == [f"c-{n}" for n in range(1520)]
     assert read(server.connect("alice", after=1519), 1) == ["000000001520"]
+
+
+def test_a_feed_of_an_id_that_gets_an_alias_comes_back_as_that_agent(
+    server: Server, fresh: Fresh
+) -> None:
+    agent, arn = fresh("agent"), fresh("arn:aws:connect:agent")
+    early = server.connect(arn)
+    seen = early.next()["sequence"]
+    alias = {"agent": agent, "source_id": arn}
+    assert server.request("PUT", "/v1/admin/aliases", alias, scope="admin").is_success
+    assert early.close_code() == 4409
+    again = server.connect(arn, after=seen)
+    server.report("offered", contact := fresh("c"), agent=agent)
+    assert again.next()["subject"] == contact

@@ -38,6 +38,7 @@ export const CLOSE_CODES = {
     msg("Check the address of the panel, or ask your administrator for the right one."),
   ),
   4408: reconnect("backoff"),
+  4409: reconnect("soon"),
   4429: reconnect("soon"),
   4503: reconnect("later"),
 };
