@@ -108,3 +108,8 @@ def scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return ScriptDirectory.from_config(config)
+
+
+def test_each_migration_stands_in_a_file_that_begins_with_its_revision() -> None:
+    for script in scripts().walk_revisions():
+        assert Path(script.path).name.startswith(f"{script.revision}_")
