@@ -44,8 +44,13 @@ class Demo:
             text=True,
         )
         threading.Thread(target=self._listen, daemon=True).start()
-        eventually(lambda: "Stop with Ctrl-C" in "".join(self._said), "the demo has started")
+        eventually(self._started, "the demo has started", within=60)
         return self
+
+    def _started(self) -> bool:
+        said = "".join(self._said)
+        assert self._process.poll() is None, said
+        return "Stop with Ctrl-C" in said
 
     def __exit__(
         self,
