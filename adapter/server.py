@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from adapter.services import Services
 from adapter.settings import Settings
 from adapter.store import maintenance
+from adapter.store.database import sqlite_path
 from adapter.web.feed_socket import FeedSocket
 
 log = structlog.get_logger()
@@ -39,12 +40,21 @@ def run(
     """Serve until a signal; `started` is told the port when the socket listens.
 
     Raises:
-        StoreUnavailable: another server has the database.
         SystemExit: the address is taken (uvicorn says so).
     """
-    lock = maintenance.lock(services.database.path)
+    _Server(config(services, app, settings), started).run()
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Keep a second server away from the database, before its schema is touched.
+
+    Raises:
+        StoreUnavailable: another server has the database.
+    """
+    lock = maintenance.lock(sqlite_path(settings.database_url))
     try:
-        _Server(config(services, app, settings), started).run()
+        yield
     finally:
         os.close(lock)
 

@@ -28,14 +28,15 @@ def serve(host: Host = None, port: Port = None, database: Database = None, bus: 
     if chosen.bus is not None:
         raise InvalidSettings("bus: several processes are not supported by this version")
     logs.configure(chosen.log_level, chosen.log_format)
-    with office.opened(chosen):
-        pass  # creates the database and the tenant `default` where there are none
-    services = apps.create_services(chosen)
 
     def say(port: int) -> None:
         typer.echo(f"listening on {_address(chosen.host, port)}")  # flushed: a program waits for it
 
-    server.run(services, apps.create_app(services), chosen, started=say)
+    with server.alone(chosen):
+        with office.opened(chosen):
+            pass  # creates the database and the tenant `default` where there are none
+        services = apps.create_services(chosen)
+        server.run(services, apps.create_app(services), chosen, started=say)
 
 
 def demo(

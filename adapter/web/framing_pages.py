@@ -27,6 +27,9 @@ _TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "none": "No rule can allow this address. Ask your administrator to serve the page "
             "from a host with a domain name.",
             "retry": "Try again",
+            "unknown": "No organization has this address",
+            "address": "The panel was looked for at",
+            "right": "Ask your administrator for the right address of the panel.",
         },
         "ja": {
             "title": "このページではエージェント パネルを表示できません",
@@ -35,6 +38,9 @@ _TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "none": "このアドレスを許可できるルールはありません。"
             "ドメイン名のあるホストでページを提供するよう、管理者に依頼してください。",
             "retry": "再試行",
+            "unknown": "このアドレスの組織はありません",
+            "address": "パネルを探したアドレス:",
+            "right": "パネルの正しいアドレスを管理者に確認してください。",
         },
     }
 )
@@ -101,17 +107,33 @@ def refusal_page(origin: str, line: str, retry_url: str, locale: str) -> str:
     """
     if not retry_url.startswith("/") or retry_url.startswith(("//", "/\\")):
         raise ValueError(f"retry_url must be a path on this host: {retry_url!r}")
-    lang = "ja" if locale.lower().replace("_", "-").split("-")[0] == "ja" else "en"
-    text = _TEXTS[lang]
+    text = _texts(locale)
     advice = Markup("<p>{}</p>").format(text["ask"] if line else text["none"])
     if line:
         advice += Markup("\n<code>{}</code>").format(line)
+    return _card(text, title="title", seen="seen", shown=origin, advice=advice, retry_url=retry_url)
+
+
+def unknown_host_page(host: str, locale: str) -> str:
+    """Build the card for a host that is no tenant of ours: it names only what was asked for."""
+    text = _texts(locale)
+    advice = Markup("<p>{}</p>").format(text["right"])
+    return _card(text, title="unknown", seen="address", shown=host, advice=advice, retry_url="/")
+
+
+def _texts(locale: str) -> Mapping[str, str]:
+    return _TEXTS["ja" if locale.lower().replace("_", "-").split("-")[0] == "ja" else "en"]
+
+
+def _card(
+    text: Mapping[str, str], *, title: str, seen: str, shown: str, advice: Markup, retry_url: str
+) -> str:
     page = Markup(_PAGE).format(  # noqa: S704 - ours; what is filled in is escaped
-        lang=lang,
-        title=text["title"],
+        lang="ja" if text is _TEXTS["ja"] else "en",
+        title=text[title],
         style=Markup(STYLE),  # noqa: S704 - ours, and the policy allows it by its hash alone
-        seen=text["seen"],
-        origin=origin,
+        seen=text[seen],
+        origin=shown,
         advice=advice,
         retry_url=retry_url,
         retry=text["retry"],

@@ -17,6 +17,7 @@ from adapter.services import Services
 from adapter.tenants import Tenant
 from adapter.web import addresses, embedding, framing_pages, requests
 from adapter.web.assets import Assets
+from adapter.web.requests import UnknownTenant
 
 log = structlog.get_logger()
 
@@ -50,11 +51,18 @@ def load_pages(assets: Assets) -> Pages:
 async def page(request: Request) -> Response:
     """Serve the panel, or the refusal card where the embedder is known and not allowed."""
     services = requests.services(request)
-    tenant = requests.tenant(request)
-    rules = services.registry[tenant].rules
     headers = request.headers
     host = headers.get("host", "")
     locale = i18n.negotiate(headers.get("accept-language"), services.settings.locale or None)
+    try:
+        tenant = requests.tenant(request)
+    except UnknownTenant:
+        if "text/html" not in headers.get("accept", ""):
+            raise
+        # A frame must not stay blank, and there is nothing of anybody on this card.
+        card = framing_pages.unknown_host_page(host, locale)
+        return Response(card, 421, framing_pages.refusal_headers())
+    rules = services.registry[tenant].rules
     verdict = framing.decide(
         dest=headers.get("sec-fetch-dest"),
         referer=headers.get("referer"),

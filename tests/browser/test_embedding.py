@@ -201,7 +201,7 @@ def test_no_answer_that_a_browser_shows_goes_without_frame_ancestors(
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_host_that_is_no_tenant_gets_no_answer_that_can_be_framed(tmp_path: Path) -> None:
+def test_a_host_that_is_no_tenant_gets_a_card_without_anything_of_anybody(tmp_path: Path) -> None:
     with Server(tmp_path, SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example") as server:
         with server.office() as office:
             office.create_tenant("acme")
@@ -210,4 +210,8 @@ def test_a_host_that_is_no_tenant_gets_no_answer_that_can_be_framed(tmp_path: Pa
             lambda: (got := server.http.get(server.url, headers=head)).status_code == 421 and got,
             "the server knows that it has two tenants",
         )
-        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        policy = answer.headers["content-security-policy"]
+        assert "frame-ancestors *" in policy
+        assert "default-src 'none'" in policy
+        assert "<script" not in answer.text
+        assert "nobody.screenpop.example" in answer.text

@@ -170,3 +170,15 @@ def test_reading_any_shape_never_raises(
     body = report(effective_directive=directive, referrer=referrer, document_uri=document)
     found = parse_csp_report(body, referer)
     assert found is None or re.fullmatch("[a-z-]+", found.directive)
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"), [("en", "No organization"), ("ja-JP", "組織はありません")]
+)
+def test_an_unknown_host_gets_a_card_that_names_only_what_was_asked_for(
+    locale: str, words: str
+) -> None:
+    page = framing_pages.unknown_host_page("<b>acme.example", locale)
+    assert words in page
+    assert "&lt;b&gt;acme.example" in page
+    assert "<script" not in page

@@ -1,0 +1,146 @@
+"""Let an admin key manage integration accounts: draft, test, consent, apply. Secrets go in only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapter.connections import AccountDesk, Connections
+from adapter.connections.consents import PATHS
+from adapter.connections.views import AccountView
+from adapter.errors import Conflict, MalformedInput, Place
+from adapter.store.accounts import Side
+from adapter.web import addresses, requests
+from adapter.web.contacts import json_response
+from adapter.web.problems import plain, response
+
+_SIDES: dict[str, Side] = {"draft": "draft", "applied": "applied"}
+_ETAG = re.compile(r'\s*(?:W/)?"([0-9]{1,9})"\s*\Z')
+
+
+async def list_accounts(request: Request) -> Response:
+    """List the accounts with both sides, tests and warnings; secrets only by name."""
+    tenant, _ = requests.admin(request)
+    desk = _desk(request)
+    return json_response(
+        {"accounts": desk.listed(tenant), "redirect_uris": [_redirect(request, p) for p in PATHS]}
+    )
+
+
+async def get_account(request: Request) -> Response:
+    """Give one account with its version as `ETag`."""
+    tenant, _ = requests.admin(request)
+    return _shown(_desk(request).shown(tenant, request.path_params["name"]))
+
+
+async def put_account(request: Request) -> Response:
+    """Save the draft and test its connection (`?test=no` leaves that out).
+
+    The fields are ours or those that the portal shows; a secret that is left out stays, `null`
+    removes it. 422 names each bad field. Nothing takes effect before `apply`.
+    """
+    tenant, key = requests.admin(request)
+    desk = _desk(request)
+    saved = desk.save(
+        tenant,
+        request.path_params["name"],
+        await requests.json_object(request),
+        who=f"key {key.id}",
+        expected_version=_expected(request),
+    )
+    if request.query_params.get("test") != "no":
+        await desk.test(tenant, saved.name, "draft")
+        saved = desk.shown(tenant, saved.name)
+    return _shown(saved)
+
+
+async def delete_account(request: Request) -> Response:
+    """Remove an account with its secrets."""
+    tenant, key = requests.admin(request)
+    _desk(request).remove(tenant, request.path_params["name"], who=f"key {key.id}")
+    connections(request).clients.refresh()
+    return Response(status_code=204)
+
+
+async def apply_account(request: Request) -> Response:
+    """Put the draft in force: calls in flight end as they began."""
+    tenant, key = requests.admin(request)
+    desk = _desk(request)
+    name = request.path_params["name"]
+    expected = _expected(request)
+    if expected is not None and desk.shown(tenant, name).version != expected:
+        raise Conflict("the account has changed meanwhile: read it again")
+    applied = desk.apply(tenant, name, who=f"key {key.id}")
+    connections(request).clients.refresh()
+    return _shown(applied)
+
+
+async def test_account(request: Request) -> Response:
+    """Test the connection afresh, of the draft if there is one (`?side=applied`: what is in force).
+
+    200 with `valid`, `message`, `cause`, `advice`, the names of organisation and user, and the
+    permissions, each granted or missing.
+    """
+    tenant, _ = requests.admin(request)
+    asked = request.query_params.get("side")
+    if asked not in (None, "draft", "applied"):
+        raise MalformedInput("side: draft or applied", [Place("side", "draft or applied")])
+    report = await _desk(request).test(tenant, request.path_params["name"], _SIDES.get(asked or ""))
+    connections(request).clients.refresh()
+    return json_response(report)
+
+
+async def request_token(request: Request) -> Response:
+    """Give the URL of the consent window: `{"url", "redirect_uri", "expires_in"}`.
+
+    The body may choose the registered redirect URI by its path: `{"redirect_path"}`.
+    """
+    tenant, _ = requests.admin(request)
+    wanted = (await requests.json_object(request)).get("redirect_path", PATHS[0])
+    if wanted not in PATHS:
+        told = f"one of {' and '.join(PATHS)}"
+        raise MalformedInput(f"redirect_path: {told}", [Place("/redirect_path", told)])
+    redirect_uri = _redirect(request, wanted)
+    url = await _desk(request).begin_consent(tenant, request.path_params["name"], redirect_uri)
+    return json_response({"url": url, "redirect_uri": redirect_uri, "expires_in": 600})
+
+
+async def on_dynamics_error(_request: Request, error: Exception) -> Response:
+    """Answer what Dynamics or Entra refused (Starlette exception handler for `DataverseError`)."""
+    cause, advice = getattr(error, "cause", "dynamics"), getattr(error, "advice", "")
+    title = "Dynamics or its sign-in refused"
+    return response(plain(502, "dynamics", title, str(error), cause=cause, advice=advice))
+
+
+def connections(request: Request) -> Connections:
+    """Give the accounts' objects (typed lifespan state)."""
+    return cast(Connections, request.state.connections)
+
+
+def _desk(request: Request) -> AccountDesk:
+    return connections(request).desk
+
+
+def _shown(view: AccountView) -> Response:
+    answer = json_response(view)
+    answer.headers["etag"] = f'"{view.version}"'
+    return answer
+
+
+def _redirect(request: Request, path: str) -> str:
+    settings = requests.services(request).settings
+    host = request.headers.get("host", "")
+    return addresses.public_origin(settings, host, request.url.scheme) + path
+
+
+def _expected(request: Request) -> int | None:
+    header: Any = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return None
+    match = _ETAG.match(header)
+    if match is None:
+        raise Conflict("If-Match: this is no version of ours")
+    return int(match[1])
