@@ -45,8 +45,8 @@ def run(
     _Server(config(services, app, settings), started).run()
 
 
-@contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+@contextlib.contextmanager
+def alone(settings: Settings) -> Generator[None]:
     """Keep a second server away from the database, before its schema is touched.
 
     Raises:
