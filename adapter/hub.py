@@ -109,7 +109,7 @@ class Hub:
         return best, len(panels) == 1
 
     def renamed(self, agent: Agent) -> None:
-        """Close the feeds of an id that stands for another agent now: they come back as that one."""
+        """Close the feeds of an id that stands for another agent now: they come back as it."""
         for feed in list(self._agents.get(agent, ())):
             feed.close(RENAMED)
 

@@ -77,15 +77,14 @@ class Services:
     """The background tasks by name; `/readyz` says which has died."""
 
     def close_session(self, digest: bytes) -> None:
-        """Close the feeds of a session that is over, and take back its tickets."""
-        self.tickets.drop(session=digest)
+        """Close the feeds of a session that is over."""
         for socket in list(self.sockets):
             if socket.session == digest:
                 socket.close(UNAUTHENTICATED)
 
     def close_keys(self, keys: frozenset[str]) -> None:
         """Close the feeds opened with keys that are revoked now, and take back their tickets."""
-        self.tickets.drop(keys=keys)
+        self.tickets.drop(keys)
         for socket in list(self.sockets):
             if socket.key in keys:
                 socket.close(UNAUTHENTICATED)

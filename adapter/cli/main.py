@@ -22,10 +22,10 @@ from adapter.cli import (
     send,
     serve,
     settings,
+    simulate,
     tenancy,
     url,
 )
-from adapter.demo import drive
 
 app = typer.Typer(
     name="screenpop",
@@ -42,7 +42,7 @@ app = typer.Typer(
 for family in (
     *(serve, settings, doctor, backup),
     *(tenancy, keys, domains, contacts),
-    *(url, send, listen, drive),
+    *(url, send, listen, simulate),
 ):
     family.register(app)
 

@@ -200,13 +200,11 @@ def busy(
 def simulate_commands() -> typer.Typer:
     """Make the sub-commands of `screenpop simulate` that drive the simulated phone system."""
     group = typer.Typer(
-        no_args_is_help=True, help="Make simulated calls on a running `screenpop demo`."
+        no_args_is_help=True,
+        help="Simulated calls on a running `screenpop demo`, and a simulated Dynamics.",
     )
     for command in (call, act, calls, busy):
         group.command()(command)
     return group
 
 
-def register(app: typer.Typer) -> None:
-    """Add `screenpop simulate call|act|calls|busy` to the program."""
-    app.add_typer(simulate_commands(), name="simulate")

@@ -203,3 +203,31 @@ heartbeat = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
 )
+
+integration_accounts = Table(
+    "integration_accounts",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("id", String(16), nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("applied_version", Integer, nullable=False),
+    Column("draft", Text),
+    Column("draft_secrets", LargeBinary),
+    Column("draft_report", Text),
+    Column("applied", Text),
+    Column("applied_secrets", LargeBinary),
+    Column("applied_report", Text),
+    Column("changed", BigInteger, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("flow", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from adapter.demo.drive import register
+from adapter.cli.simulate import register
 from adapter.errors import Conflict
 from tests.demo.receiver import Receiver
 from tests.demo.site import serving

@@ -1,0 +1,198 @@
+"""Hold a client for each account in force; a change makes a new one and lets the old one finish."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from adapter.accounts import AccountSecrets, IntegrationAccount
+from adapter.connections import sealing, views
+from adapter.connections.desk import AccountDesk
+from adapter.dataverse.client import DataverseClient
+from adapter.dataverse.entra import Entra
+from adapter.dataverse.limiter import Limiter
+from adapter.dataverse.tokens import TokenSource
+from adapter.errors import InvalidSettings, StoreUnavailable, Unavailable
+from adapter.secret_box import SecretBox
+from adapter.store import accounts as stored
+from adapter.store.accounts import StoredAccount
+from adapter.store.database import Database
+from adapter.tenants import Tenant
+
+log = structlog.get_logger()
+
+NOT_READY_AGAIN = 30
+"""Seconds after which work that found no usable account may look again."""
+
+
+class AccountNotReady(Unavailable):
+    """There is no account that may be used; the reason is in an admin's words. Work waits."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retry_after=NOT_READY_AGAIN)
+
+
+class Spawn(Protocol):
+    """What runs a short task and awaits it some time (`services.Tasks.spawn`)."""
+
+    def __call__(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    stored: StoredAccount
+    client: DataverseClient | None
+    reason: str | None
+
+
+class Clients:
+    """The clients of one server process."""
+
+    def __init__(
+        self,
+        database: Database,
+        box: SecretBox,
+        desk: AccountDesk,
+        *,
+        tls: ssl.SSLContext,
+        spawn: Spawn,
+        make: Callable[[IntegrationAccount, TokenSource, Limiter], DataverseClient] | None = None,
+    ) -> None:
+        self._database = database
+        self._box = box
+        self._desk = desk
+        self._tls = tls
+        self._spawn = spawn
+        self._make = make or self._client
+        self._open: dict[tuple[Tenant, str], _Open] = {}
+        self._unsaved: dict[tuple[Tenant, str], tuple[StoredAccount, str]] = {}
+
+    def client(self, tenant: Tenant, name: str | None = None) -> DataverseClient:
+        """Give the client of an account; without a name, of the default (or the only) one.
+
+        Raises:
+            AccountNotReady: there is none, or it may not be used; with the reason.
+        """
+        found = self._find(tenant, name)
+        if found.client is None or found.reason is not None:
+            raise AccountNotReady(found.reason or "The account cannot be used.")
+        return found.client
+
+    def buckets(self, tenant: Tenant) -> frozenset[str]:
+        """Give the recording buckets that a tenant's accounts name; empty: any."""
+        return frozenset(
+            each.stored.applied.account.recording_bucket
+            for (of, _), each in self._open.items()
+            if of == tenant and each.stored.applied and each.stored.applied.account.recording_bucket
+        )
+
+    def refresh(self) -> None:
+        """Read the accounts again: what was applied takes effect, calls in flight end as begun."""
+        listed = {
+            (each.tenant, each.name): each
+            for each in stored.listed(self._database)
+            if each.applied is not None
+        }
+        for key in self._open.keys() - listed.keys():
+            self._retire(self._open.pop(key).client)
+        for key, account in listed.items():
+            known = self._open.get(key)
+            if known is not None and _same(known.stored, account) and known.client is not None:
+                self._open[key] = _Open(account, known.client, views.not_ready(account))
+            else:
+                self._open[key] = self._opened(account, known)
+                self._retire(known.client if known else None)
+
+    async def keep_fresh(self) -> None:
+        """Renew tokens ahead of their end, and save refresh tokens that could not be saved."""
+        for account, token in list(self._unsaved.values()):
+            self._keep(account, token)
+        for each in list(self._open.values()):
+            if each.client is not None and each.reason is None:
+                await each.client.tokens.keep_fresh()
+
+    async def close(self) -> None:
+        """Close every client."""
+        for each in self._open.values():
+            if each.client is not None:
+                await each.client.close(within=5.0)
+        self._open.clear()
+
+    def _find(self, tenant: Tenant, name: str | None) -> _Open:
+        mine = [each for (of, _), each in self._open.items() if of == tenant]
+        if name is not None:
+            mine = [each for each in mine if each.stored.name.casefold() == name.casefold()]
+            if not mine:
+                raise AccountNotReady(f"There is no integration account {name} in force.")
+            return mine[0]
+        if not mine:
+            raise AccountNotReady("There is no integration account in force.")
+        default = [
+            each for each in mine if each.stored.applied and each.stored.applied.account.default
+        ]
+        if len(mine) > 1 and not default:
+            raise AccountNotReady(
+                "There are several integration accounts and none is the default: choose one."
+            )
+        return (default or mine)[0]
+
+    def _opened(self, account: StoredAccount, old: _Open | None) -> _Open:
+        assert account.applied is not None  # noqa: S101 - `refresh` listed these
+        try:
+            secrets = sealing.unseal(self._box, account, "applied")
+        except InvalidSettings as error:
+            return _Open(account, None, f"The account's secrets cannot be read: {error}")
+        settings = account.applied.account
+        tokens = self._tokens(account, settings, secrets)
+        limiter = Limiter()
+        if old is not None and old.client is not None:
+            limiter = old.client.limiter
+            if _same_identity(old.client.account, settings):
+                tokens.succeed(old.client.tokens)
+        log.info("integration account in force", tenant=account.tenant, account=account.name)
+        return _Open(account, self._make(settings, tokens, limiter), views.not_ready(account))
+
+    def _tokens(
+        self, account: StoredAccount, settings: IntegrationAccount, secrets: AccountSecrets
+    ) -> TokenSource:
+        return TokenSource(
+            Entra(settings, secrets, tls=self._tls),
+            account=account.name,
+            refresh_token=secrets.refresh_token,
+            on_refresh_token=lambda token: self._keep(account, token),
+        )
+
+    def _client(
+        self, account: IntegrationAccount, tokens: TokenSource, limiter: Limiter
+    ) -> DataverseClient:
+        return DataverseClient(account, tokens, tls=self._tls, limiter=limiter)
+
+    def _keep(self, account: StoredAccount, token: str) -> None:
+        key = (account.tenant, account.name)
+        try:
+            self._desk.keep_refresh_token(account, "applied", token)
+        except StoreUnavailable as error:
+            log.warning("refresh token not saved yet", account=account.name, error=str(error))
+            self._unsaved[key] = (account, token)
+        else:
+            self._unsaved.pop(key, None)
+
+    def _retire(self, client: DataverseClient | None) -> None:
+        if client is not None:
+            self._spawn(client.close(), name="close a replaced Dataverse client")
+
+
+def _same(old: StoredAccount, new: StoredAccount) -> bool:
+    """Whether a client of the one serves the other: a renewed refresh token changes nothing."""
+    return old.id == new.id and old.applied_version == new.applied_version
+
+
+def _same_identity(old: IntegrationAccount, new: IntegrationAccount) -> bool:
+    """Whether a token of the one is a token of the other."""
+    names = ("authority", "client_id", "scope", "access", "environment_url")
+    return all(getattr(old, name) == getattr(new, name) for name in names)

@@ -1,0 +1,236 @@
+"""Do what an admin asks of integration accounts: the same for HTTP and for the command line."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+
+from adapter import accounts
+from adapter.accounts import AccountSecrets, ExpiryWarning
+from adapter.connections import sealing, views
+from adapter.connections.consents import ConsentResult, Consents
+from adapter.connections.views import AccountView
+from adapter.dataverse import probe
+from adapter.dataverse.privileges import BASIC_NEEDS, Need
+from adapter.dataverse.probe import ConnectionReport
+from adapter.errors import Conflict, InvalidSettings, NotFound, Place
+from adapter.secret_box import SecretBox
+from adapter.store import accounts as stored
+from adapter.store.accounts import Side, StoredAccount
+from adapter.store.database import Database
+from adapter.tenants import Tenant
+
+Needs = Callable[[Tenant, str], Iterable[Need]]
+"""What the steps of a tenant do with an account."""
+
+
+def basic_needs(_tenant: Tenant, _account: str) -> Iterable[Need]:
+    """Give what the default steps need."""
+    return BASIC_NEEDS
+
+
+class AccountDesk:
+    """The accounts of all tenants."""
+
+    def __init__(
+        self,
+        database: Database,
+        box: SecretBox,
+        *,
+        tls: ssl.SSLContext,
+        allow_loopback: bool,
+        needs: Needs = basic_needs,
+    ) -> None:
+        self._database = database
+        self._box = box
+        self._tls = tls
+        self._allow_loopback = allow_loopback
+        self._needs = needs
+        self._consents = Consents(database, box, tls=tls)
+
+    def listed(self, tenant: Tenant) -> list[AccountView]:
+        """List a tenant's accounts by name."""
+        return [self._view(each) for each in stored.listed(self._database, tenant)]
+
+    def shown(self, tenant: Tenant, name: str) -> AccountView:
+        """Show one account.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._view(stored.get(self._database, tenant, name))
+
+    def save(
+        self,
+        tenant: Tenant,
+        name: str,
+        fields: Mapping[str, Any],
+        *,
+        who: str,
+        expected_version: int | None = None,
+        merge: bool = False,
+    ) -> AccountView:
+        """Save a draft; nothing takes effect before `apply`. With `merge` the rest stays as it is.
+
+        Raises:
+            InvalidSettings: with a place for each fault.
+            Conflict: somebody else has saved meanwhile.
+        """
+        known = self._known(tenant, name)
+        secrets = self._newest_secrets(known)
+        given = _with_name(fields, name)
+        if merge and known is not None:
+            side = known.draft or known.applied
+            assert side is not None  # noqa: S101 - an account has a side
+            given = views.merged(side.account, given)
+        parsed = accounts.parse(given, known=secrets, allow_loopback=self._allow_loopback)
+        account_id = stored.new_id() if known is None else known.id
+        stored.save_draft(
+            self._database,
+            tenant,
+            account_id,
+            parsed.account,
+            sealed=sealing.seal(self._box, parsed.secrets, tenant, account_id, "draft"),
+            now=_now(),
+            who=who,
+            changed_secrets=parsed.secrets != secrets,
+            expected_version=expected_version,
+        )
+        return self.shown(tenant, parsed.account.name)
+
+    def apply(self, tenant: Tenant, name: str, *, who: str) -> AccountView:
+        """Put the draft in force.
+
+        Raises:
+            Conflict: there is none.
+        """
+        account = stored.get(self._database, tenant, name)
+        if account.draft is None:
+            raise Conflict(f"the account {account.name} has no draft to apply")
+        secrets = sealing.unseal(self._box, account, "draft")
+        sealed = sealing.seal(self._box, secrets, tenant, account.id, "applied")
+        stored.apply_draft(self._database, account, sealed, _now(), who=who)
+        return self.shown(tenant, account.name)
+
+    def remove(self, tenant: Tenant, name: str, *, who: str) -> None:
+        """Remove an account for good.
+
+        Raises:
+            NotFound: there is none.
+        """
+        account = stored.get(self._database, tenant, name)
+        stored.remove(self._database, account, _now(), who=who)
+
+    async def test(self, tenant: Tenant, name: str, side: Side | None = None) -> ConnectionReport:
+        """Test the connection afresh: of the draft if there is one, else of what is in force."""
+        account = stored.get(self._database, tenant, name)
+        side = side or ("draft" if account.draft is not None else "applied")
+        held = account.draft if side == "draft" else account.applied
+        if held is None:
+            raise NotFound(f"the account {account.name} has no {side} settings")
+        report = await probe.try_connection(
+            held.account,
+            sealing.unseal(self._box, account, side),
+            tls=self._tls,
+            at=_now(),
+            needs=self._needs(tenant, account.name),
+            on_refresh_token=lambda token: self.keep_refresh_token(account, side, token),
+        )
+        text = msgspec.json.encode(report).decode()
+        stored.put_report(self._database, account, side, text)
+        return report
+
+    async def begin_consent(self, tenant: Tenant, name: str, redirect_uri: str) -> str:
+        """Give the URL of the consent window (Request token)."""
+        account = stored.get(self._database, tenant, name)
+        side: Side = "draft" if account.draft is not None else "applied"
+        held = account.draft or account.applied
+        assert held is not None  # noqa: S101 - an account has a side
+        secrets = sealing.unseal(self._box, account, side)
+        return await self._consents.begin(
+            account, held.account, secrets, redirect_uri=redirect_uri, now=_now()
+        )
+
+    async def finish_consent(self, answer: Mapping[str, str]) -> ConsentResult:
+        """Take what the consent window brought back into the draft, and test the connection."""
+        result = await self._consents.finish(answer, _now())
+        if not result.ok or result.tenant is None:
+            return result
+        report = await self.test(result.tenant, result.account, "draft")
+        return msgspec.structs.replace(
+            result,
+            ok=report.valid,
+            message=report.message,
+            advice=report.advice or "",
+            report=report,
+        )
+
+    def keep_refresh_token(self, account: StoredAccount, side: Side, token: str) -> None:
+        """Keep a renewed refresh token of what is still the same account."""
+        try:
+            now = stored.get(self._database, account.tenant, account.name)
+        except NotFound:
+            return
+        tested = account.version if side == "draft" else account.applied_version
+        current = now.version if side == "draft" else now.applied_version
+        if now.id != account.id or tested != current:
+            return
+        old = sealing.unseal(self._box, now, side).refresh_token
+        for each in _SIDES:  # a draft begins with the token in force: it goes on with it
+            secrets = sealing.try_unseal(self._box, now, each)
+            held = now.draft if each == "draft" else now.applied
+            if held is None or secrets is None or (each != side and secrets.refresh_token != old):
+                continue
+            secrets = msgspec.structs.replace(secrets, refresh_token=token)
+            sealed = sealing.seal(self._box, secrets, now.tenant, now.id, each)
+            stored.put_secrets(self._database, now, each, sealed)
+
+    def expiry_warnings(self, today: date) -> list[tuple[Tenant, ExpiryWarning]]:
+        """List what is in force and ends soon, of all tenants."""
+        return [
+            (each.tenant, warning)
+            for each in stored.listed(self._database)
+            if each.applied is not None
+            for warning in accounts.expiry_warnings(each.applied.account, today)
+        ]
+
+    def _known(self, tenant: Tenant, name: str) -> StoredAccount | None:
+        try:
+            return stored.get(self._database, tenant, name)
+        except NotFound:
+            return None
+
+    def _newest_secrets(self, known: StoredAccount | None) -> AccountSecrets:
+        if known is None:
+            return AccountSecrets()
+        side: Side = "draft" if known.draft is not None else "applied"
+        # A lost key must not stop an admin from entering the secrets again.
+        return sealing.try_unseal(self._box, known, side) or AccountSecrets()
+
+    def _view(self, account: StoredAccount) -> AccountView:
+        return views.view(
+            account,
+            sealing.try_unseal(self._box, account, "draft"),
+            sealing.try_unseal(self._box, account, "applied"),
+            _now().date(),
+        )
+
+
+_SIDES: tuple[Side, ...] = ("draft", "applied")
+
+
+def _with_name(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    given = next((value for key, value in fields.items() if key.lower() == "name"), None)
+    if given is not None and given != name:
+        text = f"the account is {name}: to rename it make a new one and remove this"
+        raise InvalidSettings(text, [Place("/name", text)])
+    rest = {key: value for key, value in fields.items() if key.lower() != "name"}
+    return {"name": name, **rest}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

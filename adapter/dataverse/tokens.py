@@ -1,0 +1,142 @@
+"""Keep one account's access token fresh: one fetch for any number of waiters, ahead of its end.
+
+MSAL blocks, so it runs in a thread; the callers of `token` wait on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from adapter.dataverse.entra import Entra, Grant
+from adapter.dataverse.sign_in import SignInFailed, SignInUnavailable
+
+log = structlog.get_logger()
+
+REFRESH_BEFORE = 600.0
+"""Seconds before the end when a new token is fetched; a shorter life is shortened by a quarter."""
+USABLE_UNTIL = 60.0
+"""Seconds before the end when a token is no longer sent (or a twentieth of a shorter life)."""
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0
+"""Seconds between two questions while Entra refuses: every waiter gets the same answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A token and when it is renewed and given up (seconds of the clock)."""
+
+    text: str
+    renew_at: float
+    unusable_at: float
+    scopes: str
+
+
+class TokenSource:
+    """The tokens of one account at one version of its settings."""
+
+    def __init__(
+        self,
+        entra: Entra,
+        *,
+        account: str,
+        refresh_token: str | None = None,
+        on_refresh_token: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._entra = entra
+        self._account = account
+        self._refresh_token = refresh_token
+        self._on_refresh_token = on_refresh_token
+        self._clock = clock
+        self._held: _Held | None = None
+        self._fetching = asyncio.Lock()
+        self._failure: SignInFailed | None = None
+        self._ask_again_at = 0.0
+        self._wait = SHORTEST_WAIT
+
+    @property
+    def scopes(self) -> str:
+        """What the token in hand was granted."""
+        return self._held.scopes if self._held else ""
+
+    async def token(self) -> str:
+        """Give a token that Dataverse will take.
+
+        Raises:
+            SignInFailed: Entra gives none; the same answer for a while, so that it is not flooded.
+        """
+        if self._is_usable():
+            return self._text()
+        async with self._fetching:
+            if not self._is_usable():  # somebody fetched it while we waited
+                await self._fetch()
+            return self._text()
+
+    async def renew(self, rejected: str) -> str:
+        """Give a token other than one that Dataverse has just refused."""
+        async with self._fetching:
+            if self._held is not None and self._held.text == rejected:
+                self._held = None
+            if not self._is_usable():
+                await self._fetch()
+            return self._text()
+
+    def succeed(self, other: TokenSource) -> None:
+        """Go on with another's token (the same identity under a new secret) and renew it soon."""
+        if other._held is not None:
+            self._held = replace(other._held, renew_at=self._clock())
+
+    async def keep_fresh(self) -> None:
+        """Fetch a new token where the one in hand ends soon; a failure waits for the next time."""
+        held = self._held
+        if held is None or self._clock() < held.renew_at or self._fetching.locked():
+            return
+        async with self._fetching:
+            if self._held is not held:
+                return
+            try:
+                await self._fetch()
+            except SignInFailed as error:
+                log.warning(
+                    "token not renewed ahead of its end", account=self._account, error=str(error)
+                )
+
+    async def _fetch(self) -> None:
+        if self._failure is not None and self._clock() < self._ask_again_at:
+            raise self._failure.with_traceback(None)
+        try:
+            grant = await asyncio.to_thread(self._entra.token, self._refresh_token)
+        except SignInFailed as error:
+            wait = error.retry_after or self._wait
+            self._wait = min(self._wait * 2, LONGEST_WAIT)
+            self._failure, self._ask_again_at = error, self._clock() + wait
+            if isinstance(error, SignInUnavailable) and error.retry_after is None:
+                error.retry_after = wait
+            raise
+        self._failure, self._wait = None, SHORTEST_WAIT
+        self._take(grant)
+
+    def _take(self, grant: Grant) -> None:
+        now, life = self._clock(), grant.expires_in
+        self._held = _Held(
+            text=grant.access_token,
+            renew_at=now + life - min(REFRESH_BEFORE, life / 4),
+            unusable_at=now + life - min(USABLE_UNTIL, life / 20),
+            scopes=grant.scopes,
+        )
+        new = grant.refresh_token
+        if new and new != self._refresh_token:
+            self._refresh_token = new
+            if self._on_refresh_token is not None:
+                self._on_refresh_token(new)
+
+    def _is_usable(self) -> bool:
+        return self._held is not None and self._clock() < self._held.unusable_at
+
+    def _text(self) -> str:
+        assert self._held is not None  # noqa: S101 - `_fetch` raised otherwise
+        return self._held.text

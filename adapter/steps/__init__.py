@@ -1,0 +1,60 @@
+"""Decide what a contact leaves in Dynamics: a tenant's lifecycle steps, as plain values.
+
+Read `definitions` for what a step is, then `planning` for when it is due and `rendering` for what
+is sent. Nothing here sends anything, waits, or knows the time.
+"""
+
+from __future__ import annotations
+
+from adapter.steps.checks import check
+from adapter.steps.definitions import PopStep, RequestStep, Step, Steps
+from adapter.steps.facts import File, attributes
+from adapter.steps.openings import Opening, opening
+from adapter.steps.parsing import parse_steps, parse_with_hints
+from adapter.steps.pasting import repair
+from adapter.steps.planning import PlannedRequest, Progress, plan
+from adapter.steps.rehearsal import Rehearsed, dry_run
+from adapter.steps.rendering import (
+    Environment,
+    RenderedRequest,
+    Sofar,
+    owner_of,
+    preview,
+    render,
+    response_of,
+    sample_responses,
+)
+from adapter.steps.tables import Metadata, Table
+from adapter.steps.writing import default_steps, dump
+
+__all__ = [
+    "Environment",
+    "File",
+    "Metadata",
+    "Opening",
+    "PlannedRequest",
+    "PopStep",
+    "Progress",
+    "Rehearsed",
+    "RenderedRequest",
+    "RequestStep",
+    "Sofar",
+    "Step",
+    "Steps",
+    "Table",
+    "attributes",
+    "check",
+    "default_steps",
+    "dry_run",
+    "dump",
+    "opening",
+    "owner_of",
+    "parse_steps",
+    "parse_with_hints",
+    "plan",
+    "preview",
+    "render",
+    "repair",
+    "response_of",
+    "sample_responses",
+]

@@ -1,0 +1,120 @@
+"""Manage accounts on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from adapter.cli import accounts
+from adapter.demo.simulated.serving import Simulation
+from adapter.errors import InvalidSettings, MalformedInput, NotFound
+from tests.dataverse.simulation import dynamics, fields, simulation, tls
+
+__all__ = ["dynamics", "fields", "simulation", "tls"]
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `screenpop …`; an error is raised as it is."""
+    for name, value in {
+        "DATA_DIR": str(tmp_path),
+        "CA_FILE": str(simulation.ca_file),
+        "ALLOW_LOOPBACK": "1",
+        "PUBLIC_URL": "https://localhost",
+    }.items():
+        monkeypatch.setenv(f"SCREENPOP_{name}", value)
+    app = typer.Typer()
+    accounts.register(app)
+
+    def invoke(*arguments: str, stdin: str | None = None) -> Result:
+        result = CliRunner().invoke(app, ["accounts", *arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def given(fields: dict[str, Any], tmp_path: Path) -> str:
+    """Give a file of fields, as an admin keeps it."""
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(fields))
+    return str(file)
+
+
+def test_an_account_is_set_applied_tested_shown_and_removed(
+    run: Run, given: str, fields: dict[str, Any]
+) -> None:
+    saved = run("set", "main", "--file", given, "recording_bucket=calls")
+    assert "Connection is valid." in saved.output
+    assert "version 1 in force" in run("apply", "main").output
+    assert json.loads(run("show", "main", "--json").output)["ready"]
+    assert "main  https://localhost" in run("list").output
+    tested = run("test", "main")
+    assert tested.exit_code == 0
+    assert tested.output.startswith("Connection is valid.\n")
+    assert "organisation: Contoso" in tested.output
+    for command in (("show", "main"), ("list", "--json")):
+        assert fields["client_secret"] not in run(*command).output
+    run("remove", "main")
+    with pytest.raises(NotFound):
+        run("show", "main")
+
+
+def test_a_connection_that_is_not_valid_exits_with_1_and_says_what_to_do(
+    run: Run, given: str, dynamics: Simulation
+) -> None:
+    run("set", "main", "--file", given, "--no-test")
+    dynamics.world.set_application_user(present=False)
+    result = run("test", "main")
+    assert result.exit_code == 1
+    assert "no user of this environment" in result.output
+    assert "do: Power Platform admin center" in result.output
+
+
+def test_one_field_is_changed_and_a_secret_comes_from_standard_input(
+    run: Run, given: str, fields: dict[str, Any]
+) -> None:
+    run("set", "main", "--file", given, "client_secret=wrong", "--no-test")
+    assert run("test", "main").exit_code == 1
+    secret = fields["client_secret"]
+    assert "Connection is valid." in run("set", "main", "client_secret=-", stdin=secret).output
+
+
+def test_the_consent_window_is_printed(run: Run, given: str) -> None:
+    run("set", "main", "--file", given, "access=delegated", "--no-test")
+    answer = json.loads(run("request-token", "main", "--json").output)
+    assert answer["redirect_uri"] == "https://localhost/v1/dynamics/oauth_callback"
+    assert "/oauth2/v2.0/authorize?" in answer["url"]
+
+
+def test_secrets_are_sealed_anew(run: Run, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCREENPOP_SECRET_KEY", "old-old-old-old-old")
+    run("set", "main", "--file", given, "--no-test")
+    monkeypatch.setenv("SCREENPOP_SECRET_KEY", "new-new-new-new-new")
+    lost = run("reseal")
+    assert lost.exit_code == 1
+    assert "default/main" in lost.output
+    monkeypatch.setenv("SCREENPOP_SECRET_KEY", "new-new-new-new-new,old-old-old-old-old")
+    assert "1 encrypted anew" in run("reseal").output
+    monkeypatch.setenv("SCREENPOP_SECRET_KEY", "new-new-new-new-new")
+    assert run("test", "main").exit_code == 0
+
+
+def test_a_bad_argument_is_named(run: Run, given: str) -> None:
+    with pytest.raises(MalformedInput, match="FIELD=VALUE"):
+        run("set", "main", "client_id")
+    with pytest.raises(InvalidSettings, match="client_id"):
+        run("set", "main", "--file", given, "client_id=x")
+    with pytest.raises(InvalidSettings, match="--side"):
+        run("test", "main", "--side", "left")
