@@ -14,17 +14,25 @@ from starlette.types import Message, Receive, Scope, Send
 
 from adapter import secret_box, workers
 from adapter.committer import Committer
+from adapter.connections import open_connections
+from adapter.connections.consents import PATHS
+from adapter.dataverse.errors import DataverseError
 from adapter.errors import ScreenpopError
 from adapter.hub import Hub
 from adapter.metrics import Metrics
+from adapter.outbox import Outbox
 from adapter.registry import Registry
 from adapter.services import Services, Tasks
 from adapter.settings import Settings
+from adapter.steps import File
 from adapter.store.database import Database
 from adapter.subscriptions import Subscriptions
+from adapter.tenants import Tenant
 from adapter.tickets import Tickets
 from adapter.web import (
+    accounts,
     admin,
+    consent_pages,
     contacts,
     descriptions,
     embedding,
@@ -32,7 +40,9 @@ from adapter.web import (
     panel,
     pop_requests,
     problems,
+    recordings,
     sessions,
+    steps,
 )
 from adapter.web.assets import Assets, AssetsApp
 from adapter.web.ingest import Ingest
@@ -50,6 +60,7 @@ def routes(assets: Assets) -> list[BaseRoute]:
         Route("/v1/pops", pop_requests.make_pop, methods=["POST"]),
         Route("/v1/contacts/{id:path}/trace", contacts.trace, methods=["GET"]),
         Route("/v1/contacts/{id:path}", contacts.contact, methods=["GET"]),
+        Route("/r/{token:path}", recordings.follow, methods=["GET"]),
         Route("/v1/admin/domains", admin.get_domains, methods=["GET"]),
         Route("/v1/admin/domains", admin.put_domains, methods=["PUT"]),
         Route("/v1/admin/domains/check", admin.check_domains, methods=["GET"]),
@@ -59,6 +70,19 @@ def routes(assets: Assets) -> list[BaseRoute]:
         Route("/v1/admin/aliases", admin.list_aliases, methods=["GET"]),
         Route("/v1/admin/aliases", admin.put_alias, methods=["PUT"]),
         Route("/v1/admin/audit", admin.audit_log, methods=["GET"]),
+        Route("/v1/admin/accounts", accounts.list_accounts, methods=["GET"]),
+        Route("/v1/admin/accounts/{name}", accounts.get_account, methods=["GET"]),
+        Route("/v1/admin/accounts/{name}", accounts.put_account, methods=["PUT"]),
+        Route("/v1/admin/accounts/{name}", accounts.delete_account, methods=["DELETE"]),
+        Route("/v1/admin/accounts/{name}/apply", accounts.apply_account, methods=["POST"]),
+        Route("/v1/admin/accounts/{name}/test", accounts.test_account, methods=["POST"]),
+        Route("/v1/admin/accounts/{name}/request-token", accounts.request_token, methods=["POST"]),
+        *(Route(path, consent_pages.callback, methods=["GET", "POST"]) for path in PATHS),
+        Route("/v1/admin/steps", steps.get_steps, methods=["GET"]),
+        Route("/v1/admin/steps", steps.put_steps, methods=["PUT"]),
+        Route("/v1/admin/steps/preview", steps.preview, methods=["POST"]),
+        Route("/v1/admin/dead-letters", steps.list_dead_letters, methods=["GET"]),
+        Route("/v1/admin/dead-letters/replay", steps.replay_dead_letters, methods=["POST"]),
         Route("/healthz", health.healthz, methods=["GET"]),
         Route("/readyz", health.readyz, methods=["GET"]),
         Route("/metrics", health.metrics, methods=["GET"]),
@@ -80,6 +104,7 @@ class Adapter(Starlette):
         super().__init__(
             routes=routes(assets),
             exception_handlers={
+                DataverseError: accounts.on_dynamics_error,
                 ScreenpopError: problems.on_error,
                 HTTPException: problems.on_http_exception,
                 Exception: problems.on_fault,
@@ -114,9 +139,10 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
     database.migrate()
     database.serve()
     secret = settings.secret_key.get_secret_value() if settings.secret_key else None
+    box = secret_box.load(secret, settings.data_dir / "secret.key")
     registry = Registry(
         database,
-        secret_box.load(secret, settings.data_dir / "secret.key"),
+        box,
         environment_domain=settings.environment_domain,
         allow_loopback=settings.allow_loopback,
     )
@@ -124,6 +150,8 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
     metrics = Metrics()
     hub = Hub(metrics)
     committer = Committer(database, registry, hub, metrics, queue_limit=settings.queue_limit)
+    tasks = Tasks()
+    connections = open_connections(database, box, settings, spawn=tasks.spawn)
     return Services(
         settings=settings,
         database=database,
@@ -133,9 +161,17 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         subscriptions=Subscriptions(database, committer, registry, hub, metrics),
         tickets=Tickets(),
         metrics=metrics,
-        tasks=Tasks(),
+        tasks=tasks,
+        connections=connections,
+        outbox=Outbox(
+            database, committer, registry, connections.clients, metrics, link=_file_address
+        ),
         demo=demo,
     )
+
+
+def _file_address(_tenant: Tenant, _contact: str, file: File) -> str:
+    return file.url
 
 
 def create_app(services: Services) -> Adapter:
@@ -151,10 +187,11 @@ async def _lifespan(services: Services, pages: panel.Pages) -> AsyncIterator[dic
             services.workers[name] = group.create_task(
                 workers.keep_running(name, work, services), name=name
             )
-        yield {"services": services, "pages": pages}
+        yield {"services": services, "pages": pages, "connections": services.connections}
         await services.tasks.finish()
         await services.committer.drain()
         for task in services.workers.values():
             task.cancel()
     services.subscriptions.stop()
+    await services.connections.clients.close()
     services.database.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from adapter import messages
@@ -12,6 +12,7 @@ from adapter.events import Fact
 from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
 from adapter.registry import Registry
+from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Cursor
 from adapter.store.journal import AcceptedEvent, TraceLine
@@ -32,6 +33,7 @@ class Batch:
         now: datetime,
         registry: Registry,
         hub: Hub,
+        queue: StepQueue,
         cached: dict[ContactKey, Contact],
         last_sequences: dict[Tenant, int],
     ) -> None:
@@ -44,6 +46,9 @@ class Batch:
         self.contacts: dict[ContactKey, tuple[Contact, str | None]] = {}
         self.outgoing: list[Outgoing] = []
         self.learnt: dict[Agent, Agent] = {}
+        self.queue = queue
+        self.due: list[ContactKey] = []
+        """Contacts that have something due in Dynamics from this commit on."""
         self.renamed: list[Agent] = []
         """Ids that stand for another agent from this commit on."""
         self._events: dict[tuple[Tenant, str, str], AcceptedEvent] = {}
@@ -67,6 +72,10 @@ class Batch:
         """Give the agent behind an id of a source, aliases of this very batch included."""
         known = self.registry[tenant].agent(source_id)
         return self.learnt.get(known, known)
+
+    def later(self, seconds: float) -> datetime:
+        """Give a time from now on."""
+        return self.now + timedelta(seconds=seconds)
 
     def contact(self, key: ContactKey) -> Contact | None:
         """Read a contact: as staged here, as remembered, or from the database."""

@@ -21,6 +21,7 @@ async def apply(services: Services) -> None:
     Raises:
         StoreUnavailable: the changes are in force, and the next call tells of them.
     """
+    services.connections.clients.refresh()
     registry = services.registry
     registry.refresh()
     changed, registry.pending = registry.pending, Changes()

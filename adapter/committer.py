@@ -24,6 +24,7 @@ from adapter.events import Stage
 from adapter.hub import Hub
 from adapter.metrics import Metrics
 from adapter.registry import Registry
+from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Database, StoreBusy, StoreCorrupt
 from adapter.tenants import ContactKey, Tenant
@@ -89,6 +90,7 @@ class Committer:
         self._last: dict[Tenant, int] = {}
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
+        self.queue = StepQueue()
         self.failure: StoreUnavailable | None = None
         """Why the last commit failed; None while the journal works."""
 
@@ -252,6 +254,7 @@ class Committer:
                     now=datetime.now(UTC),
                     registry=self._registry,
                     hub=self._hub,
+                    queue=self.queue,
                     cached=self._cache,
                     last_sequences=self._last,
                 )
@@ -293,8 +296,11 @@ class Committer:
             if message.type in TRACED_PUSHES and message.subject is not None:
                 sockets = f"{message.type} to {', '.join(message.agents)}: {count} sockets"
                 self.trace_later(outgoing.tenant, message.subject, now, "pushed", sockets)
-        for agent in (each for batch in batches for each in batch.renamed):
-            self._hub.renamed(agent)
+        for batch in batches:
+            for agent in batch.renamed:
+                self._hub.renamed(agent)
+            if batch.due:
+                self.queue.wake(batch.due)
 
     def _check_file(self) -> None:
         if isinstance(self.failure, StoreCorrupt):

@@ -59,6 +59,18 @@ class Metrics:
         self.store_failures = Counter(
             "screenpop_store_failures", "Commits that the database refused", registry=self.registry
         )
+        self.steps = Counter(
+            "screenpop_steps",
+            "Requests to Dynamics by result (done, retried, failed)",
+            ["result"],
+            registry=self.registry,
+        )
+        self.secret_days = Gauge(
+            "screenpop_secret_days",
+            "Days until a secret or certificate of an integration account ends",
+            ["tenant", "account", "what"],
+            registry=self.registry,
+        )
         self.refusals = Counter(
             "screenpop_embedders_refused", "Framed loads refused by rule", registry=self.registry
         )

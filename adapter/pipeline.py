@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from adapter import contacts, messages, pop_claims, pops
+from adapter import contacts, lifecycle, messages, pop_claims, pops
 from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.events import AgentSeen, ContactEvent, Decoded, Entry, Rejected, Stage
@@ -88,8 +88,8 @@ def _advance(batch: Batch, tenant: TenantSettings, event: ContactEvent) -> str |
     batch.put_contact(key, new, now)
     if event.links:
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
-    data = contacts.view(new, agent=now)
-    data["event"] = {"source": event.source, "id": event.id}
+    view = contacts.view(new, agent=now)
+    data = {**view, "event": {"source": event.source, "id": event.id}}
     batch.say(
         tenant.tenant,
         messages.UPDATED if event.stage is None else messages.CONTACT_PREFIX + event.stage.value,
@@ -97,6 +97,8 @@ def _advance(batch: Batch, tenant: TenantSettings, event: ContactEvent) -> str |
         agents=_audience(now, before, named),
         subject=event.contact,
     )
+    if tenant.steps.steps:
+        lifecycle.plan(batch, tenant, event.stage, key, view)
     if before is not None and before != now:
         reason = "the contact went to another agent" if now else "the contact left the agent"
         pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)
@@ -120,6 +122,8 @@ def _pop(
 def _pop_at(
     stage: Stage, batch: Batch, tenant: TenantSettings, contact: Contact, who: Agent
 ) -> str:
+    if lifecycle.pop_step(tenant) is not None:
+        return lifecycle.pop(batch, tenant, stage, contact, who)
     policy = tenant.policy
     decision = pops.decide(
         policy,

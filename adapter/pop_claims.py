@@ -43,6 +43,8 @@ class NewPop:
     record: dict[str, str] | None
     reason: str
     stale_after: int
+    since: datetime | None = None
+    """When the agent began to wait for it; now, where it is None."""
 
 
 def make(batch: Batch, new: NewPop) -> str | None:
@@ -54,7 +56,7 @@ def make(batch: Batch, new: NewPop) -> str | None:
         contact=new.contact,
         agent=new.agent.id,
         stage=new.stage,
-        created=batch.now,
+        created=new.since or batch.now,
         stale_after=new.stale_after,
         target=new.target,
         url=new.url,

@@ -6,15 +6,17 @@ Only `Registry.refresh` changes it, in one step, so that a reader never sees hal
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 
-from adapter import credentials, saving
+from adapter import credentials, saving, steps
 from adapter.credentials import Key
 from adapter.domains import DomainRules
 from adapter.errors import Forbidden, InvalidSettings, Unauthenticated
 from adapter.pops import PopPolicy
 from adapter.secret_box import SecretBox
+from adapter.steps import Steps
 from adapter.store import settings as stored
 from adapter.store.database import Database
 from adapter.telephony import standard_webhooks
@@ -34,6 +36,11 @@ class TenantSettings:
     policy: PopPolicy | None = None
     policy_text: str = "null"
     policy_version: int = 0
+    steps: Steps = field(default_factory=Steps)
+    steps_text: str = ""
+    steps_version: int = 0
+    steps_since: datetime | None = None
+    """When the steps were put into effect: contacts that began earlier are left alone."""
     signing_secrets: tuple[bytes, ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     """A source's agent id, case-folded, to the tenant's."""
@@ -150,6 +157,7 @@ class Registry:
             known = self._tenants.get(tenant, TenantSettings(tenant))
             known = self._with_rules(known, settings.get((tenant, stored.DOMAINS)))
             known = self._with_policy(known, settings.get((tenant, stored.POP_POLICY)))
+            known = _with_steps(known, settings.get((tenant, stored.STEPS)))
             tenants[tenant] = replace(
                 known,
                 signing_secrets=tuple(signing.get(tenant, ())),
@@ -194,9 +202,28 @@ class Registry:
                 settings.append((tenant, stored.DOMAINS))
             if old.policy_version != new.policy_version:
                 settings.append((tenant, stored.POP_POLICY))
+            if old.steps_version != new.steps_version:
+                settings.append((tenant, stored.STEPS))
             aliases.extend(
                 (tenant, source_id)
                 for source_id, agent_id in new.aliases.items()
                 if old.aliases.get(source_id) != agent_id
             )
         return Changes(tuple(settings), frozenset(self._keys.keys() - keys.keys()), tuple(aliases))
+
+
+def _with_steps(known: TenantSettings, row: stored.StoredSetting | None) -> TenantSettings:
+    if row is None or row.version == known.steps_version:
+        return known
+    try:
+        parsed = steps.parse_steps(row.value)
+    except InvalidSettings as error:
+        log.error("steps cannot be read", tenant=known.tenant, error=str(error))  # noqa: TRY400
+        parsed = Steps()
+    return replace(
+        known,
+        steps=parsed,
+        steps_text=row.value,
+        steps_version=row.version,
+        steps_since=row.changed,
+    )

@@ -11,8 +11,10 @@ import structlog
 
 from adapter.close_codes import UNAUTHENTICATED, CloseCode
 from adapter.committer import Committer
+from adapter.connections import Connections
 from adapter.hub import Hub
 from adapter.metrics import Metrics
+from adapter.outbox import Outbox
 from adapter.registry import Registry
 from adapter.settings import Settings
 from adapter.store.database import Database
@@ -71,6 +73,8 @@ class Services:
     tickets: Tickets
     metrics: Metrics
     tasks: Tasks
+    connections: Connections
+    outbox: Outbox
     demo: bool = False
     sockets: set[Socket] = field(default_factory=set)
     workers: dict[str, asyncio.Task[None]] = field(default_factory=dict)

@@ -6,10 +6,12 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from adapter import recordings, s3
 from adapter.errors import InvalidSettings, Place
 
 PREFIX = "SCREENPOP_"
@@ -66,6 +68,20 @@ class Settings(BaseSettings):
         256 * 1024, gt=0, description="bytes that may wait for a slow reader before it is closed"
     )
     csp_limit: int = Field(8000, gt=0, description="bytes of the frame-ancestors header")
+    s3_access_key_id: str | None = Field(
+        None, description="AWS access key that signs links to recordings"
+    )
+    s3_secret_access_key: SecretStr | None = Field(
+        None, validate_default=True, description="its secret"
+    )
+    s3_session_token: SecretStr | None = Field(
+        None, description="its session token, where it is a temporary key"
+    )
+    s3_region: str | None = Field(None, description="region of recordings whose address names none")
+    recording_location: str | None = Field(
+        None,
+        description="where recordings are found instead of S3, with {bucket}, {key}, {contact}",
+    )
     retention_days: int = Field(30, gt=0, description="days that events and contacts are kept")
     session_hours: float = Field(12.0, gt=0, description="hours that a panel's session lasts")
     locale: Literal["", "en", "ja"] = Field("", description="language; default: the browser's")
@@ -80,6 +96,29 @@ class Settings(BaseSettings):
         value = value.rstrip("/")
         if not value.startswith(("https://", "http://")) or value.count("/") != 2:  # noqa: PLR2004
             raise ValueError("write scheme://host[:port]")
+        return value
+
+    @field_validator("s3_secret_access_key")
+    @classmethod
+    def _both_halves(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("s3_access_key_id") is None):
+            raise ValueError(
+                "set SCREENPOP_S3_ACCESS_KEY_ID and SCREENPOP_S3_SECRET_ACCESS_KEY together"
+            )
+        return value
+
+    @field_validator("s3_region")
+    @classmethod
+    def _is_region(cls, value: str | None) -> str | None:
+        if value is not None and not s3.is_region(value):
+            raise ValueError("write a region, such as eu-central-1")
+        return value
+
+    @field_validator("recording_location")
+    @classmethod
+    def _is_location(cls, value: str | None) -> str | None:
+        if value is not None:
+            recordings.check_location(value)
         return value
 
     @classmethod
@@ -98,6 +137,32 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database's URL or path, by default a file in the data folder."""
         return self.database or str(self.data_dir / "screenpop.db")
+
+    @property
+    def recording_access(self) -> recordings.Access:
+        """How files of contacts are reached."""
+        credentials = None
+        if self.s3_access_key_id is not None and self.s3_secret_access_key is not None:
+            token = self.s3_session_token
+            credentials = s3.Credentials(
+                self.s3_access_key_id,
+                self.s3_secret_access_key.get_secret_value(),
+                token.get_secret_value() if token is not None else None,
+            )
+        return recordings.Access(credentials, self.s3_region, self.recording_location)
+
+    def origin_of(self, tenant: str) -> str:
+        """Give a tenant's own address, for what is written down elsewhere.
+
+        Without a public one it is where this process listens.
+        """
+        public = urlsplit(self.public_url or f"http://{self.host}:{self.port}")
+        if self.environment_domain is None:
+            return public.geturl()
+        port = f":{public.port}" if public.port is not None else ""
+        if self.public_url is None:
+            return f"https://{tenant}.{self.environment_domain}"
+        return f"{public.scheme}://{tenant}.{self.environment_domain}{port}"
 
 
 def config_file() -> Path | None:

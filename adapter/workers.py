@@ -10,6 +10,7 @@ import structlog
 
 from adapter import changes
 from adapter.batch import Batch
+from adapter.connections import keep_fresh, watch_expiry
 from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
 from adapter.registry import Changes
@@ -94,11 +95,34 @@ async def _forget_audiences(services: Services) -> None:
             await asyncio.sleep(FORGET_PAUSE)
 
 
+async def send_steps(services: Services) -> None:
+    """Send what contacts are due in Dynamics."""
+    services.connections.clients.refresh()
+    await services.outbox.run()
+
+
+async def fresh_tokens(services: Services) -> None:
+    """Renew the tokens of the integration accounts ahead of their end."""
+    await keep_fresh(services.connections.clients)
+
+
+async def watch_secrets(services: Services) -> None:
+    """Warn of secrets and certificates that end, 30, 7 and 1 days ahead."""
+
+    def show(tenant: Tenant, account: str, what: str, days: int) -> None:
+        services.metrics.secret_days.labels(tenant, account, what).set(days)
+
+    await watch_expiry(services.connections.desk, show)
+
+
 WORKERS: dict[str, Callable[[Services], Awaitable[None]]] = {
     "settings watch": watch,
     "socket sweep": sweep,
     "checkpoint": checkpoint,
     "retention": forget,
+    "steps": send_steps,
+    "tokens": fresh_tokens,
+    "secrets": watch_secrets,
 }
 
 

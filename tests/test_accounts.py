@@ -336,7 +336,7 @@ def test_a_certificate_that_cannot_be_used_says_why() -> None:
     assert "passphrase" in faults(wrong)["certificate_pem"]
     assert "PEM" in faults({**FIELDS, "certificate_pem": "MIIB"})["certificate_pem"]
     right = {**given, "private_key": private, "passphrase": "open sesame"}
-    assert accounts.parse(right).secrets.certificate_key == private
+    assert accounts.parse(right).secrets.certificate_key == private.strip()
     assert "not both" in faults({**right, "client_secret": "s"})["certificate_pem"]
 
 

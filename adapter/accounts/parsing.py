@@ -299,7 +299,7 @@ class _Reader:
         if not isinstance(value, str) or len(value) > LONGEST_SECRET or "\x00" in value:
             self._fault(name, "expected text")
             return ""
-        text = value.strip()
+        text = value.strip("\r\n") if name == "certificate_passphrase" else value.strip()
         if "\n" in text and not name.startswith("certificate"):
             self._fault(name, "there is a line break in it")
         return text

@@ -12,6 +12,7 @@ import typer
 
 import adapter
 from adapter.cli import (
+    accounts,
     backup,
     contacts,
     doctor,
@@ -41,7 +42,7 @@ app = typer.Typer(
 
 for family in (
     *(serve, settings, doctor, backup),
-    *(tenancy, keys, domains, contacts),
+    *(tenancy, keys, domains, accounts, contacts),
     *(url, send, listen, simulate),
 ):
     family.register(app)

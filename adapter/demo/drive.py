@@ -206,5 +206,3 @@ def simulate_commands() -> typer.Typer:
     for command in (call, act, calls, busy):
         group.command()(command)
     return group
-
-

@@ -15,7 +15,7 @@ import msgspec
 
 from adapter import contacts
 from adapter.contacts import Contact
-from adapter.events import AgentSeen, ContactEvent, Fact
+from adapter.events import AgentSeen, ContactEvent, Fact, Stage
 from adapter.messages import EVERYONE, Message
 from adapter.store.times import micros, moment
 from adapter.tenants import Agent, ContactKey, Tenant
@@ -245,3 +245,13 @@ def add_alias(
 def beat(cursor: sqlite3.Cursor, now: datetime) -> None:
     """Write the one row of the heartbeat: proof that the disk takes writes."""
     cursor.execute("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, ?)", (micros(now),))
+
+
+def first_report(cursor: sqlite3.Cursor, key: ContactKey, stage: Stage) -> datetime | None:
+    """Give when a contact's stage was first reported to us (not when its source says it was)."""
+    times = [
+        each.stored
+        for each in events_of(cursor, key)
+        if each.event.stage is stage or stage in each.event.witnessed
+    ]
+    return min(times, default=None)

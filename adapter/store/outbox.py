@@ -1,7 +1,7 @@
-"""Keep the steps that are due: stored with the event that made them due, until done or dead.
+"""Keep the requests that contacts are due in Dynamics, until each is done or a dead letter.
 
-A step's key is contact + step + occurrence (the recording's address where there are several), so
-that no event, however often it comes, makes a step due twice.
+A request's key within its contact comes from `steps.plan`, so that no event, however often or late
+it comes, makes a request due twice.
 """
 
 from __future__ import annotations
@@ -12,68 +12,70 @@ from typing import Any, Literal
 
 import msgspec
 
+from adapter.steps import PlannedRequest
 from adapter.store.times import micros, moment
 from adapter.tenants import ContactKey, Tenant
 
-State = Literal["waiting", "done", "dead", "skipped"]
+State = Literal["waiting", "done", "failed"]
 
 _COLUMNS = (
-    "position, tenant, contact, step, occurrence, agent, view, created, due, attempts, state,"
-    " response, cause, finished"
+    "position, tenant, contact, key, planned, created, due, attempts, state, response, cause,"
+    " finished"
 )
+_encode = msgspec.json.Encoder().encode
+_planned = msgspec.json.Decoder(PlannedRequest)
 
 
-class DueStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of one contact. `view` is the contact as it was when the step became due."""
+class DueRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of one contact."""
 
     position: int
-    tenant: Tenant
-    contact: str
-    step: int
-    occurrence: str
-    agent: str | None
-    view: dict[str, Any]
+    """Over all tenants; requests of one contact are sent in this order."""
+    contact: ContactKey
+    key: str
+    planned: PlannedRequest
     created: datetime
     due: datetime
     attempts: int
     state: State
     response: Any
-    """What Dynamics answered, as JSON; None where it answered nothing."""
+    """What Dynamics answered, as later steps see it."""
     cause: str | None
-    """Why it is dead, was skipped, or must be tried again, in an admin's words."""
+    """Why it is a dead letter or is tried again, in an admin's words."""
     finished: datetime | None
 
 
-def add(
+def put(
     cursor: sqlite3.Cursor,
-    key: ContactKey,
-    *,
-    step: int,
-    occurrence: str,
-    agent: str | None,
-    view: dict[str, Any],
+    contact: ContactKey,
+    planned: PlannedRequest,
+    due: datetime,
     now: datetime,
-) -> bool:
-    """Make a step due; False where it was due before."""
+) -> None:
+    """Add a request at the end of its contact's queue; one that waits under its key goes."""
     cursor.execute(
-        "INSERT OR IGNORE INTO outbox (tenant, contact, step, occurrence, agent, view, created,"
-        " due, attempts, state) VALUES (?,?,?,?,?,?,?,?,0,'waiting')",
-        (
-            key.tenant,
-            key.id,
-            step,
-            occurrence,
-            agent,
-            msgspec.json.encode(view),
-            micros(now),
-            micros(now),
-        ),
+        "DELETE FROM outbox WHERE tenant=? AND contact=? AND key=? AND state='waiting'",
+        (*contact, planned.key),
     )
-    return cursor.rowcount == 1
+    cursor.execute(
+        "INSERT INTO outbox (tenant, contact, key, planned, created, due, attempts, state)"
+        " VALUES (?,?,?,?,?,?,0,'waiting')",
+        (*contact, planned.key, _encode(planned), micros(now), micros(due)),
+    )
 
 
-def waiting_contacts(cursor: sqlite3.Cursor) -> list[ContactKey]:
-    """Read which contacts have steps that wait, oldest first (at start)."""
+def of_contact(cursor: sqlite3.Cursor, contact: ContactKey) -> list[DueRequest]:
+    """Read a contact's requests in the order of planning."""
+    return _read(cursor, "tenant=? AND contact=? ORDER BY position", contact)
+
+
+def waiting(cursor: sqlite3.Cursor, contact: ContactKey) -> list[DueRequest]:
+    """Read a contact's requests that are not finished, in the order in which they are sent."""
+    return _read(cursor, "tenant=? AND contact=? AND state='waiting' ORDER BY position", contact)
+
+
+def contacts_waiting(cursor: sqlite3.Cursor) -> list[ContactKey]:
+    """Read which contacts have requests that wait, oldest first (at start)."""
     rows = cursor.execute(
         "SELECT tenant, contact FROM outbox WHERE state='waiting'"
         " GROUP BY tenant, contact ORDER BY min(position)"
@@ -81,23 +83,10 @@ def waiting_contacts(cursor: sqlite3.Cursor) -> list[ContactKey]:
     return [ContactKey(Tenant(tenant), contact) for tenant, contact in rows]
 
 
-def next_of(cursor: sqlite3.Cursor, key: ContactKey) -> DueStep | None:
-    """Read the contact's first step that waits: steps of one contact run in order."""
-    rows = _read(
-        cursor, "tenant=? AND contact=? AND state='waiting' ORDER BY step, position LIMIT 1", key
-    )
-    return rows[0] if rows else None
-
-
-def of_contact(cursor: sqlite3.Cursor, key: ContactKey) -> list[DueStep]:
-    """Read all steps of a contact in the order in which they run."""
-    return _read(cursor, "tenant=? AND contact=? ORDER BY step, position", key)
-
-
-def dead(cursor: sqlite3.Cursor, tenant: Tenant, *, limit: int = 200) -> list[DueStep]:
+def dead_letters(cursor: sqlite3.Cursor, tenant: Tenant, *, limit: int = 200) -> list[DueRequest]:
     """Read a tenant's dead letters, the latest first."""
     return _read(
-        cursor, "tenant=? AND state='dead' ORDER BY finished DESC LIMIT ?", (tenant, limit)
+        cursor, "tenant=? AND state='failed' ORDER BY finished DESC LIMIT ?", (tenant, limit)
     )
 
 
@@ -115,65 +104,61 @@ def finish(
     cursor: sqlite3.Cursor,
     position: int,
     state: State,
-    *,
     now: datetime,
+    *,
     response: Any = None,
     cause: str | None = None,
 ) -> None:
-    """Say how a step ended."""
+    """Say how a request ended."""
     cursor.execute(
         "UPDATE outbox SET state=?, response=?, cause=?, finished=? WHERE position=?",
-        (
-            state,
-            None if response is None else msgspec.json.encode(response),
-            cause,
-            micros(now),
-            position,
-        ),
+        (state, _encode(response), cause, micros(now), position),
     )
+
+
+def replace(cursor: sqlite3.Cursor, position: int, planned: PlannedRequest) -> None:
+    """Send something else in a request's place (a note where the row is read-only)."""
+    cursor.execute("UPDATE outbox SET planned=? WHERE position=?", (_encode(planned), position))
 
 
 def revive(
     cursor: sqlite3.Cursor, tenant: Tenant, position: int | None, now: datetime
 ) -> list[ContactKey]:
     """Let a dead letter (None: all of the tenant) be tried again; give the contacts."""
-    one = "" if position is None else " AND position=?"
+    which = "tenant=? AND state='failed'" + ("" if position is None else " AND position=?")
     values: tuple[Any, ...] = (tenant,) if position is None else (tenant, position)
-    rows = cursor.execute(
-        f"SELECT DISTINCT tenant, contact FROM outbox WHERE tenant=? AND state='dead'{one}", values
-    ).fetchall()
+    rows = cursor.execute(f"SELECT DISTINCT contact FROM outbox WHERE {which}", values).fetchall()
     cursor.execute(
-        "UPDATE outbox SET state='waiting', attempts=0, due=?, finished=NULL"
-        f" WHERE tenant=? AND state='dead'{one}",
-        (micros(now), *values),
+        "UPDATE outbox SET state='waiting', attempts=0, created=?, due=?, finished=NULL"
+        f" WHERE {which}",
+        (micros(now), micros(now), *values),
     )
-    return [ContactKey(Tenant(tenant_), contact) for tenant_, contact in rows]
+    return [ContactKey(tenant, contact) for (contact,) in rows]
 
 
-def count(cursor: sqlite3.Cursor, state: State) -> int:
-    """Count the steps in a state (for metrics)."""
-    row = cursor.execute("SELECT count(*) FROM outbox WHERE state=?", (state,)).fetchone()
-    return int(row[0])
+def counts(cursor: sqlite3.Cursor) -> dict[str, int]:
+    """Count the requests that wait and the dead letters (for metrics)."""
+    rows = cursor.execute(
+        "SELECT state, count(*) FROM outbox WHERE state<>'done' GROUP BY state"
+    ).fetchall()
+    return dict(rows)
 
 
-def _read(cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]) -> list[DueStep]:
+def _read(cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]) -> list[DueRequest]:
     rows = cursor.execute(f"SELECT {_COLUMNS} FROM outbox WHERE {where}", values).fetchall()
     return [
-        DueStep(
+        DueRequest(
             position=row[0],
-            tenant=Tenant(row[1]),
-            contact=row[2],
-            step=row[3],
-            occurrence=row[4],
-            agent=row[5],
-            view=msgspec.json.decode(row[6]),
-            created=moment(row[7]),
-            due=moment(row[8]),
-            attempts=row[9],
-            state=row[10],
-            response=None if row[11] is None else msgspec.json.decode(row[11]),
-            cause=row[12],
-            finished=None if row[13] is None else moment(row[13]),
+            contact=ContactKey(Tenant(row[1]), row[2]),
+            key=row[3],
+            planned=_planned.decode(row[4]),
+            created=moment(row[5]),
+            due=moment(row[6]),
+            attempts=row[7],
+            state=row[8],
+            response=None if row[9] is None else msgspec.json.decode(row[9]),
+            cause=row[10],
+            finished=None if row[11] is None else moment(row[11]),
         )
         for row in rows
     ]

@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
-from adapter.store import journal
+from adapter.store import journal, recordings
 from adapter.store.times import micros
-from adapter.tenants import Tenant
+from adapter.tenants import ContactKey, Tenant
 
 
 def forget_step(
@@ -65,8 +65,11 @@ def _events(cursor: sqlite3.Cursor, old: int, limit: int) -> int:
         " FROM events ORDER BY position LIMIT ?) WHERE stored<?",
         (limit, old),
     ).fetchall()
+    keys = {ContactKey(tenant, contact) for _, tenant, contact in rows if contact is not None}
+    for key in keys:
+        recordings.keep_agents(cursor, key)
     cursor.executemany("DELETE FROM events WHERE position=?", [row[:1] for row in rows])
-    for key in {(tenant, contact) for _, tenant, contact in rows if contact is not None}:
+    for key in keys:
         _contact(cursor, *key)
     return len(rows)
 

@@ -231,3 +231,37 @@ consents = Table(
     Column("flow", LargeBinary, nullable=False),
     Column("expires", BigInteger, nullable=False),
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", String(63), nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("planned", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("response", LargeBinary),
+    Column("cause", Text),
+    Column("finished", BigInteger),
+    UniqueConstraint("tenant", "contact", "key", name="one_request"),
+    Index("unfinished_requests", "state", sqlite_where=text("state <> 'done'")),
+    sqlite_autoincrement=True,
+)
+
+recording_links = Table(
+    "recording_links",
+    metadata,
+    Column("token", String(22), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("redacted", Boolean, nullable=False),
+    Column("agents", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "contact", "url", name="one_link"),
+)

@@ -16,6 +16,7 @@ from adapter.tenants import Tenant
 
 DOMAINS = "domains"
 POP_POLICY = "pop-policy"
+STEPS = "steps"
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -38,6 +39,7 @@ class StoredSetting(msgspec.Struct, frozen=True):
     name: str
     value: str
     version: int
+    changed: datetime
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -131,9 +133,11 @@ def all_settings(database: Database) -> list[StoredSetting]:
     table = schema.tenant_settings.c
     with database.reading():
         rows = database.connection.execute(
-            select(table.tenant, table.name, table.value, table.version)
+            select(table.tenant, table.name, table.value, table.version, table.changed)
         ).all()
-    return [StoredSetting(Tenant(r.tenant), r.name, r.value, r.version) for r in rows]
+    return [
+        StoredSetting(Tenant(r.tenant), r.name, r.value, r.version, moment(r.changed)) for r in rows
+    ]
 
 
 def put_setting(

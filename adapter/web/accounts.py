@@ -11,11 +11,11 @@ from starlette.responses import Response
 from adapter.connections import AccountDesk, Connections
 from adapter.connections.consents import PATHS
 from adapter.connections.views import AccountView
+from adapter.dataverse.errors import DataverseError
 from adapter.errors import Conflict, MalformedInput, Place
 from adapter.store.accounts import Side
-from adapter.web import addresses, requests
+from adapter.web import addresses, problems, requests
 from adapter.web.contacts import json_response
-from adapter.web.problems import plain, response
 
 _SIDES: dict[str, Side] = {"draft": "draft", "applied": "applied"}
 _ETAG = re.compile(r'\s*(?:W/)?"([0-9]{1,9})"\s*\Z')
@@ -109,10 +109,9 @@ async def request_token(request: Request) -> Response:
 
 
 async def on_dynamics_error(_request: Request, error: Exception) -> Response:
-    """Answer what Dynamics or Entra refused (Starlette exception handler for `DataverseError`)."""
-    cause, advice = getattr(error, "cause", "dynamics"), getattr(error, "advice", "")
-    title = "Dynamics or its sign-in refused"
-    return response(plain(502, "dynamics", title, str(error), cause=cause, advice=advice))
+    """Answer what Dynamics or Entra refused (Starlette exception handler)."""
+    assert isinstance(error, DataverseError)  # noqa: S101 - registered for this type
+    return problems.response(problems.of(error, cause=error.cause, advice=error.advice))
 
 
 def connections(request: Request) -> Connections:

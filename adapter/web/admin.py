@@ -39,16 +39,16 @@ async def put_domains(request: Request) -> Response:
     """Replace the rules: the next frame load obeys. 422 names every bad line; nothing is saved."""
     tenant, key = requests.admin(request)
     services = requests.services(request)
-    text = _text(await requests.body(request, 4 * 1024 * 1024))
-    rules = saving.check_domains(text, limit=services.settings.csp_limit)
+    written = text(await requests.body(request, 4 * 1024 * 1024))
+    rules = saving.check_domains(written, limit=services.settings.csp_limit)
     version = stored.put_setting(
         services.database,
         tenant,
         stored.DOMAINS,
-        text,
+        written,
         datetime.now(UTC),
         who=f"key {key.id}",
-        expected_version=_expected(request),
+        expected_version=expected_version(request),
     )
     await changes.apply(services)
     answer = json_response(_described(rules, version))
@@ -99,16 +99,16 @@ async def put_pop_policy(request: Request) -> Response:
     """Replace the pop policy; `{}` or `null` removes it."""
     tenant, key = requests.admin(request)
     services = requests.services(request)
-    text = _text(await requests.body(request))
-    policy = saving.check_policy(text, allow_loopback=services.settings.allow_loopback)
+    written = text(await requests.body(request))
+    policy = saving.check_policy(written, allow_loopback=services.settings.allow_loopback)
     version = stored.put_setting(
         services.database,
         tenant,
         stored.POP_POLICY,
-        text,
+        written,
         datetime.now(UTC),
         who=f"key {key.id}",
-        expected_version=_expected(request),
+        expected_version=expected_version(request),
     )
     await changes.apply(services)
     answer = json_response(pops.dump(policy))
@@ -153,14 +153,20 @@ def _described(rules: DomainRules, version: int) -> dict[str, Any]:
     }
 
 
-def _text(body: bytes) -> str:
+def text(body: bytes) -> str:
+    """Read UTF-8.
+
+    Raises:
+        MalformedInput: naming the first byte that is none.
+    """
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedInput(f"the text is not UTF-8 at byte {error.start}") from error
 
 
-def _expected(request: Request) -> int | None:
+def expected_version(request: Request) -> int | None:
+    """Give the version that `If-Match` names; None where any will do."""
     header = request.headers.get("if-match")
     if header is None or header.strip() == "*":
         return None

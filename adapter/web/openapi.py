@@ -20,6 +20,7 @@ _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     "ingest key": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
     "feed key": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
     "admin key": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
+    "session or admin key": [{"bearer": []}, {"apiKey": []}, {"basic": []}, {"cookie": []}],
     "session or feed key": [{"bearer": []}, {"apiKey": []}, {"basic": []}, {"cookie": []}],
 }
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from adapter.connections.consents import PATHS
 from adapter.web import schemas
 from adapter.web.schemas import Schema, listed, record, ref
 
-Who = Literal["anybody", "ingest key", "feed key", "admin key", "own page", "session or feed key"]
+Who = Literal[
+    "anybody",
+    "ingest key",
+    "feed key",
+    "admin key",
+    "own page",
+    "session or feed key",
+    "session or admin key",
+]
 
 _TEXT: Schema = {"type": "string"}
 _JSON = "application/json"
@@ -56,6 +65,9 @@ _RECEIPT = Answer(
 _PAGE = {"text/html": _TEXT}
 _ETAG = ("ETag",)
 _TAG = record("version rules warnings header", version={"type": "integer"}, header=_TEXT)
+_OBJECT: Schema = {"type": "object"}
+_ACCOUNTS = record("accounts redirect_uris", accounts=listed(_OBJECT))
+_STEPS = record("steps disabled", steps={"type": "object"})
 _ALIASES = record("aliases", aliases=listed(ref("Alias")))
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -138,6 +150,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/contacts/{id}/trace"): Operation(
         "admin key", Answer(200, "Its story.", _json(ref("Story"))), refusals=(*READ, 404)
     ),
+    ("GET", "/r/{token}"): Operation(
+        "session or admin key",
+        Answer(302, "To the file, for some minutes.", headers=("Location",)),
+        refusals=(401, 403, 404, 421, 503),
+    ),
     ("GET", "/v1/admin/domains"): Operation(
         "admin key",
         Answer(200, "The rules.", {"text/plain": _TEXT, _JSON: _TAG}, _ETAG),
@@ -190,6 +207,79 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "admin key",
         Answer(200, "The newest first.", _json(record("audit", audit=listed({"type": "object"})))),
         refusals=READ,
+    ),
+    ("GET", "/v1/admin/accounts"): Operation(
+        "admin key",
+        Answer(200, "The integration accounts, without secrets.", _json(_ACCOUNTS)),
+        refusals=READ,
+    ),
+    ("GET", "/v1/admin/accounts/{name}"): Operation(
+        "admin key", Answer(200, "The account.", _json(_OBJECT), _ETAG), refusals=(*READ, 404)
+    ),
+    ("PUT", "/v1/admin/accounts/{name}"): Operation(
+        "admin key",
+        Answer(200, "The draft is saved and tested.", _json(_OBJECT), _ETAG),
+        takes=_json(_OBJECT),
+        refusals=(*SAVED, 400),
+        query=("test",),
+        headers=("If-Match",),
+    ),
+    ("DELETE", "/v1/admin/accounts/{name}"): Operation(
+        "admin key", Answer(204, "The account is gone, with its secrets."), refusals=(*READ, 404)
+    ),
+    ("POST", "/v1/admin/accounts/{name}/apply"): Operation(
+        "admin key",
+        Answer(200, "The draft is in force.", _json(_OBJECT), _ETAG),
+        refusals=(*READ, 404, 412),
+        headers=("If-Match",),
+    ),
+    ("POST", "/v1/admin/accounts/{name}/test"): Operation(
+        "admin key",
+        Answer(200, "What the test of the connection found.", _json(_OBJECT)),
+        refusals=(*READ, 400, 404),
+        query=("side",),
+    ),
+    ("POST", "/v1/admin/accounts/{name}/request-token"): Operation(
+        "admin key",
+        Answer(200, "The address of the consent window.", _json(record("url redirect_uri"))),
+        takes=_json(record("redirect_path", redirect_path=_TEXT)),
+        refusals=(*READ, 400, 404, 502),
+    ),
+    **{
+        (method, path): Operation(
+            "anybody", Answer(200, "What came of the consent.", _PAGE), refusals=(400,)
+        )
+        for method in ("GET", "POST")
+        for path in PATHS
+    },
+    ("GET", "/v1/admin/steps"): Operation(
+        "admin key",
+        Answer(200, "The steps, and why they do not run.", _json(_STEPS), _ETAG),
+        refusals=READ,
+    ),
+    ("PUT", "/v1/admin/steps"): Operation(
+        "admin key",
+        Answer(200, "The steps are saved.", _json(_STEPS), _ETAG),
+        takes=_json({"type": "object"}),
+        refusals=SAVED,
+        headers=("If-Match",),
+    ),
+    ("POST", "/v1/admin/steps/preview"): Operation(
+        "admin key",
+        Answer(200, "What each step would send.", _json({"type": "object"})),
+        takes=_json(record("steps contact dry_run", contact=_TEXT)),
+        refusals=(400, 401, 403, 404, 412, 421, 422, 503),
+    ),
+    ("GET", "/v1/admin/dead-letters"): Operation(
+        "admin key",
+        Answer(200, "Requests to Dynamics that failed for good.", _json(record("dead_letters"))),
+        refusals=READ,
+    ),
+    ("POST", "/v1/admin/dead-letters/replay"): Operation(
+        "admin key",
+        Answer(202, "They are tried again.", _json(record("contacts"))),
+        takes=_json(record("id", id={"type": "integer"})),
+        refusals=(400, 401, 403, 404, 421, 503),
     ),
     ("GET", "/healthz"): Operation(
         "anybody", Answer(200, "Alive.", _json(record("status", status=_TEXT)))

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapter.dataverse.errors import DataverseError
 from adapter.errors import (
     Conflict,
     Forbidden,
@@ -39,6 +40,7 @@ STATUS: dict[type[ScreenpopError], tuple[int, str, str]] = {
     Conflict: (412, "conflict", "The state on the server is another"),
     Overloaded: (429, "overloaded", "Too much at once"),
     Unavailable: (503, "unavailable", "Not available just now"),
+    DataverseError: (502, "dynamics", "Dynamics or its sign-in refused"),
 }
 _ALWAYS = (
     ("content-type", CONTENT_TYPE),

@@ -114,7 +114,7 @@ def test_no_role_at_all_names_what_is_missing(tested: Attempt, dynamics: Simulat
 
 
 @pytest.mark.parametrize(
-    ("fields", "secret", "cause", "word"),
+    ("changes", "secret", "cause", "word"),
     [
         ({}, "wrong", "secret_wrong", "client secret is wrong"),
         (
@@ -134,9 +134,9 @@ def test_no_role_at_all_names_what_is_missing(tested: Attempt, dynamics: Simulat
     ],
 )
 def test_each_cause_is_told_apart(
-    tested: Attempt, fields: dict[str, Any], secret: str | None, cause: str, word: str
+    tested: Attempt, changes: dict[str, Any], secret: str | None, cause: str, word: str
 ) -> None:
-    report = tested(secret, **fields)
+    report = tested(secret, **changes)
     assert not report.valid
     assert report.cause == cause
     assert word in report.message

@@ -147,7 +147,7 @@ def changed(account: IntegrationAccount, **fields: Any) -> IntegrationAccount:
 
 
 @pytest.mark.parametrize(
-    ("fields", "secret", "cause"),
+    ("changes", "secret", "cause"),
     [
         ({}, "wrong", "secret_wrong"),
         ({}, None, "secret_missing"),
@@ -156,11 +156,11 @@ def changed(account: IntegrationAccount, **fields: Any) -> IntegrationAccount:
     ],
 )
 def test_each_cause_of_a_refusal_is_told_apart(
-    parsed: Parsed, tls: ssl.SSLContext, fields: dict[str, Any], secret: str | None, cause: str
+    parsed: Parsed, tls: ssl.SSLContext, changes: dict[str, Any], secret: str | None, cause: str
 ) -> None:
     secrets = parsed.secrets if secret == "" else AccountSecrets(client_secret=secret)
     with pytest.raises(SignInFailed) as caught:
-        Entra(changed(parsed.account, **fields), secrets, tls=tls).token()
+        Entra(changed(parsed.account, **changes), secrets, tls=tls).token()
     assert caught.value.cause == cause
     assert caught.value.advice
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from adapter.demo.simulated.dataverse import privileges
 from adapter.demo.simulated.dataverse.schema import Catalog, Column, Key, Kind, Table
 
 TYPE = "Microsoft.Dynamics.CRM."
@@ -47,6 +48,7 @@ def table_json(table: Table) -> dict[str, Any]:
         "DisplayName": label(table.label),
         "DisplayCollectionName": label(table.labels),
         "Description": label(table.label),
+        "Privileges": privileges.of_table(table),
     }
 
 

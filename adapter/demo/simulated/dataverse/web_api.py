@@ -12,6 +12,7 @@ from adapter.demo.simulated.dataverse import (
     batches,
     metadata,
     metadata_changes,
+    privileges,
 )
 from adapter.demo.simulated.dataverse.addresses import Segment
 from adapter.demo.simulated.dataverse.database import Database
@@ -75,6 +76,8 @@ class WebApi:
             Reader(self.database, caller),
             Writer(self.database, caller, self.clock, self.closed_rows_refuse),
         )
+        if privileges.is_asked(steps):
+            return privileges.held(self.database.catalog, caller, steps, request)
         table = self.database.catalog.by_set(steps[0].name)
         if table is not None:
             return _rows(records, table, steps, request)

@@ -1,0 +1,150 @@
+"""Plan a contact's steps in the transaction of its event, and pop the record that a step made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from adapter import contacts, pop_claims, steps
+from adapter.batch import Batch
+from adapter.contacts import Contact
+from adapter.events import Stage
+from adapter.pop_claims import NewPop
+from adapter.registry import TenantSettings
+from adapter.steps import Environment, Opening, PopStep, Progress, Sofar
+from adapter.store import journal, outbox, pops as stored_pops
+from adapter.store.outbox import DueRequest
+from adapter.tenants import Agent, ContactKey
+
+PROGRESS: Mapping[str, Progress] = {"waiting": "waiting", "done": "done", "failed": "failed"}
+
+
+def plan(
+    batch: Batch, tenant: TenantSettings, stage: Stage | None, key: ContactKey, view: dict[str, Any]
+) -> None:
+    """Put into the outbox what the contact is due now, after an event of this stage."""
+    if not _enabled(batch, tenant):
+        return
+    requests = outbox.of_contact(batch.cursor, key)
+    # What is being sent right now must not be replaced: it counts as sent.
+    history: dict[str, Progress] = {
+        each.key: "done" if each.position in batch.queue.in_flight else PROGRESS[each.state]
+        for each in requests
+    }
+    planned = steps.plan(
+        tenant.steps, view, stage, history, tenant=tenant.tenant, since=tenant.steps_since
+    )
+    for each in planned:
+        outbox.put(batch.cursor, key, each, batch.later(each.delay), batch.now)
+    if planned:
+        batch.due.append(key)
+
+
+def so_far(requests: list[DueRequest]) -> Sofar:
+    """Give what a contact's requests have brought: responses, dead letters, owners."""
+    result = Sofar(responses={}, failures={}, owners={})
+    for each in requests:
+        number, action = each.planned.step.number, each.planned.action
+        if each.state == "done" and action == "send":
+            result.responses[number] = each.response
+        elif each.state == "done" and action == "owner" and each.planned.owner is not None:
+            result.owners[each.planned.owner] = each.response
+        elif each.state == "failed" and action == "send" and number not in result.responses:
+            result.failures[number] = each.cause or "it failed"
+    return result
+
+
+def pop_step(tenant: TenantSettings) -> PopStep | None:
+    """Give the step that opens a record; it replaces the pop policy."""
+    return tenant.steps.pop
+
+
+def pop(
+    batch: Batch,
+    tenant: TenantSettings,
+    stage: Stage,
+    contact: Contact,
+    who: Agent,
+    *,
+    since: datetime | None = None,
+) -> str:
+    """Pop the page of the answered step to an agent who has the contact; give the reason.
+
+    `since` is when the agent began to wait for it; now, where it is None.
+    """
+    step = tenant.steps.pop
+    if step is None or stage not in step.stages:
+        return f"{stage.value} at {who.id}: no step opens a record at this stage"
+    reason = _obstacle(batch, contact, who)
+    environment = batch.queue.environment(who.tenant, step.account)
+    if environment is None:
+        reason = "the integration account may not be used yet"
+    if reason is not None or environment is None:
+        return f"{stage.value} at {who.id}: {reason}"
+    key = ContactKey(who.tenant, contact.id)
+    view = contacts.view(contact, agent=who.id)
+    found = steps.opening(
+        tenant.steps, view, environment, so_far(outbox.of_contact(batch.cursor, key))
+    )
+    if found is None or found.url is None:
+        return f"{stage.value} at {who.id}: {found.reason if found else 'nothing to open'}"
+    new = _new_pop(found, stage, contact, who, since)
+    made = pop_claims.make(batch, new)
+    return f"{stage.value} at {who.id}: {found.reason} (pop {made})"
+
+
+def pop_when_ready(batch: Batch, tenant: TenantSettings, key: ContactKey) -> str | None:
+    """Pop what an agent waits for, now that a step has answered or failed; give the reason."""
+    step = tenant.steps.pop
+    state = batch.contact(key)
+    if step is None or state is None or state.agent is None:
+        return None
+    who = batch.agent(key.tenant, state.agent)
+    for stage in step.stages:
+        if stage.value in state.stages and _obstacle(batch, state, who) is None:
+            since = journal.first_report(batch.cursor, key, stage)
+            return pop(batch, tenant, stage, state, who, since=since)
+    return None
+
+
+def _enabled(batch: Batch, tenant: TenantSettings) -> bool:
+    """Tell if some step's account is in force and has passed its test."""
+    return any(
+        batch.queue.environment(tenant.tenant, each.account) is not None
+        for each in tenant.steps.requests
+        if each.enabled
+    )
+
+
+def _obstacle(batch: Batch, contact: Contact, who: Agent) -> str | None:
+    if contact.ended:
+        return "the contact has ended"
+    if stored_pops.stages(batch.cursor, who, contact.id):
+        return "it has already popped to this agent"
+    return None
+
+
+def _new_pop(
+    found: Opening, stage: Stage, contact: Contact, who: Agent, since: datetime | None
+) -> NewPop:
+    record = None
+    if found.table is not None and found.record_id is not None:
+        record = {"table": found.table, "id": found.record_id}
+    return NewPop(
+        agent=who,
+        contact=contact.id,
+        stage=stage.value,
+        target=found.target,
+        url=found.url or "",
+        record=record,
+        reason=found.reason,
+        # A search is offered on a card; a record opens by itself while the agent still waits.
+        stale_after=found.patience if found.kind == "open" else -1,
+        since=since,
+    )
+
+
+def environment_of(url: str, api_url: str, app_id: str | None) -> Environment:
+    """Give where an account leads, as rendering wants it."""
+    return Environment(url=url, api_url=f"{api_url}/", app_id=app_id)
