@@ -208,8 +208,14 @@ def _engine(path: Path, *, busy_timeout: float, synchronous: str) -> Engine:
 
 
 def _migrate(connection: Connection) -> None:
-    if _revision(connection) == _newest_revision():
+    found = _revision(connection)
+    if found == _newest_revision():
         return
+    if found is not None and found > _newest_revision():
+        raise StoreUnavailable(
+            f"the database was written by a newer version (its schema is {found}, this version "
+            f"knows {_newest_revision()}): run that version, or restore a backup"
+        )
     # Alembic costs a tenth of a second, and this is seldom: every command asks.
     from adapter.store.migrations import upgrade  # noqa: PLC0415
 

@@ -333,5 +333,10 @@ async def _answer(
 
 async def _write(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+    try:
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": body})
+    except RuntimeError as error:
+        # The sender has gone, and uvloop knows before uvicorn does. What it sent is kept.
+        if "closed" not in str(error):
+            raise

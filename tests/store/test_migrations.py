@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from adapter.errors import StoreUnavailable
 from adapter.store import schema
 from adapter.store.database import MIGRATIONS, Database
 
@@ -113,3 +114,12 @@ def scripts() -> ScriptDirectory:
 def test_each_migration_stands_in_a_file_that_begins_with_its_revision() -> None:
     for script in scripts().walk_revisions():
         assert Path(script.path).name.startswith(f"{script.revision}_")
+
+
+def test_a_database_of_a_newer_version_is_refused_in_words(path: Path) -> None:
+    database = Database(str(path))
+    database.migrate()
+    database.raw.execute("UPDATE alembic_version SET version_num='9999'")
+    with pytest.raises(StoreUnavailable, match="newer version"):
+        database.migrate()
+    database.close()
