@@ -9,7 +9,7 @@ help:
 	@echo "make demo         the server, a simulated Dynamics and simulated calls on one port"
 	@echo "make test         every check and every test, as CI runs them"
 	@echo "make check        format, lint, types and layers alone"
-	@echo "make bench        speed against the peers; make bench-quick in a minute"
+	@echo "make bench        speed against the peers; make bench-quick in seven minutes"
 	@echo "make soak         a hundred kills under load: nothing lost, nothing doubled"
 	@echo "make setup        .venv with everything for development"
 	@echo "make clean        remove what the above made"

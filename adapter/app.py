@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from adapter import secret_box, workers
 from adapter.committer import Committer
-from adapter.connections import open_connections
+from adapter.connections import needs, open_connections
 from adapter.connections.consents import PATHS
 from adapter.dataverse.errors import DataverseError
 from adapter.errors import ScreenpopError
@@ -151,7 +151,13 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
     hub = Hub(metrics)
     committer = Committer(database, registry, hub, metrics, queue_limit=settings.queue_limit)
     tasks = Tasks()
-    connections = open_connections(database, box, settings, spawn=tasks.spawn)
+    connections = open_connections(
+        database,
+        box,
+        settings,
+        spawn=tasks.spawn,
+        needs=lambda tenant, account: needs.of_steps(registry[tenant].steps, account),
+    )
     return Services(
         settings=settings,
         database=database,

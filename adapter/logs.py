@@ -41,5 +41,5 @@ def configure(level: str, form: str) -> None:
     )
     logging.basicConfig(level=number, handlers=[handler], force=True)
     # The libraries speak of single requests and sockets; what an operator needs we say ourselves.
-    for name in ("httpx", "httpcore", "websockets", "alembic", "asyncio"):
+    for name in ("httpx", "httpcore", "websockets", "alembic", "asyncio", "msal"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,20 +1,21 @@
-"""List who is measured: how each is started and how the load generator speaks to it."""
+"""List who is measured: how each is installed, started, and spoken to by the load generator."""
 
 from __future__ import annotations
 
-import json
-import subprocess
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import places
+from bench import install, ours, places
 
 REFERENCE = "reference"
+FLOOR = "floor"
+
 PING_NEVER = 3600
 PING_EVERY = 25
-"""Seconds; off while latency is measured, on for the idle row (ours are always on)."""
+"""Seconds: off while latency is measured, on for the idle row (ours are always on)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,12 @@ class Setup:
     load: list[str] = field(default_factory=list)
     """Options of the generator for agents' sockets."""
     wallboard: list[str] | None = None
-    """Options for sockets that get everything; None: agents' sockets get an event to all."""
+    """Options for sockets that get everything; None: agents' sockets can get an event to all."""
+
+
+Install = Callable[[], None]
+Prepare = Callable[[Path, int, int], Setup]
+"""Given a fresh folder, a port and the ping interval in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,68 +41,108 @@ class Contender:
 
     name: str
     about: str
-    setup: Callable[[Path, int, int], Setup]
-    """Given a fresh folder, a port and the ping interval in seconds."""
-    resumes: bool = False
+    prepare: Prepare
+    install: Install
+    ours: bool = False
 
 
-def _plain(command: list[str]) -> Setup:
-    paths = ["--ws-path", "/feed/{agent}", "--post-path", "/events/{agent}", "--all-path", "/all"]
-    return Setup(command, load=paths)
+_PATHS = ["--post-path", "/events/{agent}", "--all-path", "/all"]
+_PLAIN = ["--ws-path", "/feed/{agent}", *_PATHS]
 
 
 def _floor(_: Path, port: int, __: int) -> Setup:
-    return _plain([str(places.FLOOR), str(port)])
+    return Setup([str(places.FLOOR), str(port)], load=_PLAIN)
 
 
-def _python(script: str) -> Callable[[Path, int, int], Setup]:
-    def setup(_: Path, port: int, ping: int) -> Setup:
+def _python(script: str, *load: str) -> Prepare:
+    def prepare(_: Path, port: int, ping: int) -> Setup:
         program = [str(places.VENV / "bin/python"), str(places.PEERS / script)]
-        return _plain([*program, str(port), str(ping)])
+        return Setup([*program, str(port), str(ping)], load=list(load))
 
-    return setup
+    return prepare
 
 
-def _ours(durability: str) -> Callable[[Path, int, int], Setup]:
-    def setup(folder: Path, port: int, _: int) -> Setup:
-        env = {
-            "SCREENPOP_DATA_DIR": str(folder),
-            "SCREENPOP_DURABILITY": durability,
-            "SCREENPOP_LOG_LEVEL": "warning",
-            # One key stands for a whole platform here; the bench measures the server, not the limit.
-            "SCREENPOP_RATE_LIMIT": "1000000",
-        }
-        feed = ["--ws-header", f"Authorization: Bearer {_key(env, 'feed')}", "--ready", "snapshot"]
-        post = [
-            *("--post-path", "/v1/events", "--all-path", "/v1/events"),
-            *("--post-header", f"Authorization: Bearer {_key(env, 'ingest')}"),
-            *("--post-header", "Content-Type: application/cloudevents+json"),
-        ]
-        panel = ["--ws-header", "Sec-WebSocket-Protocol: screenpop.v1", *feed]
-        wallboard = ["--ws-header", "Sec-WebSocket-Protocol: cloudevents.json", *feed]
+def _websockets(folder: Path, port: int, ping: int) -> Setup:
+    made = _python("websockets_server.py")(folder, port, ping)
+    return Setup(made.command, load=[*_PLAIN, "--post-port", str(port + 1)])
+
+
+def _node(_: Path, port: int, ping: int) -> Setup:
+    command = ["node", str(places.PEERS / "node_ws.mjs"), str(port), str(ping)]
+    return Setup(command, env={"BENCH_NODE": str(places.NODE)}, load=_PLAIN)
+
+
+def _nchan(folder: Path, port: int, ping: int) -> Setup:
+    text = (places.PEERS / "nchan.conf").read_text()
+    for name, value in (("port", port), ("ping", ping), ("folder", folder)):
+        text = text.replace(f"{{{name}}}", str(value))
+    config = folder / "nginx.conf"
+    config.write_text(text)
+    command = [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(config)]
+    return Setup(
+        command, load=_PLAIN, wallboard=["--ws-path", "/wall", "--wallboard", "1", *_PATHS]
+    )
+
+
+def _ours(durability: str) -> Prepare:
+    def prepare(folder: Path, port: int, _: int) -> Setup:
+        env = ours.environment(folder, durability)
+        feed_key, ingest_key = ours.key(env, "feed"), ours.key(env, "ingest")
+        command = [sys.executable, "-m", "adapter", "serve", "--port", str(port)]
         return Setup(
-            [sys.executable, "-m", "adapter", "serve", "--port", str(port)],
+            command,
             env=env,
-            load=["--ws-path", "/v1/feed?agent={agent}&panel={agent}{after}", *panel, *post],
-            wallboard=["--ws-path", "/v1/feed?agent=*", "--wallboard", "1", *wallboard, *post],
+            load=ours.panels(feed_key, ingest_key),
+            wallboard=ours.wallboards(feed_key, ingest_key),
         )
 
-    return setup
+    return prepare
 
 
-def _key(env: Mapping[str, str], scope: str) -> str:
-    command = [sys.executable, "-m", "adapter", "keys", "create", "--scope", scope, "--json"]
-    done = subprocess.run(
-        command, env={"PATH": "/usr/bin:/bin", **env}, cwd=places.REPOSITORY,
-        check=True, capture_output=True, text=True,
-    )
-    secret: str = json.loads(done.stdout)["secret"]
-    return secret
-
+_SOCKETIO = (
+    *("--ws-path", "/socket.io/?EIO=4&transport=websocket&agent={agent}", "--ready", "socketio"),
+    *_PATHS,
+)
 
 CONTENDERS = (
-    Contender("floor", "C, epoll: the least possible work; shows the generator's ceiling", _floor),
-    Contender(REFERENCE, "bare Starlette on uvicorn, nothing checked or kept", _python("reference.py")),
-    Contender("screenpop-normal", "this server, journal survives a crash of the process", _ours("process"), True),
-    Contender("screenpop-full", "this server, journal survives loss of power", _ours("power"), True),
+    Contender(
+        FLOOR,
+        "C, epoll, the least possible work: the generator's ceiling",
+        _floor,
+        install.generator,
+    ),
+    Contender(
+        REFERENCE,
+        "bare Starlette on uvicorn; nothing checked, nothing kept",
+        _python("reference.py", *_PLAIN),
+        install.python_peers,
+    ),
+    Contender("websockets", "the bare library on uvloop", _websockets, install.python_peers),
+    Contender(
+        "python-socketio",
+        "rooms on uvicorn",
+        _python("socketio_server.py", *_SOCKETIO),
+        install.python_peers,
+    ),
+    Contender("node-ws", "node with ws", _node, install.node_peer),
+    Contender(
+        "nchan",
+        "nginx with nchan (C); ten messages a channel in memory",
+        _nchan,
+        install.nchan_peer,
+    ),
+    Contender(
+        "screenpop-normal",
+        "this server; what it acknowledged survives a crash of the process",
+        _ours("process"),
+        install.generator,
+        ours=True,
+    ),
+    Contender(
+        "screenpop-full",
+        "this server; what it acknowledged survives a loss of power",
+        _ours("power"),
+        install.generator,
+        ours=True,
+    ),
 )

@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 1 << 18, POSTERS = 1024, REQUEST = 1 << 14, DRAIN_SECONDS = 5 };
+enum { READ_SIZE = 1 << 20, POSTERS = 1024, REQUEST = 1 << 14, DRAIN_SECONDS = 5 };
 enum Kind { STDIN, SOCKET, POSTER };
 enum State { CLOSED, CONNECTING, HANDSHAKE, GREETED, OPEN };
 enum Ready { ON_101, ON_SNAPSHOT, ON_SOCKETIO };
@@ -43,7 +43,7 @@ typedef struct {
   int fd, agent;         /* agent: the number of the agent whose socket it is */
   int event;             /* poster: index of the event in flight, -1: idle */
   bool slow;
-  uint64_t sequence;     /* socket: the last sequence seen, for a resume */
+  int64_t sequence;      /* socket: the last sequence seen, for a resume; -1: none yet */
   double again;          /* poster: when to connect again */
   char *kept;            /* bytes of an unfinished frame or answer */
   size_t kept_size;
@@ -58,11 +58,11 @@ typedef struct {
 } Event;
 
 static struct {
-  int port, posters, stages;
+  int port, post_port, posters;
   enum Ready ready;
   bool resume, wallboard;
-  const char *ws_path, *ws_headers, *post_path, *post_headers, *all_path, *body, *run;
-} opt = {.posters = 64, .ws_headers = "", .post_headers = "", .run = "0"};
+  const char *ws_path, *ws_headers, *post_path, *post_headers, *all_path, *body, *run, *prefix;
+} opt = {.posters = 64, .ws_headers = "", .post_headers = "", .run = "0", .prefix = "a"};
 
 static int ep;
 static Conn in, *sockets, posters[POSTERS];
@@ -133,24 +133,26 @@ static void forget(Conn *c) {
   c->state = CLOSED;
 }
 
+static void refused(Conn *c, int error);
+
 static void dial(Conn *c) {
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(c->kind == POSTER ? opt.post_port : opt.port))};
   int yes = 1;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (c->fd < 0) { perror("socket"); exit(1); }
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS) {
-    perror("connect");
-    exit(1);
-  }
   c->state = CONNECTING;
   if (c->kind == SOCKET) n_connecting++;
+  if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS) {
+    refused(c, errno);
+    return;
+  }
   watch(c, EPOLLOUT, EPOLL_CTL_ADD);
 }
 
 static void send_all(Conn *c, const char *bytes, size_t size) {
-  if (write(c->fd, bytes, size) != (ssize_t)size) failed++;
+  if (send(c->fd, bytes, size, MSG_NOSIGNAL) != (ssize_t)size && !storm) failed++;
 }
 
 /* Replace {agent}, {mark}, {contact}, {stage}, {time}, {run} and {after} in a template. */
@@ -160,13 +162,13 @@ static size_t render(char *out, const char *template, const Event *e, int mark, 
   for (const char *t = template; *t;) {
     if (*t != '{') { *o++ = *t++; continue; }
     if (!strncmp(t, "{agent}", 7)) {
-      o += e->agent < 0 ? sprintf(o, "everybody") : sprintf(o, "a%05d", e->agent);
+      o += e->agent < 0 ? sprintf(o, "everybody") : sprintf(o, "%s%05d", opt.prefix, e->agent);
       t += 7;
     } else if (!strncmp(t, "{mark}", 6)) {
       o += sprintf(o, "~m%010d~", mark);
       t += 6;
     } else if (!strncmp(t, "{contact}", 9)) {
-      o += sprintf(o, "c-%s-%05d-%u", opt.run, e->agent, e->number / 4);
+      o += sprintf(o, "c-%s-%s%05d-%u", opt.run, opt.prefix, e->agent, e->number / 4);
       t += 9;
     } else if (!strncmp(t, "{stage}", 7)) {
       o += sprintf(o, "%s", stages[e->number % 4]);
@@ -198,7 +200,7 @@ static size_t render(char *out, const char *template, const Event *e, int mark, 
 static void start_handshake(Conn *c) {
   char request[REQUEST], path[1024], after[64] = "";
   Event whose = {.agent = opt.wallboard ? -1 : c->agent};
-  if (opt.resume && c->sequence) sprintf(after, "&after=%llu", (unsigned long long)c->sequence);
+  if (opt.resume && c->sequence >= 0) sprintf(after, "&after=%lld", (long long)c->sequence);
   render(path, opt.ws_path, &whose, 0, after);
   int size = sprintf(request,
                      "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
@@ -262,14 +264,14 @@ static void message(Conn *c, const char *text, size_t size, double at) {
   }
   if (opt.ready == ON_SNAPSHOT) {
     const char *s = memmem(text, head, "\"sequence\":\"", 12);
-    uint64_t sequence = s ? strtoull(s + 12, NULL, 10) : 0;
+    int64_t sequence = s ? strtoll(s + 12, NULL, 10) : -1;
     if (memmem(text, head, "screenpop.snapshot", 18)) {
       c->sequence = sequence;
       is_ready(c);
       return;
     }
-    if (sequence && sequence <= c->sequence) { resent++; return; }
-    if (sequence) c->sequence = sequence;
+    if (sequence >= 0 && sequence <= c->sequence) { resent++; return; }
+    if (sequence >= 0) c->sequence = sequence;
   }
   for (const char *end = text + size, *m = text; (m = memchr(m, '~', (size_t)(end - m)));) {
     m++;
@@ -320,7 +322,7 @@ static ssize_t read_socket(Conn *c, const char *bytes, size_t size, double at) {
     }
     head = (size_t)(end - bytes) + 4;
     c->state = GREETED;
-    if (opt.ready == ON_101 || (opt.ready == ON_SNAPSHOT && opt.resume && c->sequence)) is_ready(c);
+    if (opt.ready == ON_101 || (opt.ready == ON_SNAPSHOT && opt.resume && c->sequence >= 0)) is_ready(c);
   }
   ssize_t taken = frames(c, bytes + head, size - head, at);
   return taken < 0 ? -1 : taken + (ssize_t)head;
@@ -442,14 +444,18 @@ static void open_posters(int count) {
 
 /* --- the loop ----------------------------------------------------------------------------- */
 
+static void refused(Conn *c, int error) {
+  if (!storm && !failed++) fprintf(stderr, "loadgen: connect: %s\n", strerror(error));
+  if (c->kind == SOCKET) lost_socket(c);
+  else lost_poster(c);
+}
+
 static void ready_to_write(Conn *c) {
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error) {
-    if (!storm && !failed++) fprintf(stderr, "loadgen: connect: %s\n", strerror(error));
-    if (c->kind == SOCKET) lost_socket(c);
-    else lost_poster(c);
+    refused(c, error);
   } else if (c->kind == SOCKET) {
     start_handshake(c);
   } else {
@@ -565,7 +571,7 @@ static void command_connect(int count, int at_once) {
   int begun = 0;
   while (n_open + n_lost_sockets < count && now() < until) {
     while (begun < count && n_connecting < at_once) {
-      sockets[begun] = (Conn){.kind = SOCKET, .agent = begun, .event = -1};
+      sockets[begun] = (Conn){.kind = SOCKET, .agent = begun, .event = -1, .sequence = -1};
       dial(&sockets[begun++]);
     }
     step(now() + 0.1);
@@ -690,8 +696,8 @@ static void command_storm(double rate, double seconds) {
          "\"resent\":%llu,\"misdelivered\":%llu,\"open\":%d,\"down\":%.6f,\"back_seconds\":%.3f,"
          "\"caught_up_seconds\":%.3f}",
          n_events - first, (unsigned long long)acked, missing, (unsigned long long)doubled,
-         (unsigned long long)resent, (unsigned long long)misdelivered, n_open, down, back - down,
-         caught_up - down);
+         (unsigned long long)resent, (unsigned long long)misdelivered, n_open, down,
+         back ? back - down : -1, caught_up ? caught_up - down : -1);
 }
 
 static void command_slow(int count) {
@@ -747,6 +753,7 @@ static void options(int count, char **words) {
   for (int i = 1; i + 1 < count; i += 2) {
     const char *name = words[i], *value = words[i + 1];
     if (!strcmp(name, "--port")) opt.port = atoi(value);
+    else if (!strcmp(name, "--post-port")) opt.post_port = atoi(value);
     else if (!strcmp(name, "--posters")) opt.posters = atoi(value);
     else if (!strcmp(name, "--ws-path")) opt.ws_path = value;
     else if (!strcmp(name, "--ws-header")) opt.ws_headers = lines(opt.ws_headers, value);
@@ -755,11 +762,13 @@ static void options(int count, char **words) {
     else if (!strcmp(name, "--all-path")) opt.all_path = value;
     else if (!strcmp(name, "--body")) opt.body = value;
     else if (!strcmp(name, "--run")) opt.run = value;
+    else if (!strcmp(name, "--prefix")) opt.prefix = value;
     else if (!strcmp(name, "--wallboard")) opt.wallboard = atoi(value);
     else if (!strcmp(name, "--ready"))
       opt.ready = !strcmp(value, "snapshot") ? ON_SNAPSHOT : !strcmp(value, "socketio") ? ON_SOCKETIO : ON_101;
     else { fprintf(stderr, "loadgen: unknown option %s\n", name); exit(2); }
   }
+  if (!opt.post_port) opt.post_port = opt.port;
   if (opt.posters > POSTERS) opt.posters = POSTERS;
   if (!opt.port || !opt.ws_path || !opt.post_path || !opt.body) {
     fprintf(stderr, "loadgen: --port, --ws-path, --post-path and --body are needed\n");

@@ -1,61 +1,90 @@
-"""Measure one contender once: start it, load it, read its clocks, stop it."""
+"""Run one contender: a fresh server on its core, the generator on the other, and their clocks."""
 
 from __future__ import annotations
 
 import shutil
-import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Final
 
 from bench import places
 from bench.contenders import PING_NEVER, Contender, Setup
 from bench.load import Figures, Load
 from bench.processes import Server, free_port, others, usage
 
-NOISE_LIMIT = 0.3
+NOISE_LIMIT: Final = 0.3
 """Cores that others may use in a phase before it is repeated."""
-RETRIES = 1
+RETRIES: Final = 1
+FAULTS: Final = ("posted", "lost", "doubled", "misdelivered", "failed")
+AT_ONCE: Final = 200
+"""Handshakes in flight while panels connect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is measured and for how long (seconds)."""
 
-    sockets: int = 1000
-    rates: tuple[int, ...] = (1000,)
-    seconds: float = 5
-    warm: float = 1
-    saturation: tuple[int, ...] = (64, 256)
-    saturation_seconds: float = 4
-    broadcasts: int = 5
-    storm: bool = False
+    panels: int
+    rounds: int
+    rates: tuple[int, ...]
+    """Events a second, open loop."""
+    seconds: float
+    warm: float
+    connections: tuple[int, ...]
+    """At saturation, each posting its next event when it has its answer; the best counts."""
+    saturation_seconds: float
+    broadcasts: int
+    idle_seconds: float
+    """0: the idle row is not measured."""
+    storm_rate: float
+    storm_seconds: float
+    extras: bool
+    """Whether domain rules and isolation are measured."""
+
+
+QUICK: Final = Plan(1_000, 1, (1_000,), 4, 1, (64, 256), 3, 5, 0, 300, 6, extras=False)
+FULL: Final = Plan(10_000, 3, (200, 1_000), 8, 2, (64, 256), 4, 7, 50, 300, 20, extras=True)
 
 
 class Run:
     """One contender while it runs."""
 
-    def __init__(self, setup: Setup, plan: Plan, port: int, name: str, run: str) -> None:
-        self.setup, self.plan, self.name, self.run = setup, plan, name, run
-        self.port = port
-        self.server = self.start()
+    def __init__(self, setup: Setup, plan: Plan, port: int, name: str) -> None:
+        self.setup, self.plan, self.port = setup, plan, port
         self.noise: list[float] = []
+        self.faults = dict.fromkeys(FAULTS, 0)
+        """Over all phases, those that were repeated included."""
+        self._name = name
+        self._loads = 0
+        self.server = self._start()
 
-    def start(self) -> Server:
-        """Start the server (again)."""
-        log = places.LOGS / f"{self.name}.log"
-        return Server(self.setup.command, port=self.port, log=log, env=self.setup.env)
+    def load(self, options: list[str]) -> Load:
+        """Start a generator; each has events and contacts of its own."""
+        self._loads += 1
+        return Load(options, port=self.port, run=f"{time.time():.0f}.{self._loads}")
+
+    def restart(self) -> None:
+        """Kill the server as a crash would, and start it again on the same data."""
+        self.server.kill()
+        self.server = self._start()
 
     def phase(self, load: Load, command: str) -> Figures:
-        """Run one phase, again where others were busy meanwhile; adds `cpu_per_10k`, `noise`."""
+        """Run one phase, again where others were busy meanwhile.
+
+        Adds `cpu` (seconds of the server), `kernel` (of the kernel's threads: writeback, for one),
+        `noise` (cores that others used) and `cpu_per_10k`.
+        """
         for _ in range(RETRIES + 1):
             pids = [*self.server.pids(), load.pid]
             before, cpu = usage(pids), self.server.cpu()
             figures = load.do(command)
             after = usage(pids)
+            for fault in self.faults:
+                self.faults[fault] += figures.get(fault, 0)
             figures["cpu"] = self.server.cpu() - cpu
+            figures["kernel"] = after.kernel - before.kernel
             figures["noise"] = others(before, after)
             if figures["noise"] <= NOISE_LIMIT:
                 break
@@ -64,87 +93,27 @@ class Run:
             figures["cpu_per_10k"] = figures["cpu"] / figures["posted"] * 10_000
         return figures
 
+    def _start(self) -> Server:
+        log = places.LOGS / f"{self._name}.log"
+        return Server(self.setup.command, port=self.port, log=log, env=self.setup.env)
+
 
 @contextmanager
-def running(contender: Contender, plan: Plan, ping: int = PING_NEVER) -> Iterator[Run]:
-    """Have a fresh server of a contender."""
+def running(
+    contender: Contender,
+    plan: Plan,
+    ping: int = PING_NEVER,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Run]:
+    """Have a fresh server of a contender, with empty data on the disk."""
     folder = places.DATA / contender.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     port = free_port()
-    run = Run(contender.setup(folder, port, ping), plan, port, contender.name, f"{time.time():.0f}")
+    setup = contender.prepare(folder, port, ping)
+    run = Run(replace(setup, env={**setup.env, **(env or {})}), plan, port, contender.name)
     try:
         yield run
     finally:
         run.server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def measure(contender: Contender, plan: Plan) -> Figures:
-    """Give all figures of one contender in one round."""
-    figures: Figures = {}
-    with running(contender, plan) as run:
-        _agents(run, figures)
-        noise = run.noise
-    if "to_all" not in figures:  # a fresh server: the snapshots of wallboards hold all contacts
-        with running(contender, plan) as run:
-            _wallboards(run, figures)
-            noise += run.noise
-    figures["noise"] = noise
-    return figures
-
-
-def _agents(run: Run, figures: Figures) -> None:
-    plan = run.plan
-    load = Load(run.setup.load, port=run.port, run=run.run)
-    try:
-        time.sleep(0.5)
-        empty = run.server.memory()
-        connected = load.do(f"connect {plan.sockets} 200")
-        figures["connects_per_second"] = connected["rate"]
-        figures["connected"] = connected["open"]
-        time.sleep(1)
-        full = run.server.memory()
-        figures["kib_per_panel"] = (full - empty) / plan.sockets
-        figures["mib_before"], figures["mib_after"] = empty / 1024, full / 1024
-        if run.setup.wallboard is None:
-            _to_all(run, load, figures)
-        for rate in plan.rates:
-            command = f"open {rate} {plan.seconds} {plan.warm}"
-            figures[f"open_{rate}"] = run.phase(load, command)
-        figures["saturation"] = _saturation(run, load)
-    finally:
-        load.close()
-
-
-def _saturation(run: Run, load: Load) -> Figures:
-    plan = run.plan
-    tried = [
-        {**run.phase(load, f"sat {count} {plan.saturation_seconds} {plan.warm}"), "posters": count}
-        for count in plan.saturation
-    ]
-    best = max(tried, key=lambda each: float(each["rate"]))
-    return {**best, "all": {each["posters"]: each["rate"] for each in tried}}
-
-
-def _to_all(run: Run, load: Load, figures: Figures) -> None:
-    got = run.phase(load, f"all {run.plan.broadcasts}")
-    figures["to_all_ms"] = statistics.median(got["last_ms"])
-    figures["to_all"] = got
-
-
-def _wallboards(run: Run, figures: Figures) -> None:
-    load = Load(run.setup.wallboard or [], port=run.port, run=run.run + "w")
-    try:
-        load.do(f"connect {run.plan.sockets} 200")
-        _to_all(run, load, figures)
-    finally:
-        load.close()
-
-
-def quick(plan: Plan) -> Plan:
-    """Give the shorter plan of daily use."""
-    return replace(plan, seconds=4, saturation_seconds=3)
-
-
-Value = Any

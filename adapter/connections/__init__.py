@@ -6,7 +6,8 @@ contacts a client of an account that is in force and whose connection has been t
 
 from __future__ import annotations
 
-from adapter.connections.clients import AccountNotReady, Clients
+from adapter.connections.choosing import AccountNotReady, choose
+from adapter.connections.clients import Clients
 from adapter.connections.consents import ConsentResult
 from adapter.connections.desk import AccountDesk
 from adapter.connections.opening import Connections, open_connections
@@ -21,6 +22,7 @@ __all__ = [
     "Connections",
     "ConsentResult",
     "SideView",
+    "choose",
     "keep_fresh",
     "open_connections",
     "watch_expiry",

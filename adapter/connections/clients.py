@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import structlog
 
 from adapter.accounts import AccountSecrets, IntegrationAccount
-from adapter.connections import sealing, views
+from adapter.connections import choosing, sealing, views
+from adapter.connections.choosing import AccountNotReady
 from adapter.connections.desk import AccountDesk
 from adapter.dataverse.client import DataverseClient
 from adapter.dataverse.entra import Entra
 from adapter.dataverse.limiter import Limiter
 from adapter.dataverse.tokens import TokenSource
-from adapter.errors import InvalidSettings, StoreUnavailable, Unavailable
+from adapter.errors import InvalidSettings, StoreUnavailable
 from adapter.secret_box import SecretBox
 from adapter.store import accounts as stored
 from adapter.store.accounts import StoredAccount
@@ -24,16 +25,6 @@ from adapter.store.database import Database
 from adapter.tenants import Tenant
 
 log = structlog.get_logger()
-
-NOT_READY_AGAIN = 30
-"""Seconds after which work that found no usable account may look again."""
-
-
-class AccountNotReady(Unavailable):
-    """There is no account that may be used; the reason is in an admin's words. Work waits."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, retry_after=NOT_READY_AGAIN)
 
 
 class Spawn(Protocol):
@@ -71,6 +62,8 @@ class Clients:
         self._make = make or self._client
         self._open: dict[tuple[Tenant, str], _Open] = {}
         self._unsaved: dict[tuple[Tenant, str], tuple[StoredAccount, str]] = {}
+        self.changed: Callable[[], None] = _nobody
+        """Is told when an account may be used that could not, or by another secret."""
 
     def client(self, tenant: Tenant, name: str | None = None) -> DataverseClient:
         """Give the client of an account; without a name, of the default (or the only) one.
@@ -98,6 +91,7 @@ class Clients:
             for each in stored.listed(self._database)
             if each.applied is not None
         }
+        before = {key: (each.client, each.reason) for key, each in self._open.items()}
         for key in self._open.keys() - listed.keys():
             self._retire(self._open.pop(key).client)
         for key, account in listed.items():
@@ -107,6 +101,8 @@ class Clients:
             else:
                 self._open[key] = self._opened(account, known)
                 self._retire(known.client if known else None)
+        if {key: (each.client, each.reason) for key, each in self._open.items()} != before:
+            self.changed()
 
     async def keep_fresh(self) -> None:
         """Renew tokens ahead of their end, and save refresh tokens that could not be saved."""
@@ -124,22 +120,8 @@ class Clients:
         self._open.clear()
 
     def _find(self, tenant: Tenant, name: str | None) -> _Open:
-        mine = [each for (of, _), each in self._open.items() if of == tenant]
-        if name is not None:
-            mine = [each for each in mine if each.stored.name.casefold() == name.casefold()]
-            if not mine:
-                raise AccountNotReady(f"There is no integration account {name} in force.")
-            return mine[0]
-        if not mine:
-            raise AccountNotReady("There is no integration account in force.")
-        default = [
-            each for each in mine if each.stored.applied and each.stored.applied.account.default
-        ]
-        if len(mine) > 1 and not default:
-            raise AccountNotReady(
-                "There are several integration accounts and none is the default: choose one."
-            )
-        return (default or mine)[0]
+        mine = {each.stored.name: each for (of, _), each in self._open.items() if of == tenant}
+        return mine[choosing.choose([each.stored for each in mine.values()], name).name]
 
     def _opened(self, account: StoredAccount, old: _Open | None) -> _Open:
         assert account.applied is not None  # noqa: S101 - `refresh` listed these
@@ -185,6 +167,10 @@ class Clients:
     def _retire(self, client: DataverseClient | None) -> None:
         if client is not None:
             self._spawn(client.close(), name="close a replaced Dataverse client")
+
+
+def _nobody() -> None:
+    """Tell nobody."""
 
 
 def _same(old: StoredAccount, new: StoredAccount) -> bool:

@@ -109,6 +109,24 @@ async def test_a_new_secret_takes_over_with_calls_in_flight_and_no_failed_call(
     assert all(line["status"] == 200 for line in asked)
 
 
+async def test_a_new_secret_is_not_waited_for_while_the_old_token_is_good(
+    clients: Clients, desk: AccountDesk, dynamics: Simulation, fields: dict[str, Any]
+) -> None:
+    await apply(desk, "main", fields)
+    clients.refresh()
+    await clients.client(DEFAULT).who_am_i()
+    await apply(desk, "main", fields)
+    dynamics.world.faults.plan(Fault(Kind.STATUS, where="token", status=503))
+    clients.refresh()
+    assert await clients.client(DEFAULT).who_am_i()
+    other = {**fields, "scope": fields["environment_url"], "api_version": "v9.1"}
+    await clients.keep_fresh()  # meets the 503 and leaves the token in use
+    assert await clients.client(DEFAULT).who_am_i()
+    await apply(desk, "main", other)
+    clients.refresh()
+    assert await clients.client(DEFAULT).who_am_i()
+
+
 async def test_an_untouched_account_keeps_its_client(
     clients: Clients, desk: AccountDesk, fields: dict[str, Any]
 ) -> None:

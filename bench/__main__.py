@@ -1,0 +1,126 @@
+"""Run the bench: `python -m bench [--quick] [--only NAME,…]`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bench import hardships, install, lock, machine, measures, places, report
+from bench.contenders import CONTENDERS, REFERENCE, Contender
+from bench.load import Figures
+from bench.report import Results
+from bench.rounds import FULL, QUICK, Plan
+from bench.summary import Round
+
+EXPECTED = (RuntimeError, OSError, subprocess.SubprocessError)
+"""What a contender that does not do its part raises; the others are measured all the same."""
+
+
+def main() -> None:
+    """Measure, print the page, write it down."""
+    options = _options()
+    places.prepare()
+    if options.lock:
+        lock.requirements()
+        return
+    base = QUICK if options.quick else FULL
+    plan = dataclasses.replace(
+        base, panels=options.panels or base.panels, rounds=options.rounds or base.rounds
+    )
+    chosen = _installed(_chosen(options.only))
+    at = datetime.now(UTC)
+    rounds = [_round(chosen, plan, number) for number in range(plan.rounds)]
+    extras = _extras([each for each in chosen if each.ours], plan)
+    about = {"machine": machine.describe(), "versions": machine.versions()}
+    names = [each.name for each in chosen]
+    results = Results(at, plan, names, rounds, extras, about)
+    text = report.page(results)
+    path = report.save(results, text, quick=options.quick)
+    print(text)
+    print(f"written to {path}", file=sys.stderr)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="1,000 panels, one round")
+    parser.add_argument("--only", default="", help="contenders, comma-separated")
+    parser.add_argument("--panels", type=int, help="how many panels")
+    parser.add_argument("--rounds", type=int, help="how many rounds")
+    parser.add_argument("--lock", action="store_true", help="pin the Python peers anew")
+    return parser.parse_args()
+
+
+def _chosen(only: str) -> list[Contender]:
+    names = only.split(",") if only else [each.name for each in CONTENDERS]
+    known = {each.name: each for each in CONTENDERS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"bench: no contender {', '.join(unknown)}; there are {', '.join(known)}")
+    if REFERENCE not in names:
+        names.append(REFERENCE)
+    return [each for each in CONTENDERS if each.name in names]
+
+
+def _installed(contenders: Sequence[Contender]) -> list[Contender]:
+    install.generator()
+    ready = []
+    for each in contenders:
+        try:
+            each.install()
+        except install.Unavailable as error:
+            print(f"bench: without {each.name}: {error}", file=sys.stderr)
+        else:
+            ready.append(each)
+    return ready
+
+
+def _round(contenders: Sequence[Contender], plan: Plan, number: int) -> Round:
+    """Measure each once in shuffled order, the reference twice."""
+    order = [*contenders, *(each for each in contenders if each.name == REFERENCE)]
+    random.shuffle(order)
+    result: Round = {}
+    for each in order:
+        figures = _take(f"round {number + 1}: {each.name}", measures.everything, each, plan)
+        if figures and plan.idle_seconds and number == 0:
+            figures |= _take(f"idle: {each.name}", measures.idle, each, plan)
+        result.setdefault(each.name, []).append(figures)
+    return result
+
+
+def _extras(ours: Sequence[Contender], plan: Plan) -> Figures:
+    extras: Figures = {}
+    extras["storm"] = {
+        each.name: figures
+        for each in ours
+        if (figures := _take(f"kill -9: {each.name}", hardships.storm, each, plan))
+    }
+    if ours and plan.extras:
+        extras["rules"] = {
+            str(count): figures
+            for count in (10, 10_000)
+            if (figures := _take(f"{count} rules", hardships.rules, ours[0], plan, count))
+        }
+        extras["isolation"] = _take("bad neighbours", hardships.isolation, ours[0], plan)
+    return extras
+
+
+def _take(what: str, measure: Callable[..., Figures], *arguments: Any) -> Figures:
+    started = time.monotonic()
+    try:
+        figures = measure(*arguments)
+    except EXPECTED as error:
+        print(f"bench: {what} failed: {error}", file=sys.stderr)
+        return {}
+    print(f"bench: {what} ({time.monotonic() - started:.0f} s)", file=sys.stderr)
+    return figures
+
+
+if __name__ == "__main__":
+    main()
