@@ -45,6 +45,7 @@ from adapter.web import (
     steps,
 )
 from adapter.web.assets import Assets, AssetsApp
+from adapter.web.id_routes import IdRoute
 from adapter.web.ingest import Ingest
 
 
@@ -58,8 +59,8 @@ def routes(assets: Assets) -> list[BaseRoute]:
         Route("/v1/session/end", sessions.end_session, methods=["POST"]),
         Route(panel.REPORT_URI, embedding.csp_report, methods=["POST"]),
         Route("/v1/pops", pop_requests.make_pop, methods=["POST"]),
-        Route("/v1/contacts/{id:path}/trace", contacts.trace, methods=["GET"]),
-        Route("/v1/contacts/{id:path}", contacts.contact, methods=["GET"]),
+        IdRoute("/v1/contacts/{id:path}/trace", contacts.trace, methods=["GET"]),
+        IdRoute("/v1/contacts/{id:path}", contacts.contact, methods=["GET"]),
         Route("/r/{token:path}", recordings.follow, methods=["GET"]),
         Route("/v1/admin/domains", admin.get_domains, methods=["GET"]),
         Route("/v1/admin/domains", admin.put_domains, methods=["PUT"]),

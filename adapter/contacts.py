@@ -2,27 +2,30 @@
 
 Every field is a last-writer-wins register and every collection a grow-only set, so that any
 order, any duplication and any late arrival of the same events give the same state
-(a state-based CRDT; Shapiro et al., "Conflict-free Replicated Data Types", 2011).
+(a state-based CRDT; Shapiro et al., "Conflict-free Replicated Data Types", 2011). Each is bounded
+by a fixed order of its elements, which keeps that true: a source that never stops costs no more.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
+from adapter import registers
 from adapter.events import RANK, ContactEvent, Recording, Stage
+from adapter.registers import UNBOUNDED, Bounds, Limit, Stamp
 
-V = TypeVar("V")
+ATTRIBUTES = Limit(names=256, size=65_536)
+CUSTOMER = Limit(names=64, size=65_536)
+MOST_LINKS = 256
+MOST_RECORDINGS = 64
 
 _STAGES = tuple(stage.value for stage in Stage)
 
 UNSTAGED = -1
 """The rank of an event without a stage: it loses a tie against any stage."""
-
-Stamp = tuple[datetime, int, str, str]
-"""Time, rank of the stage, source, id: which of two reports counts. Ties end at the identity."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,6 +40,8 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The earliest time at which each stage was reported."""
     links: tuple[str, ...] = ()
     recordings: tuple[Recording, ...] = ()
+    customer_bounds: Bounds = UNBOUNDED
+    attribute_bounds: Bounds = UNBOUNDED
 
     @property
     def agent(self) -> str | None:
@@ -70,14 +75,22 @@ def advance(contact: Contact | None, event: ContactEvent) -> Contact:
         contact = Contact(id=event.contact)
     rank = UNSTAGED if event.stage is None else RANK[event.stage]
     stamp: Stamp = (event.time, rank, event.source, event.id)
+    customer, customer_bounds = registers.bounded(
+        contact.customer, contact.customer_bounds, event.customer, stamp, CUSTOMER
+    )
+    attributes, attribute_bounds = registers.bounded(
+        contact.attributes, contact.attribute_bounds, event.attributes, stamp, ATTRIBUTES
+    )
     return Contact(
         id=contact.id,
         scalars=_scalars(contact.scalars, event, stamp),
-        customer=_newer(contact.customer, event.customer, stamp),
-        attributes=_newer(contact.attributes, event.attributes, stamp),
+        customer=customer,
+        attributes=attributes,
         stages=_stages(contact.stages, event),
         links=_links(contact, event),
         recordings=_recordings(contact.recordings, event.recording),
+        customer_bounds=customer_bounds,
+        attribute_bounds=attribute_bounds,
     )
 
 
@@ -95,19 +108,7 @@ def _scalars(
         said["agent"] = None
     elif event.agent:
         said["agent"] = event.agent
-    return _newer(known, said, stamp)
-
-
-def _newer(
-    known: dict[str, tuple[Stamp, V]], said: dict[str, V], stamp: Stamp
-) -> dict[str, tuple[Stamp, V]]:
-    if not said:
-        return known
-    merged = dict(known)
-    for name, value in said.items():
-        if name not in merged or merged[name][0] < stamp:
-            merged[name] = (stamp, value)
-    return merged
+    return registers.newer(known, said, stamp)
 
 
 def _stages(known: dict[str, datetime], event: ContactEvent) -> dict[str, datetime]:
@@ -125,13 +126,15 @@ def _stages(known: dict[str, datetime], event: ContactEvent) -> dict[str, dateti
 
 def _links(contact: Contact, event: ContactEvent) -> tuple[str, ...]:
     new = {link for link in event.links if link and link != contact.id}
-    return tuple(sorted(new.union(contact.links))) if new else contact.links
+    # The first of a fixed order: what is dropped once could never come back among them.
+    return tuple(sorted(new.union(contact.links))[:MOST_LINKS]) if new else contact.links
 
 
 def _recordings(known: tuple[Recording, ...], new: Recording | None) -> tuple[Recording, ...]:
     if new is None or new in known:
         return known
-    return tuple(sorted({*known, new}, key=lambda each: (each.url, each.kind, each.redacted)))
+    ordered = sorted({*known, new}, key=lambda each: (each.url, each.kind, each.redacted))
+    return tuple(ordered[:MOST_RECORDINGS])
 
 
 def view(
@@ -153,7 +156,7 @@ def view(
         "stage": reached[-1] if reached else None,
         "stages": {name: contact.stages[name] for name in reached},
         "attributes": {name: value for name, (_, value) in contact.attributes.items()},
-        "linked": contact.links if linked is None else linked,
+        "linked": contact.links if linked is None else linked[:MOST_LINKS],
         "recordings": [  # all members, where the stored form leaves out defaults
             {"kind": each.kind, "url": each.url, "redacted": each.redacted}
             for each in contact.recordings

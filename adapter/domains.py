@@ -74,7 +74,10 @@ class DomainRules:
         return True  # `rules or other` must not swap an empty list, which means nobody
 
     def allows(self, origin: str) -> bool:
-        """Tell whether a page of `origin` (as browsers write it) may embed; never raises."""
+        """Tell whether a page of `origin` (as browsers write it) may embed.
+
+        Never raises: what is no text is no origin.
+        """
         read = grammar.parse_origin(origin)
         return read is not None and self._index.find(read) is not None
 

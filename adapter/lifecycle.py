@@ -9,15 +9,19 @@ from typing import Any
 from adapter import contacts, pop_claims, steps
 from adapter.batch import Batch
 from adapter.contacts import Contact
+from adapter.dataverse.requests import Priority
 from adapter.events import Stage
 from adapter.pop_claims import NewPop
 from adapter.registry import TenantSettings
-from adapter.steps import Environment, Opening, PopStep, Progress, Sofar
+from adapter.steps import Environment, Opening, PopStep, Progress, RequestStep, Sofar, templates
 from adapter.store import journal, outbox, pops as stored_pops
 from adapter.store.outbox import DueRequest
 from adapter.tenants import Agent, ContactKey
 
 PROGRESS: Mapping[str, Progress] = {"waiting": "waiting", "done": "done", "failed": "failed"}
+
+SHORTEST_PERSONAL = 3
+"""Characters: shorter values stand in too many words to be anybody's."""
 
 
 def plan(
@@ -32,12 +36,13 @@ def plan(
         each.key: "done" if each.position in batch.queue.in_flight else PROGRESS[each.state]
         for each in requests
     }
-    planned = steps.plan(
-        tenant.steps, view, stage, history, tenant=tenant.tenant, since=tenant.steps_since
-    )
+    # A contact that has begun to leave records is finished, though the steps were saved again.
+    since = None if requests else tenant.steps_since
+    planned = steps.plan(tenant.steps, view, stage, history, tenant=tenant.tenant, since=since)
     for each in planned:
         outbox.put(batch.cursor, key, each, batch.later(each.delay), batch.now)
-    if planned:
+    # What waits for a value may have it now.
+    if planned or any(each.state == "waiting" for each in requests):
         batch.due.append(key)
 
 
@@ -53,6 +58,31 @@ def so_far(requests: list[DueRequest]) -> Sofar:
         elif each.state == "failed" and action == "send" and number not in result.responses:
             result.failures[number] = each.cause or "it failed"
     return result
+
+
+def is_hopeless(step: RequestStep, sofar: Sofar) -> bool:
+    """Tell if a step needs the response of one that is a dead letter."""
+    needed = {reference.step for reference in templates.references(step)}
+    return not needed.isdisjoint(sofar.failures)
+
+
+def priority(step: RequestStep, tenant: TenantSettings, contact: Contact | None) -> Priority:
+    """Let what an agent waits for go first: the steps from which a record pops."""
+    opens = tenant.steps.pop
+    if opens is None or contact is None or contact.agent is None or contact.ended:
+        return Priority.STEP
+    needed = {reference.step for reference in templates.references(opens)}
+    return Priority.POP if step.number in needed else Priority.STEP
+
+
+def without_personal(text: str, view: Mapping[str, Any]) -> str:
+    """Take out of Dynamics' words what it repeats of the contact's values."""
+    customer, attributes = view.get("customer") or {}, view.get("attributes") or {}
+    said = [str(value) for value in (*customer.values(), *attributes.values()) if value is not None]
+    for value in sorted(said, key=len, reverse=True):
+        if len(value) >= SHORTEST_PERSONAL:
+            text = text.replace(value, "…")
+    return text
 
 
 def pop_step(tenant: TenantSettings) -> PopStep | None:

@@ -180,6 +180,7 @@ def parse(url: str, *, allow_hosts: Collection[str] = ()) -> Page:
     Raises `InvalidArgument` where the URL is not one of a Dynamics organisation (or of
     `allow_hosts`), says something twice, or has a value that cannot be.
     """
+    url = names.text("url", url)
     if not _URL_CHARACTERS.fullmatch(url):
         raise InvalidArgument("url", f"{names.shown(url)} has characters that no URL has unencoded")
     before, rest = hosts.split(url)

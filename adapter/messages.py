@@ -6,7 +6,7 @@ The shapes are the contract of `docs/reference/feed.md` (which a test compares w
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -144,6 +144,12 @@ def snapshot(
     )
 
 
+Ancestors = Annotated[
+    tuple[Annotated[str, msgspec.Meta(max_length=1024)], ...], msgspec.Meta(max_length=32)
+]
+"""The origins of the pages around a panel, nearest first."""
+
+
 class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     """A panel's first message."""
 
@@ -152,6 +158,8 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     panel: str | None = None
     visible: bool = True
     interacted: datetime | None = None
+    ancestors: Ancestors | None = None
+    """What the session is bound to that a key's ticket starts; None where the page cannot tell."""
 
 
 class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):

@@ -1,4 +1,4 @@
-"""Do what an operator asks of the database: keys, tenants, rules, policies, aliases.
+"""Do what an operator asks of the database: keys, tenants, rules, policies, steps, aliases.
 
 The command line calls this; a running server sees the change within a second (`workers.watch`).
 """
@@ -6,23 +6,25 @@ The command line calls this; a running server sees the change within a second (`
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapter import credentials, saving, secret_box
+from adapter import credentials, saving, secret_box, steps
 from adapter.credentials import SCOPES, SIGNING
 from adapter.domains import DomainRules
-from adapter.errors import InvalidSettings, NotFound
+from adapter.errors import InvalidSettings, NotFound, Place
 from adapter.pops import PopPolicy
 from adapter.settings import Settings
-from adapter.store import journal, settings as stored
+from adapter.steps import Steps
+from adapter.store import accounts, journal, outbox, settings as stored
 from adapter.store.database import Database
+from adapter.store.outbox import DueRequest
 from adapter.store.settings import Alias, StoredKey
 from adapter.telephony import standard_webhooks
-from adapter.tenants import DEFAULT, Tenant
+from adapter.tenants import DEFAULT, Agent, Tenant, agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,15 @@ class Office:
         stored.revoke_key(self.database, key, _now(), who=self._who)
 
     def unreadable_secrets(self) -> list[str]:
-        """Name the signing secrets in force that the present key does not open."""
+        """Name the signing secrets in force and the accounts that the present key does not open."""
+        from adapter.connections import sealing  # noqa: PLC0415 - it brings httpx and MSAL
+
         rows = [key for key in self.keys() if key.revoked is None and key.secret is not None]
-        if rows and self.settings.secret_key is None and not self._key_file.exists():
-            return [row.id for row in rows]  # a new key file would open none of them
-        return [row.id for row in rows if not self._opens(row)]
+        named = [f"{each.tenant}/{each.name}" for each in accounts.listed(self.database)]
+        if self.settings.secret_key is None and not self._key_file.exists():
+            return [*(row.id for row in rows), *named]  # a new key file would open none of them
+        lost = sealing.unreadable(self.database, self._box()) if named else []
+        return [*(row.id for row in rows if not self._opens(row)), *lost]
 
     def write_test(self) -> None:
         """Write one row: a disk that is full or read-only still reads well.
@@ -132,6 +138,42 @@ class Office:
         """Give a tenant's pop policy as it was written; `{}` for none."""
         return self._setting(tenant, stored.POP_POLICY) or "{}"
 
+    def set_steps(self, tenant: str, text: str) -> tuple[Steps, tuple[Place, ...]]:
+        """Replace a tenant's lifecycle steps; give them with hints."""
+        parsed, hints = steps.parse_with_hints(text)
+        stored.put_setting(
+            self.database,
+            self.tenant(tenant),
+            stored.STEPS,
+            steps.dump(parsed),
+            _now(),
+            who=self._who,
+        )
+        return parsed, hints
+
+    def steps(self, tenant: str) -> Steps:
+        """Give a tenant's lifecycle steps."""
+        return steps.parse_steps(self._setting(tenant, stored.STEPS) or "{}")
+
+    def dead_letters(self, tenant: str) -> list[DueRequest]:
+        """List the requests to Dynamics that are not tried again by themselves."""
+        here = self.tenant(tenant)
+        with self.database.reading():
+            return outbox.dead_letters(self.database.raw.cursor(), here)
+
+    def replay(self, tenant: str, position: int | None) -> int:
+        """Let one dead letter (None: all) be tried again; give the number of contacts.
+
+        Raises:
+            NotFound: there is no such dead letter.
+        """
+        here = self.tenant(tenant)
+        with self.database.transaction() as cursor:
+            revived = outbox.revive(cursor, here, position, _now())
+        if position is not None and not revived:
+            raise NotFound(f"there is no dead letter {position}")
+        return len(revived)
+
     def alias(self, tenant: str, agent: str, source_id: str) -> Alias:
         """Map an id of a source to an agent."""
         made = saving.alias(self.tenant(tenant), agent, source_id)
@@ -142,6 +184,16 @@ class Office:
         """List a tenant's aliases."""
         here = self.tenant(tenant)
         return [alias for alias in stored.aliases(self.database) if alias.tenant == here]
+
+    def agent_of(self, tenant: Tenant) -> Callable[[str], Agent]:
+        """Give what finds the agent of a tenant who stands behind an id of a source."""
+        known = {each.source_id: each.agent for each in self.aliases(tenant)}
+
+        def behind(source_id: str) -> Agent:
+            named = agent(tenant, source_id)
+            return Agent(tenant, known.get(named.id, named.id))
+
+        return behind
 
     def _opens(self, row: StoredKey) -> bool:
         try:

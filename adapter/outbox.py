@@ -7,12 +7,10 @@ wait holds back the later ones of its own contact and nobody else's.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -22,14 +20,10 @@ from adapter.batch import Batch
 from adapter.committer import Committer
 from adapter.connections import AccountNotReady, Clients
 from adapter.dataverse.client import DataverseClient
-from adapter.dataverse.errors import (
-    DataverseError,
-    DuplicateRecord,
-    RecordNotFound,
-    RecordReadOnly,
-)
-from adapter.dataverse.requests import DataverseRequest
+from adapter.dataverse.errors import DataverseError, RecordReadOnly, TokenRefused, UserMissing
+from adapter.dataverse.sign_in import SignInFailed
 from adapter.errors import Unavailable
+from adapter.exchanges import exchange
 from adapter.metrics import Metrics
 from adapter.placeholders import Unrenderable
 from adapter.registry import Registry
@@ -38,14 +32,16 @@ from adapter.store import journal, outbox
 from adapter.store.database import Database
 from adapter.store.outbox import DueRequest
 from adapter.tenants import ContactKey, Tenant
+from adapter.turns import Turns
 
 log = structlog.get_logger()
 
 AT_ONCE = 200
-"""Contacts worked on at once over all accounts; each account has its own limit besides."""
+"""Contacts of a tenant worked on at once; each account has its own limit besides."""
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 """Seconds between tries, doubled each time, with jitter."""
+DOUBLINGS = 9
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """Age at which a request that cannot be sent becomes a dead letter."""
@@ -54,8 +50,18 @@ HOLD_FOR = timedelta(minutes=5)
 """How long a request waits for a value that late events may still bring."""
 HOLD_STEP = 10.0
 
-Link = Callable[[Tenant, str, File], str]
-"""Gives our own address for a contact's file."""
+MOST_FAULTS = 5
+"""Tries after which a request that our own code cannot handle becomes a dead letter."""
+
+OF_THE_ACCOUNT = (SignInFailed, TokenRefused, UserMissing)
+"""What an admin mends once for all contacts: a new secret must not leave dead letters behind."""
+
+
+class Link(Protocol):
+    """Gives our own address for a contact's file."""
+
+    def __call__(self, tenant: Tenant, contact: str, file: File, /) -> str:
+        """Give it."""
 
 
 class Outbox:
@@ -77,13 +83,13 @@ class Outbox:
         self._clients = clients
         self._metrics = metrics
         self._link = link
-        self._due: dict[ContactKey, None] = {}
-        self._busy: set[ContactKey] = set()
-        self._again: set[ContactKey] = set()
-        self._wakeup = asyncio.Event()
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(self._contact, at_once=AT_ONCE)
+        self._hopeful: dict[int, ContactKey] = {}
+        """What waits for a value or an account: tried at any news, ahead of its time."""
+        self.wake = self._turns.wake
         committer.queue.environment = self.environment
         committer.queue.wake = self.wake
+        clients.changed = self._accounts_changed
 
     def environment(self, tenant: Tenant, account: str | None) -> Environment | None:
         """Give where an account leads; None while it may not be used."""
@@ -93,53 +99,30 @@ class Outbox:
             return None
         return lifecycle.environment_of(settings.environment_url, settings.api_url, settings.app_id)
 
-    def wake(self, keys: Iterable[ContactKey]) -> None:
-        """Look at these contacts."""
-        for key in keys:
-            if key in self._busy:
-                self._again.add(key)
-            else:
-                self._due[key] = None
-        self._wakeup.set()
-
     async def run(self) -> None:
         """Work for good: first on what a crash or a restart left."""
         with self._database.reading():
             self.wake(outbox.contacts_waiting(self._database.raw.cursor()))
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                await self._wakeup.wait()
-                self._wakeup.clear()
-                while self._due:
-                    await self._places.acquire()
-                    key = next(iter(self._due))
-                    del self._due[key]
-                    self._busy.add(key)
-                    tasks.create_task(self._contact(key), name="steps of a contact")
+        await self._turns.run()
 
-    async def _contact(self, key: ContactKey) -> None:
+    def _accounts_changed(self) -> None:
+        self.wake(set(self._hopeful.values()))
+
+    async def _contact(self, key: ContactKey) -> float | None:
         try:
-            wait = await self._send_all(key)
+            return await self._send_all(key)
         except Unavailable as error:
             log.warning("steps wait for the journal", error=str(error))
-            wait = FIRST_WAIT
+            return FIRST_WAIT
         except Exception:
             # One poisoned contact must not stop the others.
             log.exception("steps of a contact failed", tenant=key.tenant)
-            wait = LONGEST_WAIT
-        finally:
-            self._busy.discard(key)
-            self._places.release()
-        if key in self._again:
-            self._again.discard(key)
-            wait = 0.0
-        if wait is not None:
-            asyncio.get_running_loop().call_later(wait, self.wake, (key,))
+            return LONGEST_WAIT
 
     async def _send_all(self, key: ContactKey) -> float | None:
         """Send what is due; give the seconds until the next is, None where nothing waits."""
+        news = True
         while True:
-            self._again.discard(key)
             with self._database.reading():
                 waiting = outbox.waiting(self._database.raw.cursor(), key)
             now = datetime.now(UTC)
@@ -148,84 +131,78 @@ class Outbox:
             held = next((each for each in waiting if each.due <= now or each.attempts), None)
             if held is None:
                 return min(((each.due - now).total_seconds() for each in waiting), default=None)
-            if held.due > now:
+            if held.due > now and not (news and held.position in self._hopeful):
                 return (held.due - now).total_seconds()
+            self._hopeful.pop(held.position, None)
             self._committer.queue.in_flight.add(held.position)
             try:
                 await self._one(held)
             finally:
                 self._committer.queue.in_flight.discard(held.position)
+            news = self._turns.has_news(key)
 
     async def _one(self, due: DueRequest) -> None:
-        started = time.perf_counter()
-        account = due.planned.step.account
         try:
-            client = self._clients.client(due.contact.tenant, account)
+            client = self._clients.client(due.contact.tenant, due.planned.step.account)
         except AccountNotReady as error:
-            await self._postpone(due, str(error), wait=error.retry_after, attempts=due.attempts + 1)
+            await self._later_or_never(due, str(error), wait=error.retry_after, hopeful=True)
             return
         try:
-            rendered = self._render(due, client)
-        except Unrenderable as error:
-            if datetime.now(UTC) - due.created < HOLD_FOR:
-                await self._postpone(due, str(error), wait=HOLD_STEP, attempts=due.attempts + 1)
+            await self._send(client, due)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("a step could not be handled", step=due.planned.step.number)
+            cause = (
+                f"step {due.planned.step.number}: a fault of the adapter "
+                f"({type(error).__name__}); its log says more"
+            )
+            if due.attempts + 1 < MOST_FAULTS:
+                await self._postpone(due, cause, wait=_backoff(due.attempts))
             else:
-                await self._dead(due, str(error))
-            return
-        try:
-            response = await self._exchange(client, due, rendered)
-        except RecordReadOnly as error:
-            await self._as_note(due, error)
-        except DataverseError as error:
-            await self._refused(due, rendered, error)
-        else:
-            await self._done(due, rendered, response, time.perf_counter() - started)
+                await self._dead(due, cause)
 
-    def _render(self, due: DueRequest, client: DataverseClient) -> RenderedRequest:
+    async def _send(self, client: DataverseClient, due: DueRequest) -> None:
+        started = time.perf_counter()
         key = due.contact
+        settings = self._registry[key.tenant]
         with self._database.reading():
             cursor = self._database.raw.cursor()
             state = journal.contact(cursor, key)
-            requests = outbox.of_contact(cursor, key)
-        settings = self._registry[key.tenant]
-        agent = None
-        if state is not None and state.agent is not None:
-            agent = settings.agent(state.agent).id
-        view = {} if state is None else contacts.view(state, agent=agent)
+            sofar = lifecycle.so_far(outbox.of_contact(cursor, key))
+        who = None if state is None or state.agent is None else settings.agent(state.agent).id
+        view = {} if state is None else contacts.view(state, agent=who)
         account = client.account
-        return steps.render(
-            due.planned,
-            view,
-            lifecycle.environment_of(account.environment_url, account.api_url, account.app_id),
-            lifecycle.so_far(requests),
-            link=lambda file: self._link(key.tenant, key.id, file),
-        )
-
-    async def _exchange(
-        self, client: DataverseClient, due: DueRequest, rendered: RenderedRequest
-    ) -> Any:
-        request = DataverseRequest(
-            method=rendered.method,
-            path=rendered.path,
-            query=rendered.query,
-            body=rendered.body,
-            headers=rendered.headers,
-        )
         try:
-            answer = await client.send(request)
-        except DuplicateRecord:
-            if rendered.read_back is None:
-                raise
-            # Our own row: an earlier try made it, and its answer was lost.
-            try:
-                body: Any = await client.read(rendered.read_back)
-            except RecordNotFound as error:
-                raise DuplicateOfAnother(str(error)) from error
+            rendered = steps.render(
+                due.planned,
+                view,
+                lifecycle.environment_of(account.environment_url, account.api_url, account.app_id),
+                sofar,
+                link=lambda file: self._link(key.tenant, key.id, file),
+            )
+        except Unrenderable as error:
+            # What a dead letter was to bring will not come by itself.
+            if lifecycle.is_hopeless(due.planned.step, sofar) or _age(due) >= HOLD_FOR:
+                await self._dead(due, f"step {due.planned.step.number}: {error}")
+            else:
+                self._hopeful[due.position] = key
+                await self._postpone(due, str(error), wait=HOLD_STEP, told_once=True)
+            return
+        try:
+            response = await exchange(
+                client,
+                rendered,
+                owner=due.planned.action == "owner",
+                priority=lifecycle.priority(due.planned.step, settings, state),
+            )
+        except RecordReadOnly as error:
+            await self._as_note(due, error)
+        except DataverseError as error:
+            cause = f"{_name(due, rendered)}: {lifecycle.without_personal(str(error), view)}"
+            await self._refused(due, cause, error)
         else:
-            body = msgspec.json.decode(answer.body) if answer.body else None
-        if due.planned.action == "owner":
-            return steps.owner_of(body)
-        return steps.response_of(rendered, body)
+            await self._done(due, rendered, response, time.perf_counter() - started)
 
     async def _done(
         self, due: DueRequest, rendered: RenderedRequest, response: Any, seconds: float
@@ -239,17 +216,34 @@ class Outbox:
         await self._committer.submit(job)
         self._metrics.steps.labels("done").inc()
 
-    async def _refused(
-        self, due: DueRequest, rendered: RenderedRequest, error: DataverseError
-    ) -> None:
-        cause = f"{_name(due, rendered)}: {error}"
-        if not error.retriable or datetime.now(UTC) - due.created > GIVE_UP_AFTER:
+    async def _refused(self, due: DueRequest, cause: str, error: DataverseError) -> None:
+        hopeful = isinstance(error, OF_THE_ACCOUNT)
+        if not hopeful and not error.retriable:
             await self._dead(due, f"{cause} {error.advice}")
             return
         wait = error.retry_after
         if wait is None:
-            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**due.attempts) * random.uniform(0.5, 1.0)  # noqa: S311
-        await self._postpone(due, cause, wait=wait, attempts=due.attempts + 1)
+            wait = _backoff(due.attempts)
+        await self._later_or_never(
+            due, cause, wait=wait, hopeful=hopeful, advice=error.advice, told_once=False
+        )
+
+    async def _later_or_never(
+        self,
+        due: DueRequest,
+        cause: str,
+        *,
+        wait: float,
+        hopeful: bool,
+        advice: str = "",
+        told_once: bool = True,
+    ) -> None:
+        if _age(due) >= GIVE_UP_AFTER:
+            await self._dead(due, f"{cause} {advice}".rstrip())
+            return
+        if hopeful:
+            self._hopeful[due.position] = due.contact
+        await self._postpone(due, cause, wait=wait, told_once=told_once)
 
     async def _as_note(self, due: DueRequest, error: RecordReadOnly) -> None:
         """Keep what a row that somebody has completed refuses as a note on it."""
@@ -268,13 +262,21 @@ class Outbox:
 
         await self._committer.submit(job)
 
-    async def _postpone(self, due: DueRequest, cause: str, *, wait: float, attempts: int) -> None:
+    async def _postpone(
+        self, due: DueRequest, cause: str, *, wait: float, told_once: bool = False
+    ) -> None:
+        """Try again later; `told_once`: nothing was sent, and the same reason is told one time."""
+
         def job(batch: Batch) -> None:
             outbox.postpone(
-                batch.cursor, due.position, due=batch.later(wait), attempts=attempts, cause=cause
+                batch.cursor,
+                due.position,
+                due=batch.later(wait),
+                attempts=max(due.attempts, 1) if told_once else due.attempts + 1,
+                cause=cause,
             )
-            if cause != due.cause:
-                told = f"{cause} (tried again in {wait:.0f} s)"
+            if not told_once or cause != due.cause:
+                told = f"{cause} (tried again in {wait:.1f} s)"
                 batch.trace(due.contact.tenant, due.contact.id, "step waits", told)
 
         await self._committer.submit(job)
@@ -297,15 +299,18 @@ class Outbox:
             batch.trace(key.tenant, key.id, "matched", reason)
 
 
-class DuplicateOfAnother(DataverseError):
-    """A row with the id or key that this step gives exists, and it is none of ours."""
-
-    cause = "duplicate"
-    advice = "Leave the id out of the step's body, so that each contact gets a row of its own."
-
-
 def _name(due: DueRequest, rendered: RenderedRequest) -> str:
     """Name a request on a contact's story: without values, which may be a person's."""
     table = rendered.path.partition("(")[0]
     action = "" if due.planned.action == "send" else f" ({due.planned.action})"
     return f"step {due.planned.step.number}{action} {rendered.method} {table}"
+
+
+def _age(due: DueRequest) -> timedelta:
+    """Give how long a request could have been sent; a planned delay does not age it."""
+    return datetime.now(UTC) - due.created - timedelta(seconds=due.planned.delay)
+
+
+def _backoff(attempts: int) -> float:
+    whole = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts, DOUBLINGS))
+    return whole * random.uniform(0.5, 1.0)  # noqa: S311 - jitter

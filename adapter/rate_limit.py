@@ -1,18 +1,19 @@
-"""Limit how many events a second one key may send: a token bucket for each (RFC 2697's idea)."""
+"""Limit how much a second one sender may ask for: a token bucket for each (RFC 2697's idea)."""
 
 from __future__ import annotations
 
 from adapter.errors import Overloaded
 
 MOST = 10_000
-"""Buckets kept: keys are made by admins, so this is never reached; it bounds the memory."""
+"""Buckets kept: keys and tenants are made by admins, so this is never reached."""
 
 
 class RateLimit:
-    """`rate` tokens a second, saved up for one second at most."""
+    """`rate` tokens a second, saved up for one second at most; `refusal` says what was too much."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, refusal: str = "this key sends too many events") -> None:
         self._rate = rate
+        self._refusal = refusal
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, key: str, tokens: int, now: float) -> None:
@@ -25,7 +26,7 @@ class RateLimit:
         level = min(self._rate, level + (now - since) * self._rate)
         if level < 0:
             wait = max(1, round(-level / self._rate + 0.5))
-            raise Overloaded("this key sends too many events", retry_after=wait)
+            raise Overloaded(self._refusal, retry_after=wait)
         if len(self._buckets) >= MOST and key not in self._buckets:
             self._buckets.clear()
         # A batch larger than what is saved up passes and is paid off afterwards.

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from adapter import pops
+from adapter import agent_ids, pops
 from adapter.domains import DomainRules
 from adapter.dynamics import hosts as hosts_of_dynamics
 from adapter.errors import InvalidSettings, MalformedInput, Place
@@ -50,9 +50,9 @@ def alias(tenant: Tenant, agent_id: object, source_id: object) -> Alias:
         MalformedInput: one of them is no id, or both are the same.
     """
     places = [
-        Place(f"/{name}", "expected an id of 1 to 512 characters")
+        Place(f"/{name}", fault)
         for name, value in (("agent", agent_id), ("source_id", source_id))
-        if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_ID
+        if (fault := _id_fault(value)) is not None
     ]
     if places or not isinstance(agent_id, str) or not isinstance(source_id, str):
         raise MalformedInput("; ".join(f"{each.at}: {each.detail}" for each in places), places)
@@ -60,6 +60,12 @@ def alias(tenant: Tenant, agent_id: object, source_id: object) -> Alias:
     if target == source:
         raise MalformedInput("an agent needs no alias of the same name", [Place("/agent", "same")])
     return Alias(tenant, source.id, target.id, "admin")
+
+
+def _id_fault(value: object) -> str | None:
+    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_ID:
+        return "expected an id of 1 to 512 characters"
+    return agent_ids.fault(value)
 
 
 def check_policy(text: str, *, allow_loopback: bool) -> PopPolicy | None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
+import signal
+import socket as sockets
+import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from adapter.errors import InvalidSettings, Unavailable
 from adapter.services import Services
 from adapter.settings import Settings
 from adapter.store import maintenance
 from adapter.store.database import sqlite_path
 from adapter.web.feed_socket import FeedSocket
+from adapter.web.http_connections import HttpConnection
 
 log = structlog.get_logger()
 
@@ -26,6 +31,8 @@ Application = Callable[..., Any]
 KEEP_ALIVE = 75
 """Seconds: a platform that sends in bursts must not meet a closing connection each time."""
 BACKLOG = 4096
+MAX_PORT = 65535
+_NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 GRACE = 5
 """Seconds that open requests have at a shutdown."""
 
@@ -40,9 +47,52 @@ def run(
     """Serve until a signal; `started` is told the port when the socket listens.
 
     Raises:
-        SystemExit: the address is taken (uvicorn says so).
+        PortTaken: another program listens there.
+        InvalidSettings: nobody can listen there.
     """
-    _Server(config(services, app, settings), started).run()
+    listening = listen(settings.host, settings.port)
+    _Server(config(services, app, settings), started).run(sockets=listening)
+
+
+class PortTaken(Unavailable):
+    """Another program listens on the port."""
+
+
+def listen(host: str, port: int) -> list[sockets.socket]:
+    """Open the sockets of an address, one for each that its name stands for.
+
+    Raises:
+        PortTaken: another program listens there.
+        InvalidSettings: nobody can listen there.
+    """
+    opened: list[sockets.socket] = []
+    failed: OSError | None = None
+    try:
+        for family, _, _, _, address in sockets.getaddrinfo(
+            host or None, port, type=sockets.SOCK_STREAM, flags=sockets.AI_PASSIVE
+        ):
+            try:
+                opened.append(sockets.create_server(address, family=family, backlog=BACKLOG))
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                failed = error  # `localhost` stands for ::1 also where there is no IPv6
+        if not opened and failed is not None:
+            raise failed
+    except OSError as error:
+        for each in opened:
+            each.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(
+                f"port {port} of {host} is taken; choose another: --port {next_port(port)}"
+            ) from error
+        raise InvalidSettings(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return opened
+
+
+def next_port(port: int) -> int:
+    """Give a port to try where this one is taken."""
+    return port + 1 if port < MAX_PORT else port - 1
 
 
 @contextlib.contextmanager
@@ -70,7 +120,7 @@ def config(services: Services, app: Application, settings: Settings) -> uvicorn.
         app,
         host=settings.host,
         port=settings.port,
-        http=_Http,
+        http=HttpConnection,
         loop="uvloop",
         ws=socket,  # type: ignore[arg-type]  # a public setting, typed for uvicorn's own classes
         lifespan="on",
@@ -85,15 +135,6 @@ def config(services: Services, app: Application, settings: Settings) -> uvicorn.
     )
 
 
-class _Http(HttpToolsProtocol):
-    def handle_websocket_upgrade(self) -> None:
-        """Refuse what uvicorn would hand on as if it were HTTP/1.1 (RFC 6455, 4.2.1)."""
-        if self.scope["http_version"] == "1.1":
-            super().handle_websocket_upgrade()
-        else:
-            self.send_400_response("A websocket needs HTTP/1.1.")
-
-
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, started: Callable[[int], None] | None) -> None:
         super().__init__(config)
@@ -101,8 +142,11 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """End with exit code 0 at a signal: uvicorn would raise it again and die of it."""
-        with super().capture_signals():
+        """End with exit code 0 at a signal: uvicorn would raise it again and die of it.
+
+        A terminal that is closed ends it in the same way, unless `nohup` has said otherwise.
+        """
+        with super().capture_signals(), _hang_up(self.handle_exit):
             yield
             self._captured_signals.clear()
 
@@ -117,3 +161,16 @@ class _Server(uvicorn.Server):
         log.info("listening", host=self.config.host, port=port)
         if self._started is not None:
             self._started(port)
+
+
+@contextlib.contextmanager
+def _hang_up(handle: Callable[[int, Any], None]) -> Generator[None]:
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

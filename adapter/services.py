@@ -15,6 +15,7 @@ from adapter.connections import Connections
 from adapter.hub import Hub
 from adapter.metrics import Metrics
 from adapter.outbox import Outbox
+from adapter.rate_limit import RateLimit
 from adapter.registry import Registry
 from adapter.settings import Settings
 from adapter.store.database import Database
@@ -22,6 +23,9 @@ from adapter.subscriptions import Subscriptions
 from adapter.tickets import Tickets
 
 log = structlog.get_logger()
+
+REFUSALS_A_SECOND = 50
+"""Refused embedders that one tenant may have written down; strangers send them."""
 
 
 class Socket(Protocol):
@@ -76,6 +80,9 @@ class Services:
     connections: Connections
     outbox: Outbox
     demo: bool = False
+    refusal_limit: RateLimit = field(
+        default_factory=lambda: RateLimit(REFUSALS_A_SECOND, "too many reports of blocked frames")
+    )
     sockets: set[Socket] = field(default_factory=set)
     workers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """The background tasks by name; `/readyz` says which has died."""

@@ -15,7 +15,7 @@ from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
 from adapter.registry import Changes
 from adapter.services import Services
-from adapter.store import maintenance, retention
+from adapter.store import maintenance, outbox, retention
 from adapter.tenants import Tenant
 
 log = structlog.get_logger()
@@ -31,14 +31,22 @@ FORGET_PAUSE = 0.02
 
 
 async def watch(services: Services) -> None:
-    """Obey what another process wrote: rules, keys, policies, aliases."""
+    """Obey what another process wrote: rules, keys, policies, aliases, steps, revived requests."""
     version = -1  # what was written since the start, or since a failure here, is not seen else
     while True:
         now = services.database.data_version()
         if now != version or services.registry.pending != Changes():
             await changes.apply(services)
+            _wake_revived(services)
             version = now
         await asyncio.sleep(WATCH_EVERY)
+
+
+def _wake_revived(services: Services) -> None:
+    """Send what a command line made due again (`screenpop steps replay`)."""
+    with services.database.reading():
+        found = outbox.contacts_untried(services.database.raw.cursor(), datetime.now(UTC))
+    services.outbox.wake(found)
 
 
 async def sweep(services: Services) -> None:

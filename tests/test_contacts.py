@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from hypothesis import given, strategies as st
 
-from adapter import contacts
+from adapter import contacts, registers
 from adapter.contacts import Contact
 from adapter.events import ContactEvent, Recording, Stage
+from adapter.registers import Bounds, Limit, Stamp
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -188,3 +189,97 @@ def test_the_view_has_every_member_of_the_contract_also_when_nothing_is_known() 
         "linked": [],
         "recordings": [],
     }
+
+
+# --- limits ---
+
+# Names of one and two letters and values of many sizes, with room for few of them: both limits
+# must be met often, by new names and by values that grow and shrink.
+TIGHT = Limit(names=4, size=24)
+REPORTS = st.lists(
+    st.tuples(
+        MOMENTS,
+        st.dictionaries(
+            st.sampled_from(["a", "b", "c", "d", "aa", "bb"]),
+            st.one_of(st.integers(0, 20).map("x".__mul__), st.sampled_from([1, 1.0, True, None])),
+            max_size=4,
+        ),
+    ),
+    max_size=10,
+)
+
+
+def registered(
+    reports: list[tuple[Stamp, dict[str, Any]]], limit: Limit
+) -> tuple[dict[str, tuple[Stamp, Any]], Bounds]:
+    found: tuple[dict[str, tuple[Stamp, Any]], Bounds] = {}, Bounds()
+    for stamp, said in reports:
+        found = registers.bounded(*found, said, stamp, limit)
+    return found
+
+
+@given(reports=REPORTS, data=st.data())
+def test_what_stays_within_the_limits_depends_on_no_order_and_no_duplication(
+    reports: list[tuple[datetime, dict[str, Any]]], data: st.DataObject
+) -> None:
+    stamped: list[tuple[Stamp, dict[str, Any]]] = [
+        ((time, 0, "urn:a", str(index)), said) for index, (time, said) in enumerate(reports)
+    ]
+    again = data.draw(st.lists(st.sampled_from(stamped))) if stamped else []
+    shuffled = data.draw(st.permutations([*stamped, *again]))
+    values, bounds = registered(stamped, TIGHT)
+    assert registered(shuffled, TIGHT) == (values, bounds)
+    packed = [len(msgspec.msgpack.encode(each)) for n, (_, v) in values.items() for each in (n, v)]
+    assert len(values) <= TIGHT.names
+    assert sum(packed) <= TIGHT.size
+    # What stays has the value that it has without any limit.
+    free, _ = registered(stamped, Limit(names=99, size=9_999))
+    assert values.items() <= free.items() if not bounds.end else set(values) < set(free)
+    assert all(free[name] == value for name, value in values.items())
+
+
+def test_a_source_that_never_stops_does_not_make_the_contact_grow() -> None:
+    state = None
+    sizes = []
+    for n in range(40):
+        said = {f"attribute_{n}_{i}": "x" * 600 for i in range(95)}
+        customer = {f"field_{n}_{i}": "x" * 600 for i in range(64)}
+        links = tuple(f"c-{n}-{i}" for i in range(32))
+        left = Recording("recording", f"https://files.example/{n:04}")
+        state = contacts.advance(
+            state,
+            event(None, n, attributes=said, customer=customer, links=links, recording=left),
+        )
+        sizes.append(len(msgspec.json.encode(contacts.view(state, agent=None))))
+    assert state is not None
+    assert max(sizes) < 150_000
+    assert len(state.attributes) > 95  # what fits stays
+    assert len(state.links) == 256
+
+
+def test_recordings_and_links_are_bounded_in_a_fixed_order() -> None:
+    events = [
+        event(
+            None,
+            n,
+            links=(f"c-{n:03}",),
+            recording=Recording("recording", f"https://files.example/{n:03}"),
+        )
+        for n in range(10, 300)
+    ]
+    state = after(*events)
+    assert state == after(*reversed(events))
+    assert state.links == tuple(f"c-{n:03}" for n in range(10, 266))
+    assert [each.url[-3:] for each in state.recordings] == [f"{n:03}" for n in range(10, 74)]
+    others = tuple(f"d-{n}" for n in range(999))  # who links to it is bounded in the view, too
+    assert len(contacts.view(state, agent=None, linked=others)["linked"]) == 256
+
+
+def test_short_names_stay_where_not_all_have_room() -> None:
+    long = {f"note_{n:04}": n for n in range(300)}
+    state = after(event(None, 1, attributes=long), event(None, 2, attributes={"Queue": "Sales"}))
+    assert state.attributes["Queue"][1] == "Sales"
+    assert len(state.attributes) == 256
+    assert "note_0000" in state.attributes
+    assert "note_0299" not in state.attributes
+    assert state == contacts.decode(contacts.encode(state))

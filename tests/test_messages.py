@@ -63,6 +63,7 @@ def test_a_snapshot_is_no_event_of_the_journal(gap: bool) -> None:
     [
         ('{"type":"ping"}', Ping()),
         ('{"type":"hello","ticket":"t","new":1}', Hello(ticket="t")),
+        ('{"type":"hello","ancestors":["https://a.b"]}', Hello(ancestors=("https://a.b",))),
         ('{"type":"presence","visible":false}', Presence(visible=False)),
         (
             '{"type":"pop.outcome","pop":"p","outcome":"opened","rung":"tab"}',

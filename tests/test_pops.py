@@ -430,6 +430,8 @@ def test_a_request_may_name_organisation_and_app_itself() -> None:
         ({"agent": 3, "url": URL}, "/agent", "must be text"),
         ({"agent": "a" * 257, "url": URL}, "/agent", "is longer than 256"),
         ({"agent": "a\n", "url": URL}, "/agent", "has the control character"),
+        ({"agent": "*", "url": URL}, "/agent", "* means every agent"),
+        ({"agent": "a\u202eb", "url": URL}, "/agent", "may not hold U+202E"),
         ({"agent": "a"}, "/url", "is missing (or table and id)"),
         ({"agent": "a", "url": ""}, "/url", "unencoded"),
         ({"agent": "a", "url": 3}, "/url", "must be text"),

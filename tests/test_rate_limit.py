@@ -29,6 +29,13 @@ def test_a_refusal_says_when_the_same_request_passes() -> None:
     limit.take("k", 1, 0.0 + refused.value.retry_after)
 
 
+def test_a_refusal_says_what_was_too_much() -> None:
+    limit = RateLimit(1, "too many reports")
+    limit.take("k", 2, 0.0)
+    with pytest.raises(Overloaded, match="too many reports"):
+        limit.take("k", 1, 0.0)
+
+
 def test_a_refusal_costs_nothing() -> None:
     limit = RateLimit(10)
     limit.take("k", 11, 0.0)

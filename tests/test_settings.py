@@ -137,3 +137,17 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"s3_access_key_id": "AKID"}, "SCREENPOP_S3_SECRET_ACCESS_KEY: .*together"),
+        ({"s3_secret_access_key": "s"}, "SCREENPOP_S3_SECRET_ACCESS_KEY: .*together"),
+        ({"s3_region": "eu-central-1.evil.example/"}, "SCREENPOP_S3_REGION: "),
+        ({"recording_location": "http://x/{key}"}, "SCREENPOP_RECORDING_LOCATION: "),
+    ],
+)
+def test_settings_of_recordings_that_cannot_be_are_named(given: dict[str, str], fault: str) -> None:
+    with pytest.raises(InvalidSettings, match=fault):
+        settings.load(**given)

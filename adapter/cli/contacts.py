@@ -68,17 +68,12 @@ def _state(
     if url is not None:
         return _asked(url, key, f"/v1/contacts/{quote(contact, safe='')}")
     from adapter import stories  # noqa: PLC0415 - `--help` must be quick
-    from adapter.tenants import Agent, ContactKey, agent  # noqa: PLC0415
+    from adapter.tenants import ContactKey  # noqa: PLC0415
 
     with office(database) as here:
         named = here.tenant(tenant)
-        aliases = {each.source_id: each.agent for each in here.aliases(tenant)}
-
-        def behind(source_id: str) -> Agent:
-            known = agent(named, source_id)
-            return Agent(named, aliases.get(known.id, known.id))
-
-        return _plain(stories.state(here.database, ContactKey(named, contact), agent=behind))
+        wanted = ContactKey(named, contact)
+        return _plain(stories.state(here.database, wanted, agent=here.agent_of(named)))
 
 
 def _story(

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False, database: Database = None) -> None:
-    """Check settings, disk, clock, keys, tenants and the server, and say what to do.
+    """Check settings, disk, clock, keys, tenants, Dynamics and the server; say what to do.
 
     Exits with 0 where all is well or only warned of, with 1 where there is a problem.
     """
@@ -38,10 +38,11 @@ def doctor(as_json: AsJson = False, database: Database = None) -> None:
         rows = [each._asdict() for each in findings]
         typer.echo(json.dumps({"status": verdict, "checks": rows}))
     else:
+        wide = max(24, *(len(each.check) + 2 for each in findings))
         for each in findings:
-            typer.echo(f"{_WORDS[each.status]:9}{each.check:24}{visible(each.detail)}")
+            typer.echo(f"{_WORDS[each.status]:9}{each.check:{wide}}{visible(each.detail)}")
             if each.do:
-                typer.echo(f"{'':9}{'':24}-> {visible(each.do)}")
+                typer.echo(f"{'':9}{'':{wide}}-> {visible(each.do)}")
     if verdict == "problem":
         raise typer.Exit(exits.FAILED)
 
@@ -77,12 +78,12 @@ def _inside(office: Office) -> list[Finding]:
 
     from adapter.cli import machine_checks, tenant_checks  # noqa: PLC0415
 
-    told = machine_checks.database_file(office.database.path)
+    now = datetime.now(UTC)
     return [
-        ok("database", f"{told}, up to date, takes writes"),
+        machine_checks.check_database_file(office.database.path),
         machine_checks.check_disk(office.database),
-        machine_checks.check_clock(office.database, datetime.now(UTC)),
+        machine_checks.check_clock(office.database, now),
         machine_checks.check_key_file(office.settings),
         *tenant_checks.check_sealed(office),
-        *tenant_checks.check_tenants(office),
+        *tenant_checks.check_tenants(office, now.date()),
     ]

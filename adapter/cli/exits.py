@@ -36,12 +36,14 @@ def code(error: Exception) -> int:
 
 
 def lines(error: Exception) -> list[str]:
-    """Say what failed in one line, and then one line for each place that is wrong."""
+    """Say what failed in one line, and then one line for each place that it does not name."""
     if isinstance(error, ScreenpopError):
         places = error.places if isinstance(error, MalformedInput) else ()
+        text = str(error)
+        told = (f"{place.at}: {place.detail}" for place in places)
         return [
-            f"screenpop: {visible(str(error))}",
-            *(f"  {visible(place.at)}: {visible(place.detail)}" for place in places),
+            f"screenpop: {visible(text)}",
+            *(f"  {visible(place)}" for place in told if place not in text),
         ]
     if isinstance(error, OSError) and error.strerror:
         what = f"{error.filename}: " if error.filename is not None else ""

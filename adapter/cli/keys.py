@@ -40,6 +40,8 @@ def create(
     """Make a key; its secret is printed once. A running server knows it within a second."""
     if scope is None and not signing:
         raise InvalidSettings("--scope: name one of ingest, feed, admin (or use --signing)")
+    if scope is not None and signing:
+        raise InvalidSettings("--signing: such a secret has no scope: leave --scope out")
     with office(database) as here:
         if signing:
             made = here.create_signing_secret(tenant, name)

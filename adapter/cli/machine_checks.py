@@ -14,8 +14,8 @@ import httpx
 from adapter import settings as all_settings
 from adapter.cli.findings import Finding, ok, problem, warning
 from adapter.settings import Settings
-from adapter.store import inspection
-from adapter.store.database import Database
+from adapter.store import inspection, maintenance
+from adapter.store.database import Database, sqlite_path
 
 FULL = 100 * 1024**2
 TIGHT = 1024**3
@@ -47,6 +47,14 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         )
     elif not unknown:
         yield ok("settings", f"from {all_settings.config_file() or 'the environment'}")
+
+
+def check_database_file(path: Path) -> Finding:
+    """Look at the database's file: customers' names and numbers are in it."""
+    told = f"{path}, {_size(path.stat().st_size)}, up to date, takes writes"
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return warning("database", f"{told}; others can read it", f"chmod 600 {path}*")
+    return ok("database", told)
 
 
 def check_disk(database: Database) -> Finding:
@@ -94,12 +102,19 @@ def check_key_file(settings: Settings) -> Finding:
 
 
 def check_server(settings: Settings) -> Finding:
-    """Ask who answers at the server's address, and whether it is ready."""
+    """Ask who answers at the server's address, and whether it is ready.
+
+    What answers is ours only if a server holds the database's lock; a demo, or a server on
+    another database, may listen there as well.
+    """
     host = _dialled(settings.host)
     at = f"{host}:{settings.port}"
+    runs = maintenance.is_locked(sqlite_path(settings.database_url))
     try:
         answer = httpx.get(f"http://{at}/readyz", timeout=5, trust_env=False)
     except (httpx.ConnectError, httpx.ConnectTimeout):
+        if runs:
+            return warning("server", f"one runs on this database, but none answers at {at}", _PORT)
         return ok("server", f"none answers at {at}; `screenpop serve` starts one")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
@@ -107,12 +122,15 @@ def check_server(settings: Settings) -> Finding:
     checks = _checks(answer)
     if checks is None:
         return problem("server", f"what answers at {at} is no Screenpop server", _OTHER)
+    if not runs:
+        return problem("server", f"the server at {at} runs on another database", _OTHER)
     bad = [f"{name}: {result}" for name, result in checks.items() if result != "ok"]
     if bad:
         return problem("server", f"{at} is not ready: {'; '.join(bad)}", "see the server's log")
     return ok("server", f"{at} is ready")
 
 
+_PORT = "see with which --host and --port it was started"
 _OTHER = "stop the other program, or choose another SCREENPOP_PORT"
 
 
@@ -147,8 +165,3 @@ def _dialled(host: str) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1024**3:.1f} GB" if count >= 1024**3 else f"{count / 1024**2:.1f} MB"
-
-
-def database_file(path: Path) -> str:
-    """Describe the database file."""
-    return f"{path}, {_size(path.stat().st_size)}"

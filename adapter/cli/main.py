@@ -13,6 +13,7 @@ import typer
 import adapter
 from adapter.cli import (
     accounts,
+    aws_template,
     backup,
     contacts,
     doctor,
@@ -24,6 +25,7 @@ from adapter.cli import (
     serve,
     settings,
     simulate,
+    steps,
     tenancy,
     url,
 )
@@ -41,8 +43,8 @@ app = typer.Typer(
 )
 
 for family in (
-    *(serve, settings, doctor, backup),
-    *(tenancy, keys, domains, accounts, contacts),
+    *(serve, settings, doctor, backup, aws_template),
+    *(tenancy, keys, domains, accounts, steps, contacts),
     *(url, send, listen, simulate),
 ):
     family.register(app)

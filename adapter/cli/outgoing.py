@@ -26,6 +26,7 @@ class Outgoing:
     content_type: str
     line: int
     """Counted from 1; a document of several lines has the line it starts at."""
+    events: int = 1
 
 
 def split(lines: Iterable[bytes]) -> Iterator[Outgoing]:
@@ -59,7 +60,7 @@ def _document(number: int, content: bytes) -> Outgoing:
     if isinstance(found, dict):
         return Outgoing(content.strip(), ONE, number)
     if isinstance(found, list) and found:
-        return Outgoing(content.strip(), BATCH, number)
+        return Outgoing(content.strip(), BATCH, number, len(found))
     if found == []:
         raise MalformedInput("nothing to send: the array is empty")
     raise MalformedInput(f"line {number}: {_fault(found, 'a JSON object or array')}")

@@ -70,7 +70,7 @@ def send(
     from adapter.cli import posting  # noqa: PLC0415  # httpx takes time to import
 
     secret = None if signing_secret is None else outgoing.secret_key(signing_secret)
-    total, refused = Total(), False
+    total = Total()
     to = door(url, EVENTS)
     with posting.client(to, key) as http, _lines(file) as lines:
         poster = posting.Poster(http, to, secret=secret, retries=retries, log=_log)
@@ -78,14 +78,14 @@ def send(
             try:
                 receipt = poster.post(request)
             except MalformedInput as error:  # one bad event does not hold back the next
-                refused = True
+                total.rejected += request.events
                 typer.echo(f"line {request.line}: {visible(str(error))}", err=True)
                 continue
             total.add(receipt)
             _print(receipt, request, as_json=as_json)
     if not as_json:
         typer.echo(total.line())
-    if refused or total.rejected:
+    if total.rejected:
         raise typer.Exit(exits.MALFORMED)
 
 

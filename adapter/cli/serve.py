@@ -9,7 +9,10 @@ import typer
 from adapter.cli.options import Database
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on [SCREENPOP_HOST].")]
-Port = Annotated[int | None, typer.Option("--port", help="Port to listen on [SCREENPOP_PORT].")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Port to listen on [SCREENPOP_PORT]."),
+]
 Bus = Annotated[str | None, typer.Option("--bus", help="redis:// URL, for several processes.")]
 
 
@@ -41,7 +44,9 @@ def serve(host: Host = None, port: Port = None, database: Database = None, bus: 
 
 def demo(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")
+    ] = 8000,
 ) -> None:
     """Run everything at once: the server, a simulated Dynamics, simulated calls."""
     from adapter.demo import run  # noqa: PLC0415

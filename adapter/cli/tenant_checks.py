@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from adapter import saving
+from adapter.cli import dynamics_checks
 from adapter.cli.findings import Finding, ok, problem, warning
 from adapter.credentials import SIGNING
 from adapter.domains import DomainRules
@@ -18,7 +20,7 @@ NEARLY = 0.8
 """Of the header's limit: there is room for a few more rules."""
 
 
-def check_tenants(office: Office) -> Iterator[Finding]:
+def check_tenants(office: Office, today: date) -> Iterator[Finding]:
     """Look at the tenants' hosts, and at each tenant."""
     tenants = sorted(stored.tenants(office.database))
     domain = office.settings.environment_domain
@@ -37,6 +39,7 @@ def check_tenants(office: Office) -> Iterator[Finding]:
         yield _check_rules(office, tenant, option)
         yield _check_policy(office, tenant, option)
         yield from _check_keys(office, tenant, option)
+        yield from dynamics_checks.check_dynamics(office, tenant, option, today)
 
 
 def _check_rules(office: Office, tenant: Tenant, option: str) -> Finding:
@@ -65,7 +68,7 @@ def _check_header(check: str, rules: DomainRules, settings: Settings, do: str) -
             check, f"{told}; {limit} is the limit", "use a wildcard for hosts that belong together"
         )
     if rules.warnings:
-        lines = ", ".join(str(each.line) for each in rules.warnings)
+        lines = ", ".join(map(str, sorted({each.line for each in rules.warnings})))
         return warning(
             check, f"{told}; may not be meant: line {lines}", "screenpop domains check FILE ORIGIN"
         )
@@ -80,9 +83,18 @@ def _check_policy(office: Office, tenant: Tenant, option: str) -> Finding:
         )
     except InvalidSettings as error:
         return problem(check, f"it cannot be read, so nothing pops: {error}", do)
+    if policy is None and _steps_open_it(office, tenant):
+        return ok(check, "none: a lifecycle step opens the record")
     if policy is None:
         return warning(check, "none: calls are shown, but nothing pops", do)
     return ok(check, f"{policy.table} in {policy.organisation}, target {policy.target}")
+
+
+def _steps_open_it(office: Office, tenant: Tenant) -> bool:
+    try:
+        return office.steps(tenant).pop is not None
+    except InvalidSettings:
+        return False  # `dynamics_checks` says so
 
 
 def _check_keys(office: Office, tenant: Tenant, option: str) -> Iterator[Finding]:
@@ -112,5 +124,5 @@ def check_sealed(office: Office) -> Iterator[Finding]:
         yield problem(
             "secret key",
             f"it does not open {len(lost)} stored secrets ({', '.join(lost)})",
-            "bring back the key that they were made with, or revoke them",
+            "bring back the key that they were made with, or make keys and enter secrets anew",
         )

@@ -25,7 +25,11 @@ ADMIN_KEY = ("demo-admin", "sp_demo-admin_not-a-secret-everybody-knows-it")
 
 
 def run(host: str, port: int) -> None:
-    """Serve the demo until a signal."""
+    """Serve the demo until a signal.
+
+    Raises:
+        PortTaken: another program listens there; says how to take another port.
+    """
     with tempfile.TemporaryDirectory(prefix="screenpop-demo-") as folder:
         chosen = settings.load(
             host=host,
@@ -54,7 +58,14 @@ def run(host: str, port: int) -> None:
                 ),
             },
         )
-        server.run(services, everything, chosen, started=lambda _: _greet(host, port))
+        try:
+            server.run(services, everything, chosen, started=lambda _: _greet(host, port))
+        except server.PortTaken as error:
+            other = server.next_port(port)
+            raise server.PortTaken(
+                f"port {port} is taken; try: make demo ARGS='--port {other}' "
+                f"(or: screenpop demo --port {other})"
+            ) from error
 
 
 def _prepare(chosen: Settings) -> None:

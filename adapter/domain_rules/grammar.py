@@ -164,28 +164,42 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def parse_origin(text: str) -> Origin | None:
+def parse_origin(text: object) -> Origin | None:
     """Read an origin as browsers serialise it; None for everything else (`null`, `file:`, paths).
+
+    A host is no longer than a name can be, so that an origin never costs more than a rule.
 
     Source: https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin
     """
+    if not isinstance(text, str):
+        return None
     match = _ORIGIN.fullmatch(text)  # not `$`, which matches before a final newline
-    if match is None:
+    if match is None or _is_long(match[2]):
         return None
     scheme: Scheme = "https" if match[1] == "https" else "http"
     port = int(match[3]) if match[3] else DEFAULT_PORTS[scheme]
     return Origin(scheme, match[2], port) if port <= MAX_PORT else None
 
 
-def why_no_origin(text: str) -> str:
+def why_no_origin(text: object) -> str:
     """Say in plain words why `parse_origin` gave None."""
+    if not isinstance(text, str):
+        return f"an origin is a text, not a value of type {type(text).__name__}"
+    match = _ORIGIN.fullmatch(text)
+    if match and _is_long(match[2]):
+        return f"the host is longer than {names.MAX_DOMAIN} octets"
     for pattern, reason in _NO_ORIGIN:
         if pattern.match(text):
             return reason
     return "it is not an origin as browsers write them"
 
 
+def _is_long(host: str) -> bool:
+    return len(host.removesuffix(".")) > names.MAX_DOMAIN
+
+
 def _parse_rule(line: int, typed: str) -> Rule:
+    names.refuse_invisible(typed)
     protocol, separator, rest = typed.partition("://")
     scheme = _scheme(protocol) if separator else None
     rest = rest if separator else typed

@@ -125,9 +125,12 @@ class NearMisses:
         port = DEFAULT_PORTS[other] if usual else origin.port
         for admitted in self.index.places(origin.host):
             rule = admitted.get((other, port)) or admitted.get((other, None))
-            if rule:
+            if rule and origin.scheme not in rule.schemes:
                 return NearMiss(rule, f"scheme {origin.scheme}, {rule} wants {other}")
-            (scheme, wanted), rule = next(iter(admitted.items()))
+            # What has the right scheme is nearer: min() takes the first of equals.
+            (scheme, wanted), rule = min(
+                admitted.items(), key=lambda item: item[0][0] != origin.scheme
+            )
             said = "the default port " if rule.port is None else "port "
             also = f" and scheme {scheme}" if scheme != origin.scheme else ""
             return NearMiss(rule, f"port {origin.port}, {rule} wants {said}{wanted}{also}")

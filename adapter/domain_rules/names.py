@@ -34,6 +34,12 @@ _UNSTABLE = re.compile(
 """What UTS 46 mapped otherwise, or not at all, before Unicode 15.1 or 16 (its tables for 11, 13,
 15, 15.1, 16 and 18 compared): two browsers may mean two hosts by the same text, so none is safe."""
 
+_INVISIBLE = re.compile(
+    "[\u034f\u180b-\u180f\u200b\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
+)
+"""What UTS 46 drops and nobody sees, such as the byte order mark of a file. A soft hyphen shows at
+the end of a line, so it is dropped as browsers drop it."""
+
 _PLAIN_WORDS = {
     "hyphen_start_end": "starts or ends with a hyphen",
     "hyphen_3_4": "has `--` as its third and fourth character",
@@ -45,6 +51,13 @@ _PLAIN_WORDS = {
 
 class DomainError(ValueError):
     """The text is no domain name; the message says why."""
+
+
+def refuse_invisible(typed: str) -> None:
+    """Raise `DomainError` that names the first character which nobody would see, if any."""
+    found = _INVISIBLE.search(typed)
+    if found:
+        raise DomainError(f"there is an invisible character (U+{ord(found.group()):04X}) in the rule")
 
 
 def to_ascii(domain: str) -> str:

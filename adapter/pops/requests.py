@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from adapter import main_aspx
+from adapter import agent_ids, main_aspx
 from adapter.dynamics import hosts, names
 from adapter.dynamics.names import InvalidArgument
 from adapter.errors import MalformedInput, Place
@@ -74,7 +74,7 @@ def parse_pop_request(
     members, faults = documents.sort(document, _KNOWN)
     faults += _spread_record(members)
     reading = _Reading(members, faults)
-    agent = reading.take("agent", lambda value: _line("agent", value, _LONGEST_ID))
+    agent = reading.take("agent", _agent)
     contact = reading.take("contact", lambda value: _line("contact", value, _LONGEST_ID))
     reason = reading.take("reason", lambda value: _line("reason", value, _LONGEST_REASON))
     target = reading.take("target", policies.target)
@@ -200,6 +200,13 @@ def _own(at: str, org: str, allowed: Collection[str]) -> None:
     own = {hosts.origin(origin, allow_hosts=allowed) for origin in allowed}
     if org not in own:
         raise _Refused(at, f"{names.shown(org)} is no environment of this tenant")
+
+
+def _agent(value: object) -> str:
+    agent = _line("agent", value, _LONGEST_ID)
+    if (fault := agent_ids.fault(agent)) is not None:
+        raise InvalidArgument("agent", fault)
+    return agent
 
 
 def _line(name: str, value: object, longest: int) -> str:

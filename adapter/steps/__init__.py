@@ -13,6 +13,7 @@ from adapter.steps.openings import Opening, opening
 from adapter.steps.parsing import parse_steps, parse_with_hints
 from adapter.steps.pasting import repair
 from adapter.steps.planning import PlannedRequest, Progress, plan
+from adapter.steps.previews import SAMPLE, Previewed, previews
 from adapter.steps.rehearsal import Rehearsed, dry_run
 from adapter.steps.rendering import (
     Environment,
@@ -28,12 +29,14 @@ from adapter.steps.tables import Metadata, Table
 from adapter.steps.writing import default_steps, dump
 
 __all__ = [
+    "SAMPLE",
     "Environment",
     "File",
     "Metadata",
     "Opening",
     "PlannedRequest",
     "PopStep",
+    "Previewed",
     "Progress",
     "Rehearsed",
     "RenderedRequest",
@@ -53,6 +56,7 @@ __all__ = [
     "parse_with_hints",
     "plan",
     "preview",
+    "previews",
     "render",
     "repair",
     "response_of",

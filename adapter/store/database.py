@@ -73,6 +73,7 @@ class Database:
     def __init__(self, url: str, *, busy_timeout: float = 5.0, synchronous: str = "NORMAL") -> None:
         self.path = sqlite_path(url)
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _create_private(self.path)
         self._engine = _engine(self.path, busy_timeout=busy_timeout, synchronous=synchronous)
         try:
             self.connection: Connection = self._engine.connect()
@@ -145,6 +146,17 @@ class Database:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
         self.connection.close()
         self._engine.dispose()
+
+
+def _create_private(path: Path) -> None:
+    """Make an empty file that others cannot read, before SQLite makes one that they can.
+
+    Its log and its index of the log take the file's mode. One that is there keeps its own.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        pass  # it is there; or it cannot be made, and SQLite says that in words we know
 
 
 def _identity(path: str) -> tuple[int, int] | None:

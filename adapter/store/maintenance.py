@@ -64,6 +64,21 @@ def backup(source: Path, target: Path) -> int:
     return target.stat().st_size
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a server has this database file now."""
+    try:
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY)
+    except OSError:
+        return False  # a server makes it and leaves it there
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def lock(path: Path) -> int:
     """Take the lock that one server holds for one database file; give its descriptor.
 

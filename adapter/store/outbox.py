@@ -83,11 +83,38 @@ def contacts_waiting(cursor: sqlite3.Cursor) -> list[ContactKey]:
     return [ContactKey(Tenant(tenant), contact) for tenant, contact in rows]
 
 
+def contacts_untried(cursor: sqlite3.Cursor, now: datetime) -> list[ContactKey]:
+    """Read which contacts have something due and nothing that was tried and waits.
+
+    Also those whose dead letters another process has revived.
+    """
+    rows = cursor.execute(
+        "SELECT tenant, contact FROM outbox WHERE state='waiting'"
+        " GROUP BY tenant, contact HAVING max(attempts)=0 AND min(due)<=?",
+        (micros(now),),
+    ).fetchall()
+    return [ContactKey(Tenant(tenant), contact) for tenant, contact in rows]
+
+
 def dead_letters(cursor: sqlite3.Cursor, tenant: Tenant, *, limit: int = 200) -> list[DueRequest]:
     """Read a tenant's dead letters, the latest first."""
     return _read(
         cursor, "tenant=? AND state='failed' ORDER BY finished DESC LIMIT ?", (tenant, limit)
     )
+
+
+def summary(each: DueRequest) -> dict[str, Any]:
+    """Say of a dead letter what an admin is shown: no value of a contact."""
+    return {
+        "id": each.position,
+        "contact": each.contact.id,
+        "step": each.planned.step.number,
+        "action": each.planned.action,
+        "cause": each.cause,
+        "attempts": each.attempts,
+        "created": each.created,
+        "finished": each.finished,
+    }
 
 
 def postpone(

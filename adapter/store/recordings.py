@@ -14,6 +14,7 @@ import msgspec
 from adapter import recordings
 from adapter.events import ContactEvent, Recording, Stage
 from adapter.recordings import Link
+from adapter.steps import File
 from adapter.store import journal
 from adapter.store.times import micros, moment
 from adapter.tenants import ContactKey, Tenant
@@ -24,17 +25,24 @@ _NOT_YET = (Stage.CREATED, Stage.OFFERED)
 _COLUMNS = "token, tenant, contact, kind, url, redacted, agents, created"
 
 
-def token(cursor: sqlite3.Cursor, key: ContactKey, file: Recording, now: datetime) -> str:
+def token(cursor: sqlite3.Cursor, key: ContactKey, file: Recording | File, now: datetime) -> str:
     """Give the token of a contact's file, always the same one; made at first use."""
     cursor.execute(
         f"INSERT OR IGNORE INTO recording_links ({_COLUMNS}) VALUES (?,?,?,?,?,?,'[]',?)",
         (recordings.new_token(), *key, file.kind, file.url, file.redacted, micros(now)),
     )
-    (found,) = cursor.execute(
+    found = known_token(cursor, key, file)
+    assert found is not None  # noqa: S101 - it has just been stored, or was there
+    return found
+
+
+def known_token(cursor: sqlite3.Cursor, key: ContactKey, file: Recording | File) -> str | None:
+    """Read the token of a contact's file, if it has one."""
+    row = cursor.execute(
         "SELECT token FROM recording_links WHERE tenant=? AND contact=? AND url=?",
         (*key, file.url),
     ).fetchone()
-    return str(found)
+    return None if row is None else str(row[0])
 
 
 def get(cursor: sqlite3.Cursor, tenant: Tenant, token: str) -> Link | None:

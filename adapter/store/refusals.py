@@ -1,6 +1,7 @@
 """Keep who was refused as an embedder, counted by origin: the admin's list.
 
-The input is unauthenticated, so the list is bounded: beyond `MOST` origins only known ones count.
+The input is unauthenticated, so the list is bounded, apart for each way of seeing a refusal: what
+browsers are said to report cannot push out what the server itself has seen.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from adapter.store.times import micros, moment
 from adapter.tenants import Tenant
 
 MOST = 500
-"""Origins kept per tenant: a list that a person reads, and a stranger cannot fill the disk."""
+"""Origins kept per tenant and `seen_by`: for a person to read, and no stranger fills the disk."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -33,7 +34,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 def record(cursor: sqlite3.Cursor, refusal: Refusal) -> None:
-    """Count a refusal (`count` times), or start counting while there is room."""
+    """Count a refusal (`count` times); a new origin takes the place of the one longest unseen."""
     cursor.execute(
         "UPDATE refusals SET count=count+?, last=?, reason=?, rule=?"
         " WHERE tenant=? AND origin=? AND seen_by=?",
@@ -50,8 +51,14 @@ def record(cursor: sqlite3.Cursor, refusal: Refusal) -> None:
     if cursor.rowcount:
         return
     cursor.execute(
+        "DELETE FROM refusals WHERE tenant=? AND seen_by=? AND origin IN ("
+        "SELECT origin FROM refusals WHERE tenant=? AND seen_by=?"
+        " ORDER BY last DESC, origin LIMIT -1 OFFSET ?)",
+        (refusal.tenant, refusal.seen_by, refusal.tenant, refusal.seen_by, MOST - 1),
+    )
+    cursor.execute(
         "INSERT INTO refusals (tenant, origin, seen_by, reason, rule, line, count, first, last)"
-        " SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM refusals WHERE tenant=?) < ?",
+        " VALUES (?,?,?,?,?,?,?,?,?)",
         (
             refusal.tenant,
             refusal.origin,
@@ -62,8 +69,6 @@ def record(cursor: sqlite3.Cursor, refusal: Refusal) -> None:
             refusal.count,
             micros(refusal.first),
             micros(refusal.last),
-            refusal.tenant,
-            MOST,
         ),
     )
 

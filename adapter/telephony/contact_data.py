@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from adapter import agent_ids
 from adapter.events import Recording, Stage
 from adapter.telephony import identifiers
 from adapter.telephony.json_limits import fault, pointer, unstorable
@@ -59,7 +60,7 @@ def read(data: Any, *, contact: str, stage: Stage | None) -> ContactData:
     return ContactData(
         channel=channel.lower() if channel else None,
         direction=direction,
-        agent=_text(data, "agent"),
+        agent=_agent(data),
         customer=_customer(data),
         queue=_text(data, "queue"),
         attributes=attributes,
@@ -79,6 +80,13 @@ def _text(data: dict[str, Any], name: str) -> str | None:
     if len(value) > MAX_TEXT:
         raise fault(f"/data/{name}", f"is longer than {MAX_TEXT} characters")
     return identifiers.text(value, "/data/", name)
+
+
+def _agent(data: dict[str, Any]) -> str | None:
+    agent = _text(data, "agent")
+    if agent is not None and (wrong := agent_ids.fault(agent)) is not None:
+        raise fault("/data/agent", wrong)
+    return agent
 
 
 def _object(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,16 @@ from starlette.responses import JSONResponse, Response
 
 from adapter import framing
 from adapter.batch import Batch
-from adapter.domains import suggest
-from adapter.errors import Forbidden, MalformedInput, PayloadTooLarge, ScreenpopError
+from adapter.domains import Decision, suggest
+from adapter.errors import (
+    Forbidden,
+    MalformedInput,
+    Overloaded,
+    PayloadTooLarge,
+    ScreenpopError,
+)
 from adapter.framing import Refuse
+from adapter.hub import monotonic
 from adapter.services import Services
 from adapter.store import refusals
 from adapter.store.refusals import Refusal
@@ -23,6 +31,11 @@ from adapter.web import addresses, framing_pages, problems, requests
 log = structlog.get_logger()
 
 MOST_ANCESTORS = 32
+
+UNKNOWN = "unknown"
+"""Stands for pages around that a browser does not tell."""
+
+_HIDDEN = Decision(False, None, "the page hides its address: remove Referrer-Policy: no-referrer")
 
 
 async def embedder(request: Request) -> Response:
@@ -69,8 +82,12 @@ def refused_ancestor(
 
 
 def note_refusal(services: Services, tenant: Tenant, refused: Refuse, *, seen_by: str) -> None:
-    """Put a refusal on the admin's list; the answer does not wait for it."""
+    """Put a refusal on the admin's list, where there are not too many; the answer does not wait."""
     services.metrics.refusals.inc()
+    try:
+        services.refusal_limit.take(f"{seen_by} {tenant}", 1, monotonic())
+    except Overloaded:
+        return  # anybody can cause them: what is too much costs no write
     near = refused.decision.near_miss
     now = datetime.now(UTC)
     row = Refusal(
@@ -101,14 +118,16 @@ async def csp_report(request: Request) -> Response:
     """Count what browsers report of blocked frames: unauthenticated, so only counted and listed."""
     services = requests.services(request)
     tenant = requests.tenant(request)
+    services.refusal_limit.take(f"report {tenant}", 1, monotonic())
     try:
         body = await requests.body(request, framing_pages.MAX_REPORT)
     except PayloadTooLarge:
         return Response(status_code=413)
     report = framing_pages.parse_csp_report(body, request.headers.get("referer"))
     if report is not None and report.directive == "frame-ancestors":
-        origin = report.embedder or "unknown"
-        decision = services.registry[tenant].rules.explain(origin)
+        origin = report.embedder or UNKNOWN
+        rules = services.registry[tenant].rules
+        decision = rules.explain(origin) if report.embedder else _HIDDEN
         note_refusal(services, tenant, Refuse(origin, decision), seen_by="browser")
     return Response(status_code=204)
 
@@ -124,7 +143,11 @@ def require_allowed(
 
 def around(body: dict[str, Any]) -> str:
     """Give what a session is bound to: every origin around the panel, or `unknown`."""
-    if "ancestors" not in body:
-        return "unknown"
-    listed = _ancestors(body)
-    return " ".join(listed) if listed else "top"
+    return bound_to(_ancestors(body) if "ancestors" in body else None)
+
+
+def bound_to(ancestors: Sequence[str] | None) -> str:
+    """Write the pages around a panel as a session keeps them; None is what was not told."""
+    if ancestors is None:
+        return UNKNOWN
+    return " ".join(ancestors) if ancestors else "top"

@@ -29,7 +29,7 @@ from adapter.services import Services
 from adapter.store import sessions
 from adapter.store.sessions import StoredSession
 from adapter.tenants import Agent, Tenant
-from adapter.web import addresses
+from adapter.web import addresses, embedding
 
 log = structlog.get_logger()
 
@@ -135,7 +135,7 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
             digest=credentials.digest(bearer),
             tenant=tenant,
             agent=ticket.agent.id,
-            embedder="unknown",
+            embedder=embedding.bound_to(hello.ancestors),
             origin=f"{_FROM_KEY}{ticket.key}",
             created=now,
             expires=now + timedelta(hours=services.settings.session_hours),

@@ -48,6 +48,8 @@ MAX_MEMBERS = 1000
 
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
+_CLOSE = (b"connection", b"close")
+"""Said where a body was not read: what follows on the connection would be its rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,14 @@ class Ingest:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        unread = _has_body(headers)
         try:
             if scope["method"] == "OPTIONS" and source.handshake is not None:
                 await _handshake(source.handshake(headers), send)
                 return
             if scope["method"] != "POST":
-                await _method_not_allowed(send, "POST, OPTIONS" if source.handshake else "POST")
+                allow = "POST, OPTIONS" if source.handshake else "POST"
+                await _method_not_allowed(send, allow, unread=unread)
                 return
             received = datetime.now(UTC)
             tenant = _tenant(services, headers)
@@ -117,6 +121,7 @@ class Ingest:
             sender, body = await _body_of_known(
                 services, tenant, headers, receive, secret=secret, limit=limit
             )
+            unread = False
             decoded = source.decode(headers, body, received)
             self._spend(services, sender, decoded)
             if not decoded.entries and decoded.rejected:
@@ -125,7 +130,7 @@ class Ingest:
         except _Gone:
             return
         except ScreenpopError as error:
-            await _refuse(services, error, send)
+            await _refuse(services, error, send, unread=unread)
         else:
             await _answer(send, 202, msgspec.json.encode(receipt))
 
@@ -141,9 +146,10 @@ class Ingest:
         received = datetime.now(UTC)
         milliseconds = int(received.timestamp() * 1000)
         request_id = headers.get("x-amz-firehose-request-id", "")
+        unread = _has_body(headers)
         try:
             if scope["method"] != "POST":
-                await _method_not_allowed(send, "POST")
+                await _method_not_allowed(send, "POST", unread=unread)
                 return
             tenant = _tenant(services, headers)
             secret = credentials.presented(
@@ -155,6 +161,7 @@ class Ingest:
             sender, body = await _body_of_known(
                 services, tenant, headers, receive, secret=secret, limit=limit
             )
+            unread = False
             if headers.get("content-encoding", "").strip().lower() == "gzip":
                 body = _gunzip(body, limit)
             request_id, decoded = amazon_firehose.decode(body, received=received)
@@ -173,7 +180,7 @@ class Ingest:
                 if isinstance(error, Unavailable)
                 else []
             )
-            await _answer(send, problem.status, text, more)
+            await _answer(send, problem.status, text, [*more, *([_CLOSE] if unread else [])])
         else:
             await _answer(send, 200, amazon_firehose.success(request_id, milliseconds))
 
@@ -237,6 +244,10 @@ async def _body_of_known(
         return f"signed/{tenant}", body
     key = services.registry.check_key(tenant, secret, "ingest")
     return key.id, await _body(headers, receive, limit)
+
+
+def _has_body(headers: Headers) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 def _require_plain(headers: Headers) -> None:
@@ -305,17 +316,18 @@ async def _handshake(granted: dict[str, str] | None, send: Send) -> None:
     )
 
 
-async def _method_not_allowed(send: Send, allow: str) -> None:
+async def _method_not_allowed(send: Send, allow: str, *, unread: bool = False) -> None:
     detail = f"use {allow}"
     problem = problems.plain(405, "method-not-allowed", "This method is not taken here", detail)
-    await _send_problem(problem, send, [(b"allow", allow.encode())])
+    more = [(b"allow", allow.encode()), *([_CLOSE] if unread else [])]
+    await _send_problem(problem, send, more)
 
 
-async def _refuse(services: Services, error: ScreenpopError, send: Send) -> None:
+async def _refuse(services: Services, error: ScreenpopError, send: Send, *, unread: bool) -> None:
     services.metrics.requests_refused.labels(type(error).__name__).inc()
     if isinstance(error, StoreUnavailable):
         log.warning("event refused", error=str(error))
-    await _send_problem(problems.of(error), send)
+    await _send_problem(problems.of(error), send, [_CLOSE] if unread else None)
 
 
 async def _send_problem(

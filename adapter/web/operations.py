@@ -102,7 +102,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "anybody",
         Answer(204, "Counted."),
         takes={"application/csp-report": {"type": "object"}},
-        refusals=(413, 421),
+        refusals=(413, 421, 429),
     ),
     ("POST", "/v1/events"): Operation(
         "ingest key",

@@ -8,6 +8,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from adapter.dataverse.errors import DataverseError
 from adapter.errors import (
@@ -106,14 +107,26 @@ async def on_error(_request: Request, error: Exception) -> Response:
     return response(of(error))
 
 
-async def on_http_exception(_request: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: no such route, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     title = _TITLES.get(error.status_code, "The request was refused")
     name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
     answer = response(plain(error.status_code, name, title, error.detail))
     answer.headers.update(error.headers or {})
+    if error.status_code == 405 and (allowed := _methods(request)):  # noqa: PLR2004
+        answer.headers["allow"] = ", ".join(allowed)
     return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """List the methods of a path: each is a route, and Starlette names the first one's only."""
+    matching = (
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    )
+    return sorted({method for route in matching for method in route.methods or ()})
 
 
 async def on_fault(_request: Request, _error: Exception) -> Response:

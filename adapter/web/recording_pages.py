@@ -13,14 +13,19 @@ from markupsafe import Markup
 from adapter.web.framing_pages import STYLE
 
 Case = Literal["sign-in", "not-yours", "gone", "unavailable"]
+Way = Literal["panel", "again"]
+"""A link on the card: its text and its address, of which an empty one is the page itself."""
 
-_TEXTS: Mapping[str, Mapping[Case | Literal["panel", "again"], tuple[str, str]]] = MappingProxyType(
+_WAYS: Mapping[Case, tuple[Way, ...]] = MappingProxyType(
+    {"sign-in": ("panel", "again"), "unavailable": ("again",)}
+)
+
+_TEXTS: Mapping[str, Mapping[Case | Way, tuple[str, str]]] = MappingProxyType(
     {
         "en": {
             "sign-in": (
                 "Sign in to listen",
-                "This link leads to a recording. Sign in to the agent panel in this browser, "
-                "then follow the link again.",
+                "Sign in to the agent panel in this browser, then follow the link again.",
             ),
             "not-yours": (
                 "This recording is not yours",
@@ -40,8 +45,7 @@ _TEXTS: Mapping[str, Mapping[Case | Literal["panel", "again"], tuple[str, str]]]
         "ja": {
             "sign-in": (
                 "サインインして再生",
-                "このリンクは録音へのリンクです。このブラウザーでエージェント パネルにサインインしてから、"
-                "もう一度リンクを開いてください。",
+                "エージェント パネルにサインインしてから、もう一度リンクを開いてください。",
             ),
             "not-yours": (
                 "この録音を開く権限がありません",
@@ -99,16 +103,11 @@ def card(case: Case, locale: str) -> str:
     texts = _TEXTS[lang]
     title, text = texts[case]
     link = Markup('<a href="{1}">{0}</a>')
-    # An empty href is the page itself.
-    wanted: tuple[Literal["panel", "again"], ...] = {
-        "sign-in": ("panel", "again"),
-        "unavailable": ("again",),
-    }.get(case, ())
     page = Markup(_PAGE).format(  # noqa: S704 - ours; what is filled in is escaped
         lang=lang,
         title=title,
         style=Markup(STYLE),  # noqa: S704 - ours, and the policy allows it by its hash alone
         text=text,
-        ways=Markup("\n").join(link.format(*texts[way]) for way in wanted),
+        ways=Markup("\n").join(link.format(*texts[way]) for way in _WAYS.get(case, ())),
     )
     return str(page)

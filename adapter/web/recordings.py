@@ -1,4 +1,4 @@
-"""Follow a recording's link: check who asks, write down who it was, lead to the file.
+"""Give a recording's link, and follow it: check who asks, write down who it was, lead to the file.
 
 The link is written into a CRM record for years. Where it leads is made on each click and works for
 minutes.
@@ -6,7 +6,7 @@ minutes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapter import credentials, i18n, recordings
+from adapter.committer import Committer
 from adapter.errors import (
     Forbidden,
     NotFound,
@@ -23,8 +24,11 @@ from adapter.errors import (
 )
 from adapter.recordings import ForeignBucket, Link
 from adapter.services import Services
+from adapter.settings import Settings
+from adapter.steps import File
 from adapter.store import accounts, recordings as stored, sessions
-from adapter.tenants import Tenant
+from adapter.store.database import Database
+from adapter.tenants import ContactKey, Tenant
 from adapter.web import problems, recording_pages, requests
 from adapter.web.recording_pages import Case
 from adapter.web.sessions import COOKIE
@@ -46,6 +50,27 @@ _CASES: tuple[tuple[type[ScreenpopError], Case], ...] = (
     (NotFound, "gone"),
     (Unavailable, "unavailable"),
 )
+
+
+def linker(
+    database: Database, committer: Committer, settings: Settings
+) -> Callable[[Tenant, str, File], str]:
+    """Make what gives the link of a contact's file, to be written down elsewhere.
+
+    It is kept before it is given; giving it raises `StoreUnavailable` where that cannot be.
+    """
+
+    def link(tenant: Tenant, contact: str, file: File) -> str:
+        key = ContactKey(tenant, contact)
+        with database.reading():
+            token = stored.known_token(database.raw.cursor(), key, file)
+        if token is None:
+            token = committer.run_now(
+                lambda batch: stored.token(batch.cursor, key, file, batch.now)
+            )
+        return recordings.address(settings.origin_of(tenant), token)
+
+    return link
 
 
 async def follow(request: Request) -> Response:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapter import credentials
+from adapter import agent_ids, credentials
 from adapter.errors import MalformedInput, NotFound, Unauthenticated
 from adapter.hub import monotonic
 from adapter.services import Services
@@ -31,6 +31,7 @@ async def demo_sign_in(request: Request) -> Response:
     name = body.get("agent")
     if not isinstance(name, str) or not name.strip() or len(name) > 256:  # noqa: PLR2004
         raise MalformedInput("/agent: expected a name")
+    _require_agent(name)
     embedding.require_allowed(services, tenant, request, body)
     agent = services.registry[tenant].agent(name)
     bearer = credentials.new_bearer()
@@ -69,15 +70,17 @@ async def ticket(request: Request) -> Response:
     if secret is not None and credentials.key_id(secret) is not None:
         key = services.registry.check_key(tenant, secret, "feed")
         name = body.get("agent")
-        if not isinstance(name, str) or not name.strip() or name == "*" or len(name) > 512:  # noqa: PLR2004
+        if not isinstance(name, str) or not name.strip() or len(name) > 512:  # noqa: PLR2004
             raise MalformedInput("/agent: name the agent whose panel the ticket is for")
+        _require_agent(name)
         agent = services.registry[tenant].agent(name)
         made = services.tickets.issue(agent, key=key.id, session=None, now=monotonic())
     else:
         requests.require_own_page(request)
         session = _session(services, tenant, secret or request.cookies.get(COOKIE))
         embedding.require_allowed(services, tenant, request, body)
-        if "ancestors" in body and session.embedder not in ("unknown", embedding.around(body)):
+        # A page that does not say where it is counts as unknown, which a bound session is not.
+        if session.embedder not in (embedding.UNKNOWN, embedding.around(body)):
             raise Unauthenticated("this session belongs to another page: sign in here")
         agent = Agent(tenant, session.agent)
         made = services.tickets.issue(agent, key=None, session=session.digest, now=monotonic())
@@ -102,6 +105,11 @@ async def end_session(request: Request) -> Response:
     # A partitioned cookie goes away only with the same attributes.
     answer.headers.append("set-cookie", f"{COOKIE}=; Max-Age=0; {_COOKIE_ATTRIBUTES}")
     return answer
+
+
+def _require_agent(name: str) -> None:
+    if (fault := agent_ids.fault(name)) is not None:
+        raise MalformedInput(f"/agent: {fault}")
 
 
 def _session(services: Services, tenant: Tenant, bearer: str | None) -> StoredSession:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,6 @@ from adapter.errors import Conflict, MalformedInput, NotFound, Place
 from adapter.services import Services
 from adapter.steps import Environment, Steps
 from adapter.store import journal, outbox, settings as stored
-from adapter.store.outbox import DueRequest
 from adapter.tenants import ContactKey, Tenant
 from adapter.web import admin, requests
 from adapter.web.contacts import json_response
@@ -87,18 +85,8 @@ async def preview(request: Request) -> Response:
                 "/contact: name a recorded contact", [Place("/contact", "missing")]
             )
         return json_response(_rehearse(services, ContactKey(tenant, named), wanted, environment))
-    view = SAMPLE if named is None else _view(services, ContactKey(tenant, named))
-    responses = steps.sample_responses(wanted)
-    shown = []
-    for step in wanted.steps:
-        try:
-            text, fault = (
-                steps.preview(step, view, environment, responses, tenant=tenant, steps=wanted),
-                None,
-            )
-        except MalformedInput as error:
-            text, fault = None, str(error)
-        shown.append({"step": step.number, "request": text, "fault": fault})
+    view = steps.SAMPLE if named is None else _view(services, ContactKey(tenant, named))
+    shown = steps.previews(wanted, view, environment, tenant=tenant)
     return json_response({"contact": view["id"], "steps": shown})
 
 
@@ -108,7 +96,7 @@ async def list_dead_letters(request: Request) -> Response:
     services = requests.services(request)
     with services.database.reading():
         rows = outbox.dead_letters(services.database.raw.cursor(), tenant)
-    return json_response({"dead_letters": [_letter(each) for each in rows]})
+    return json_response({"dead_letters": [outbox.summary(each) for each in rows]})
 
 
 async def replay_dead_letters(request: Request) -> Response:
@@ -127,34 +115,6 @@ async def replay_dead_letters(request: Request) -> Response:
         raise NotFound(f"there is no dead letter {position}")
     services.committer.queue.wake(revived)
     return json_response({"contacts": len(revived)}, status=202)
-
-
-SAMPLE: Mapping[str, Any] = {
-    "id": "11111111-1111-1111-1111-111111111111",
-    "channel": "voice",
-    "direction": "inbound",
-    "agent": "alice@contoso.com",
-    "customer": {"phone": "+12025550142", "name": "Denise Carter"},
-    "queue": "service",
-    "stage": "transcribed",
-    "stages": {
-        "created": "2026-01-01T09:00:00Z",
-        "offered": "2026-01-01T09:00:10Z",
-        "answered": "2026-01-01T09:00:15Z",
-        "ended": "2026-01-01T09:05:00Z",
-        "recorded": "2026-01-01T09:06:00Z",
-    },
-    "attributes": {},
-    "linked": [],
-    "recordings": [
-        {
-            "kind": "recording",
-            "url": "https://recordings.example/11111111-1111-1111-1111-111111111111.wav",
-            "redacted": False,
-        }
-    ],
-}
-"""A made-up contact for previews."""
 
 
 def _environment(services: Services, tenant: Tenant, wanted: Steps) -> Environment:
@@ -195,16 +155,3 @@ def _rehearse(
         raise NotFound(f"there is no contact {key.id}")
     run = steps.dry_run(wanted, [each.event for each in events], environment, tenant=key.tenant)
     return {"contact": key.id, "dry_run": run}
-
-
-def _letter(each: DueRequest) -> dict[str, Any]:
-    return {
-        "id": each.position,
-        "contact": each.contact.id,
-        "step": each.planned.step.number,
-        "action": each.planned.action,
-        "cause": each.cause,
-        "attempts": each.attempts,
-        "created": each.created,
-        "finished": each.finished,
-    }

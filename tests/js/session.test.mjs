@@ -36,6 +36,13 @@ test("without a bearer the cookie alone may do, and unknown surroundings are not
   assert.deepEqual(it.asked[0].body, {});
 });
 
+test("a hello says the same surroundings as the requests, or none where they are unknown", () => {
+  const hello = (ancestors) => ({ ...new Session(server().fetch, null, ancestors).around });
+  assert.deepEqual(hello(["https://a.b"]), { ancestors: ["https://a.b"] });
+  assert.deepEqual(hello([]), { ancestors: [] });
+  assert.deepEqual(hello(null), {});
+});
+
 test("401 means signing in; 403 will not change; 503, 429 and nonsense pass", async () => {
   const ask = (status, body = {}) => new Session(server([status, body]).fetch, null, []).ticket();
   await assert.rejects(ask(401), SignInRequired);

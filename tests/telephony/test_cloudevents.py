@@ -191,6 +191,11 @@ def test_a_bad_attribute_is_named(change: dict[str, Any], expected: str) -> None
         ({"customer": {str(n): "" for n in range(65)}}, "/data/customer: has more than 64 members"),
         ({"agent": ["alice"]}, "/data/agent: expected a string"),
         ({"agent": "a\x7fb"}, "/data/agent: may not hold control characters"),
+        ({"agent": "*"}, "/data/agent: * means every agent: name one"),
+        (
+            {"agent": "a\u202eb"},
+            "/data/agent: may not hold U+202E, which turns the direction of text",
+        ),
         ({"queue": "q" * 257}, "/data/queue: is longer than 256 characters"),
         ({"channel": 1}, "/data/channel: expected a string"),
         ({"direction": "sideways"}, "/data/direction: expected inbound or outbound"),

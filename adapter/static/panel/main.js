@@ -80,7 +80,7 @@ const feed = new Feed({
   url: `${window.location.protocol.replace("http", "ws")}//${window.location.host}/v1/feed`,
   connect: (url, protocol) => new WebSocket(url, protocol),
   ticket: () => session.ticket(),
-  hello: () => ({ version, panel, ...presence.words() }),
+  hello: () => ({ version, panel, ...session.around, ...presence.words() }),
   clock,
   random: Math.random,
   visible,

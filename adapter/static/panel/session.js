@@ -25,7 +25,8 @@ export class Session {
   /** @type {string | null} */
   #firstTicket;
   #fetch;
-  #around;
+  /** What the session is bound to: goes with every request, and with `hello`. */
+  around;
 
   /**
    * @param {typeof fetch} fetch
@@ -36,7 +37,7 @@ export class Session {
   constructor(fetch, firstTicket, ancestors) {
     this.#fetch = fetch;
     this.#firstTicket = firstTicket;
-    this.#around = ancestors === null ? {} : { ancestors };
+    this.around = ancestors === null ? {} : { ancestors };
   }
 
   /** Keep what `welcome` brought. @param {unknown} bearer */
@@ -91,7 +92,7 @@ export class Session {
     /** @type {Record<string, string>} */
     const headers = { ...OURS, "Content-Type": "application/json" };
     if (this.#bearer) headers.Authorization = `Bearer ${this.#bearer}`;
-    const text = JSON.stringify({ ...this.#around, ...body });
+    const text = JSON.stringify({ ...this.around, ...body });
     return this.#fetch(path, { method: "POST", headers, body: text });
   }
 }

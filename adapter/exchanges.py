@@ -1,0 +1,99 @@
+"""Send one request of a step so that it takes effect once, however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from adapter import steps
+from adapter.dataverse.client import DataverseClient
+from adapter.dataverse.errors import (
+    DataverseError,
+    DuplicateRecord,
+    RecordNotFound,
+    RecordReadOnly,
+    UnexpectedAnswer,
+)
+from adapter.dataverse.requests import DataverseRequest, Priority
+from adapter.steps import RenderedRequest
+
+
+class DuplicateOfAnother(DataverseError):
+    """A row with the id or key that this step gives exists, and it is none of ours."""
+
+    cause = "duplicate"
+    advice = "Leave the id out of the step's body, so that each contact gets a row of its own."
+
+
+async def exchange(
+    client: DataverseClient, rendered: RenderedRequest, *, owner: bool, priority: Priority
+) -> Any:
+    """Send a request and give what later steps see as its response (`owner`: the user found).
+
+    Raises:
+        DataverseError: it had no effect, or nobody knows; the same request may be sent again.
+    """
+    body = await _answer(client, rendered, priority)
+    return steps.owner_of(body) if owner else steps.response_of(rendered, body)
+
+
+async def _answer(client: DataverseClient, rendered: RenderedRequest, priority: Priority) -> Any:
+    request = DataverseRequest(
+        method=rendered.method,
+        path=rendered.path,
+        query=rendered.query,
+        body=rendered.body,
+        headers=rendered.headers,
+    )
+    try:
+        answer = await client.send(request, priority=priority)
+    except DuplicateRecord:
+        if rendered.read_back is None:
+            raise
+        # Our own row: an earlier try made it, and its answer was lost.
+        try:
+            return await client.read(rendered.read_back, priority=priority)
+        except RecordNotFound as error:
+            raise DuplicateOfAnother(str(error)) from error
+    except RecordReadOnly:
+        if not await _says_already(client, rendered):
+            raise
+        # It was this very request that completed the row, and its answer was lost.
+        return None
+    try:
+        return msgspec.json.decode(answer.body) if answer.body else None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnexpectedAnswer("the answer is no JSON", status=answer.status) from error
+
+
+async def _says_already(client: DataverseClient, rendered: RenderedRequest) -> bool:
+    """Tell if a row has every value that an update gives it."""
+    sent = msgspec.json.decode(rendered.body) if rendered.body else None
+    if rendered.method != "PATCH" or not isinstance(sent, Mapping):
+        return False
+    columns = {name: value for name, value in sent.items() if "@" not in name}
+    if not columns:
+        return False
+    row = await client.read(rendered.path, f"$select={','.join(columns)}")
+    return all(_same(value, row.get(name)) for name, value in columns.items())
+
+
+def _same(sent: object, found: object) -> bool:
+    """Compare as Dataverse keeps values: numbers may come as text, times lose their fractions."""
+    if sent is None or found is None:
+        return sent is found
+    times = _time(sent), _time(found)
+    if times[0] is not None and times[1] is not None:
+        return abs(times[0] - times[1]) < timedelta(seconds=1)
+    return str(sent).casefold() == str(found).casefold()
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time if time is not None and time.tzinfo is not None else None

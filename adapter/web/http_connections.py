@@ -1,0 +1,137 @@
+"""Give a connection deadlines: what a peer leaves half said must not be held open for ever.
+
+uvicorn has one timeout, for idle connections between requests. This adds the rest: a request's
+head, its body, and the rest of a body that a refusal did not wait for. Websockets leave before
+any of it (`feed_socket` has deadlines of its own). A request that comes in one piece, as nearly
+all do, costs one call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+_TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"  # RFC 9110
+)
+
+
+class HttpConnection(HttpToolsProtocol):
+    """One connection, until it ends or becomes a websocket."""
+
+    head_seconds = 15.0
+    """For a whole head, from the connection (or from its first byte, on one that was idle)."""
+    body_silence = 30.0
+    """Seconds of silence within a body; a slow line may take longer for the whole."""
+    lingering_seconds = 5.0
+    lingering_bytes = 8 * 1024 * 1024
+    """What a peer may still send of a body that nobody reads, so that it gets to our answer:
+    closing with unread bytes resets the connection, and the answer with it (RFC 9112, 9.6)."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _in_head = False
+    """Whether the timer is that of a head: bytes do not set it back."""
+    _left: int | None = None
+    """Bytes that may still be thrown away; None while requests are read."""
+    _is_websocket = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and set the deadline for what is still missing."""
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                self.transport.close()
+            return
+        super().data_received(data)
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if self._is_websocket or self.transport.is_closing():
+            self._stop()
+        elif cycle is None or cycle.scope is not self.scope:
+            self._await_head()  # uvicorn makes a request's scope at its first byte
+        elif cycle.more_body:
+            self._await_body(cycle)
+        elif cycle.response_complete and self.timeout_keep_alive_task is None:
+            self._await_head()  # an empty line between requests has ended uvicorn's own timeout
+        else:
+            self._stop()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Refuse what uvicorn would hand on as if it were HTTP/1.1 (RFC 6455, 4.2.1)."""
+        self._is_websocket = True
+        self._stop()
+        if self.scope["http_version"] == "1.1":
+            super().handle_websocket_upgrade()
+        else:
+            self.send_400_response("A websocket needs HTTP/1.1.")
+
+    def _stop(self) -> None:
+        self._in_head = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _await_head(self) -> None:
+        if not self._in_head:
+            self._stop()
+            self._in_head = True
+            self._timer = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def _await_body(self, cycle: RequestResponseCycle) -> None:
+        self._stop()
+        self._timer = self.loop.call_later(self.body_silence, self._give_up)
+        if not isinstance(cycle.transport, _Unfinished):
+            cycle.transport = _Unfinished(self.transport, cycle)
+            cycle.on_response = self._answered
+
+    def _give_up(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        is_answering = cycle is not None and not cycle.response_complete
+        if self.flow.read_paused or (self._in_head and is_answering):  # it is us who are slow
+            self._timer = self.loop.call_later(self.body_silence, self._give_up)
+            return
+        scope: object = self.scope
+        has_begun = scope is not None and not (self._in_head and cycle and cycle.scope is scope)
+        if has_begun and not (cycle and is_answering and cycle.response_started):
+            self.transport.write(_TOO_SLOW)
+        self.transport.close()
+
+    def _answered(self) -> None:
+        """Go on with the next request, or throw away the rest of a body that nobody wants."""
+        self.on_response_complete()
+        if not self.cycle.more_body or self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        self._stop()
+        self._left = self.lingering_bytes
+        self.transport.write_eof()
+        self._timer = self.loop.call_later(self.lingering_seconds, self.transport.close)
+
+
+class _Unfinished(asyncio.Transport):
+    """Stand for the transport while a body comes in: closing waits where an answer was early."""
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        super().__init__()
+        self._transport = transport
+        self._cycle = cycle
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if not (self._cycle.response_complete and self._cycle.more_body):
+            self._transport.close()  # else `_answered` comes next

@@ -1,0 +1,168 @@
+"""Set, preview, rehearse and replay steps on the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapter.demo.simulated.faults import Fault, Kind
+from adapter.demo.simulated.serving import Simulation
+from tests.cli.conftest import Run
+from tests.dataverse.simulation import dynamics, fields, simulation
+from tests.server import Server, eventually
+
+__all__ = ["dynamics", "fields", "simulation"]
+
+APP_ID = "4f6d1c2a-9b3e-ed11-9db1-000d3a1b2c3d"
+SOMEWHERE = ("--environment", "https://contoso.crm4.dynamics.com", "--app-id", APP_ID)
+CUSTOMER = {"phone": "+12025550142", "name": "Denise Carter"}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, str]:
+    return {"SCREENPOP_DATA_DIR": str(tmp_path)}
+
+
+@pytest.fixture
+def server(
+    command: Run, data: dict[str, str], tmp_path: Path, dynamics: Simulation, fields: dict[str, Any]
+) -> Iterator[Server]:
+    """Run a server that an operator connects by the command line alone."""
+    data["SCREENPOP_CA_FILE"] = str(dynamics.ca_file)
+    data["SCREENPOP_ALLOW_LOOPBACK"] = "true"
+    with Server(tmp_path, **data) as running:
+        given = json.dumps({**fields, "app_id": APP_ID})
+        for arguments, stdin in (
+            (("accounts", "set", "main", "--file", "-"), given),
+            (("accounts", "apply", "main"), ""),
+            (("steps", "set", "-"), command("steps", "default").stdout),
+        ):
+            done = command(*arguments, stdin=stdin, **data)
+            assert done.returncode == 0, done.stderr
+        assert "not run" not in done.stderr
+        url = "/v1/admin/steps"
+        eventually(
+            lambda: (
+                (found := running.request("GET", url, scope="admin").json())["disabled"] is None
+                and found["steps"]["steps"]
+            ),
+            "the server knows the account and the steps",
+            within=2,
+        )
+        yield running
+
+
+def test_the_default_steps_are_set_and_shown_as_they_were_printed(
+    command: Run, data: dict[str, str]
+) -> None:
+    printed = command("steps", "default").stdout
+    assert [each["number"] for each in json.loads(printed)["steps"]] == [2, 3, 4, 5]
+    done = command("steps", "set", "-", stdin=printed, **data)
+    assert (done.returncode, done.stdout) == (0, "4 steps set\n")
+    off = "steps 2, 3, 4 and 5 do not run: There is no integration account in force."
+    assert off in done.stderr
+    assert command("steps", "show", **data).stdout == printed
+
+
+def test_wrong_steps_are_refused_with_every_place_and_nothing_is_saved(
+    command: Run, data: dict[str, str]
+) -> None:
+    wrong = json.dumps({"steps": [{"number": 2, "method": "PUT"}, {"number": 4, "table": "x"}]})
+    for verb in ("check", "set"):
+        done = command("steps", verb, "-", stdin=wrong, **(data if verb == "set" else {}))
+        assert done.returncode == 2
+        assert "/steps/0/method" in done.stderr
+        assert "/steps/1/table" in done.stderr
+    assert json.loads(command("steps", "show", **data).stdout)["steps"] == []
+
+
+def test_checking_hints_at_what_may_not_be_meant(command: Run) -> None:
+    done = command("steps", "check", "-", stdin=command("steps", "default").stdout)
+    assert (done.returncode, done.stdout) == (0, "4 steps without fault\n")
+    assert "write {{Username}} for its value" in done.stderr
+
+
+def test_a_preview_shows_the_request_that_is_sent(command: Run, data: dict[str, str]) -> None:
+    command("steps", "set", "-", stdin=command("steps", "default").stdout, **data)
+    shown = command("steps", "preview", *SOMEWHERE, **data).stdout
+    assert "POST https://contoso.crm4.dynamics.com/api/data/v9.2/phonecalls\n" in shown
+    assert '"phonenumber":"+12025550142"' in shown
+    rows = json.loads(command("steps", "preview", "--json", *SOMEWHERE, **data).stdout)["steps"]
+    row = json.loads(rows[0]["request"].partition("\n\n")[2])["activityid"]
+    assert f"id={row}" in rows[1]["request"]
+    assert f"phonecalls({row})" in rows[2]["request"]
+
+
+def test_a_preview_needs_an_environment_that_there_is(command: Run, data: dict[str, str]) -> None:
+    done = command("steps", "preview", **data)
+    assert done.returncode == 2
+    assert "--environment" in done.stderr
+    elsewhere = command("steps", "preview", "--environment", "https://evil.example", **data)
+    assert elsewhere.returncode == 2
+    assert "no host of a Dynamics organisation" in elsewhere.stderr
+
+
+def test_a_replay_names_one_dead_letter_or_all(command: Run, data: dict[str, str]) -> None:
+    for arguments in ((), ("3", "--all")):
+        assert command("steps", "replay", *arguments, **data).returncode == 2
+    assert command("steps", "replay", "3", **data).returncode == 4
+    assert command("steps", "replay", "--all", **data).stdout == "tried again: 0 contacts\n"
+
+
+def made(dynamics: Simulation) -> list[Any]:
+    rows = dynamics.world.database.rows("phonecall").values()
+    return [row for row in rows if row.get("phonenumber") == CUSTOMER["phone"]]
+
+
+def test_a_dead_letter_is_listed_examined_and_replayed_while_the_server_runs(
+    command: Run, data: dict[str, str], server: Server, dynamics: Simulation
+) -> None:
+    refusal = Fault(Kind.STATUS, status=400, method="POST", path="phonecalls", message="no")
+    dynamics.world.faults.plan(refusal)
+    server.report("created", "c-1", customer=CUSTOMER)
+
+    def letters() -> list[dict[str, Any]]:
+        listed = command("steps", "dead", "--json", **data).stdout
+        return [json.loads(line) for line in listed.splitlines()]
+
+    (letter,) = eventually(letters, "the refused request is a dead letter")
+    assert (letter["contact"], letter["step"]) == ("c-1", 2)
+    assert CUSTOMER["phone"] not in json.dumps(letter)
+    assert letter["cause"] in command("steps", "dead", **data).stdout
+    (warned,) = (
+        row
+        for row in json.loads(command("doctor", "--json", **data).stdout)["checks"]
+        if row["check"] == "dead letters of default"
+    )
+    assert warned["status"] == "warning"
+    seen = command("steps", "dry-run", "c-1", **data)
+    assert "e-1 (created): step 2\n    POST https://localhost" in seen.stdout
+    assert made(dynamics) == []
+    again = command("steps", "replay", str(letter["id"]), **data)
+    assert again.stdout == "tried again: 1 contact\n"
+    began = time.monotonic()
+    eventually(lambda: len(made(dynamics)) == 1, "the row is made")
+    assert time.monotonic() - began < 3
+    assert letters() == []
+
+
+def test_a_recorded_contact_is_previewed_and_rehearsed_with_other_steps(
+    command: Run, data: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    server.report("created", "c-1", customer={"phone": "+4930987654"})
+    server.report("answered", "c-1", agent="alice")
+    draft = json.loads(command("steps", "default").stdout)
+    draft["steps"][0]["body"] = '{"subject": "Draft {{CustomerEndpoint}}"}'
+    file = tmp_path / "draft.json"
+    file.write_text(json.dumps(draft))
+    named = ("--file", str(file))
+    shown = command("steps", "preview", "--contact", "c-1", *named, **data).stdout
+    assert '"subject":"Draft +4930987654"' in shown
+    run = json.loads(command("steps", "dry-run", "c-1", *named, "--json", **data).stdout)
+    assert [each["key"] for each in run["dry_run"]] == ["2", "pop"]
+    assert command("steps", "dry-run", "c-9", **data).returncode == 4

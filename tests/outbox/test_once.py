@@ -1,0 +1,119 @@
+"""Whatever Dynamics or the network does to a request, it takes effect, and once."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapter.demo.simulated.faults import Kind
+from tests.outbox.office import ENDED_AND_COMPLETED, Call, break_down, set_steps, writes
+from tests.server import eventually
+
+_ends = itertools.count(1)
+
+TROUBLES: dict[str, dict[str, Any]] = {
+    "the answer is lost": {"kind": Kind.DROP_AFTER},
+    "the request is lost": {"kind": Kind.DROP_BEFORE},
+    "no answer for a while and then none": {"kind": Kind.HANG, "seconds": 1.0},
+    "a fault of the server": {"kind": Kind.STATUS, "status": 500},
+    "a gateway in between": {"kind": Kind.STATUS, "status": 502},
+    "maintenance": {"kind": Kind.STATUS, "status": 503},
+    "a limit": {"kind": Kind.STATUS, "status": 429, "retry_after": 1},
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_step_takes_effect_once_whatever_happens_to_its_request(
+    call: Call, trouble: str, method: str
+) -> None:
+    fault = break_down(call.dynamics, method=method, path="phonecalls", **TROUBLES[trouble])
+    call.created()
+    call.ended()
+    call.recorded()
+    row = call.until("description", call.recording)
+    assert fault.met == 1
+    assert row["category"] == "voice"
+    assert len(call.rows()) == 1
+    assert call.letters() == []
+    assert len(call.told("step waits", f"{method} phonecalls", "tried again in")) == 1
+    assert len(call.told("step: step", "done in")) == 3
+
+
+def test_a_create_whose_answer_is_lost_thrice_makes_one_row_and_gives_its_id(call: Call) -> None:
+    fault = break_down(call.dynamics, Kind.DROP_AFTER, method="POST", path="phonecalls", count=3)
+    call.created()
+    call.ended()
+    row = call.until("category", "voice")
+    assert fault.met == 3
+    assert len(call.told("step waits", "POST phonecalls")) == 3, "each retry is on the trace"
+    created = {line["body"]["activityid"] for line in writes(call.dynamics, "POST")}
+    assert created == {row["activityid"]}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_nothing_is_sent_before_the_time_that_dynamics_named(call: Call, status: int) -> None:
+    other = Call(call.server, call.dynamics)
+    fault = break_down(call.dynamics, Kind.STATUS, method="POST", status=status, retry_after=3)
+    call.created()
+    eventually(lambda: fault.met, "the refusal")
+    other.created()
+    call.row()
+    other.row()
+    refused, *later = [_at(line) for line in writes(call.dynamics)]
+    assert len(later) == 2
+    assert all(at - refused > 2.9 for at in later), "another contact too: limits are the account's"
+
+
+def test_a_token_that_cannot_be_had_is_waited_for(call: Call) -> None:
+    fault = break_down(call.dynamics, Kind.STATUS, where="token", status=503, count=2)
+    _end_every_token(call)
+    call.created()
+    call.ended()
+    call.until("category", "voice")
+    assert fault.met == 2
+    assert call.letters() == []
+    assert len(call.rows()) == 1
+
+
+def test_a_token_that_dynamics_refuses_is_renewed_without_a_trace_of_trouble(call: Call) -> None:
+    _end_every_token(call)
+    call.created()
+    call.until_told("step 2 POST phonecalls: done")
+    assert [line["status"] for line in writes(call.dynamics, "POST")] == [401, 201]
+    assert call.told("step waits") == []
+
+
+def test_a_completion_whose_answer_is_lost_leaves_no_note(call: Call) -> None:
+    set_steps(call.server, bodies={4: ENDED_AND_COMPLETED})
+    break_down(call.dynamics, Kind.DROP_AFTER, method="PATCH", path="phonecalls")
+    call.created()
+    call.ended()
+    call.until_told("step 4 PATCH phonecalls: done")
+    assert call.row()["statecode"] == 1
+    assert call.notes() == [], "the row is completed because we completed it"
+    assert call.letters() == []
+
+
+def test_a_note_whose_answer_is_lost_is_written_once(call: Call) -> None:
+    set_steps(call.server, bodies={4: ENDED_AND_COMPLETED})
+    call.created()
+    call.ended()
+    call.until("statecode", 1)
+    fault = break_down(call.dynamics, Kind.DROP_AFTER, method="POST", path="annotations", count=2)
+    call.recorded()
+    call.until_told("step 5 (note) POST annotations: done")
+    assert fault.met == 2
+    assert call.notes() == [f"Your Recording URI is {call.recording}"]
+
+
+def _end_every_token(call: Call) -> None:
+    """Let Dynamics refuse the tokens of before: its clock goes on by some hours."""
+    call.dynamics.world.behaviour.ahead += timedelta(hours=5 * next(_ends))
+
+
+def _at(line: dict[str, Any]) -> float:
+    return datetime.fromisoformat(line["at"]).timestamp()

@@ -1,0 +1,168 @@
+"""Steps of one contact run in order; no contact waits for another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapter.demo.simulated.faults import Kind
+from tests.outbox.office import (
+    Call,
+    break_down,
+    replay,
+    set_steps,
+    writes,
+)
+from tests.server import PATIENCE, Server, eventually
+
+POISONED = '{"phonenumber": "{{CustomerEndpoint}}", "subject": "{{topic}}"}'
+TOO_LONG = "x" * 201
+
+
+def test_a_step_that_is_tried_again_holds_back_the_later_ones_of_its_contact(call: Call) -> None:
+    break_down(call.dynamics, Kind.STATUS, method="POST", status=500, count=2)
+    call.created()
+    call.ended()
+    call.recorded()
+    call.until("description", call.recording)
+    done = [(line["method"], line["status"]) for line in writes(call.dynamics)]
+    assert done[:3] == [("POST", 500), ("POST", 500), ("POST", 201)]
+    patched = [line["body"] for line in writes(call.dynamics, "PATCH")]
+    assert [list(body) for body in patched] == [["category"], ["description"]]
+
+
+def test_the_time_between_tries_grows(call: Call) -> None:
+    break_down(call.dynamics, Kind.STATUS, method="POST", status=500, count=3)
+    call.created()
+    call.until_told("step 2 POST phonecalls: done")
+    waits = [
+        float(line.rpartition("tried again in ")[2].split()[0])
+        for line in call.told("step waits", "tried again in")
+    ]
+    assert len(waits) == 3
+    assert 0.5 <= waits[0] <= 1.0 <= waits[1] <= 2.0 <= waits[2] <= 4.0
+
+
+def test_a_slow_answer_delays_no_other_contact(call: Call) -> None:
+    others = [Call(call.server, call.dynamics) for _ in range(5)]
+    slow = break_down(call.dynamics, Kind.SLOW, method="POST", seconds=PATIENCE)
+    call.created()
+    eventually(lambda: slow.met, "the slow request")
+    for other in others:
+        other.created()
+        other.ended()
+    for other in others:
+        other.until("category", "voice", within=PATIENCE / 2)
+    assert call.rows() == []
+
+
+def test_a_contact_that_is_tried_again_delays_no_other(call: Call) -> None:
+    other = Call(call.server, call.dynamics)
+    call.created()
+    row = call.row()
+    call.until_told("step 2 POST phonecalls: done")
+    fault = break_down(
+        call.dynamics, Kind.STATUS, path=row["activityid"], method="PATCH", status=500, count=-1
+    )
+    call.ended()
+    eventually(lambda: fault.met >= 2, "it is tried again")
+    other.created()
+    other.ended()
+    other.until("category", "voice")
+    assert call.told("step waits", "step 4 PATCH phonecalls")
+    call.dynamics.world.faults.clear()
+    call.until("category", "voice")
+
+
+def test_a_poisoned_contact_becomes_dead_letters_that_say_why_and_others_go_on(call: Call) -> None:
+    set_steps(call.server, bodies={2: POISONED})
+    other = Call(call.server, call.dynamics)
+    call.created(attributes={"topic": TOO_LONG})
+    call.ended()
+    other.created(attributes={"topic": "Delivery"})
+    other.ended()
+    other.until("category", "voice")
+    create, end = call.until_letters(2)
+    assert create["step"] == 2
+    assert "subject" in create["cause"]
+    assert "exceeded the maximum allowed length of '200'" in create["cause"]
+    assert end["step"] == 4
+    assert "step 2 failed" in end["cause"], "at once: what it needs will not come"
+    assert call.rows() == []
+    assert other.letters() == []
+
+
+def test_dead_letters_are_replayed_one_by_one(call: Call) -> None:
+    set_steps(call.server, bodies={2: POISONED})
+    call.created(attributes={"topic": TOO_LONG})
+    call.ended()
+    create, end = call.until_letters(2)
+    call.report("updated", attributes={"topic": "Delivery"})
+    replay(call.server, create["id"])
+    assert call.row()["subject"] == "Delivery"
+    assert [each["id"] for each in call.letters()] == [end["id"]]
+    replay(call.server, end["id"])
+    call.until("category", "voice")
+    eventually(lambda: call.letters() == [], "no dead letter is left")
+
+
+def test_all_dead_letters_are_replayed_at_once_in_the_order_of_the_steps(call: Call) -> None:
+    set_steps(call.server, bodies={2: POISONED})
+    pair = (call, Call(call.server, call.dynamics))
+    for each in pair:
+        each.created(attributes={"topic": TOO_LONG})
+        each.ended()
+        each.recorded()
+    for each in pair:
+        each.until_letters(3)
+        each.report("updated", attributes={"topic": "Delivery"})
+    replay(call.server)
+    for each in pair:
+        each.until("description", each.recording)
+        assert each.row()["category"] == "voice"
+        eventually(lambda: each.letters() == [], "no dead letter is left")  # noqa: B023
+
+
+def test_a_dead_letter_that_there_is_not_cannot_be_replayed(server: Server) -> None:
+    path = "/v1/admin/dead-letters/replay"
+    assert server.request("POST", path, {"id": 999_999}, scope="admin").status_code == 404
+    assert server.request("POST", path, {"id": "1"}, scope="admin").status_code == 400
+    assert server.request("POST", path, {"id": 1}, scope="ingest").status_code == 403
+
+
+def test_a_record_that_somebody_deleted_is_a_dead_letter_and_no_ghost(call: Call) -> None:
+    call.created()
+    call.dynamics.world.database.remove("phonecall", call.row()["activityid"])
+    call.ended()
+    (letter,) = call.until_letters()
+    assert letter["step"] == 4
+    assert "Does Not Exist" in letter["cause"]
+    assert call.rows() == []
+
+
+def test_neither_the_trace_nor_a_dead_letter_repeats_personal_values(call: Call) -> None:
+    name = "Denise Q. Carterova"
+    wrong = '{"phonenumber": "{{CustomerEndpoint}}", "actualstart": "{{Customer.Name}}"}'
+    set_steps(call.server, bodies={2: wrong})
+    call.created(customer={"phone": call.phone, "name": name})
+    (letter,) = call.until_letters()
+    seen = writes(call.dynamics, "POST")
+    assert seen[0]["body"]["actualstart"] == name
+    whole = f"{letter} {call.story()}"
+    assert name not in whole
+    assert call.phone not in whole
+    assert "actualstart" in letter["cause"] or "…" in letter["cause"]
+
+
+def test_a_missing_privilege_is_a_dead_letter_that_names_it(
+    call: Call, fields: dict[str, Any]
+) -> None:
+    from adapter.demo.simulated.dataverse import seeding  # noqa: PLC0415
+
+    user = seeding.user_id("application")
+    call.dynamics.world.security.revoke(user, ["prvCreateActivity"])
+    call.created()
+    (letter,) = call.until_letters()
+    assert "prvCreateActivity" in letter["cause"]
+    call.dynamics.world.security.grant(user, {"prvCreateActivity"})
+    replay(call.server, letter["id"])
+    call.row()

@@ -1,0 +1,49 @@
+"""Find the route of a path: ids with a slash, and methods that are not taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from tests.server import Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("routes")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("contact", ["x/trace", "a/b", "50%", "50%25", "Zoë ✓", "x/trace/trace"])
+def test_any_contact_can_be_read_and_traced(server: Server, contact: str) -> None:
+    server.report("created", contact)
+    path = f"/v1/contacts/{quote(contact, safe='')}"
+    state = server.request("GET", path, scope="admin")
+    assert (state.status_code, state.json().get("id")) == (200, contact)
+    story = server.request("GET", f"{path}/trace", scope="admin")
+    assert "received" in story.text
+
+
+def test_a_slash_that_is_not_escaped_is_still_part_of_an_id(server: Server) -> None:
+    server.report("created", "plain/slash")
+    state = server.request("GET", "/v1/contacts/plain/slash", scope="admin")
+    assert state.json()["id"] == "plain/slash"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PATCH", "/v1/admin/domains", "GET, HEAD, PUT"),
+        ("POST", "/v1/admin/accounts/dev", "DELETE, GET, HEAD, PUT"),
+        ("DELETE", "/", "GET, HEAD"),
+        ("GET", "/v1/embedder", "POST"),
+        ("PUT", "/v1/contacts/c-1/trace", "GET, HEAD"),
+    ],
+)
+def test_allow_names_every_method_of_the_path(
+    server: Server, method: str, path: str, allow: str
+) -> None:
+    answer = server.request(method, path, scope="admin")
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
