@@ -10,7 +10,8 @@ help:
 	@echo "make test         every check and every test, as CI runs them"
 	@echo "make check        format, lint, types and layers alone"
 	@echo "make bench        speed against the peers; make bench-quick in seven minutes"
-	@echo "make soak         a hundred kills under load: nothing lost, nothing doubled"
+	@echo "make soak         a hundred kills under load, a thousand contacts through faults of"
+	@echo "                  Dynamics: nothing lost, nothing doubled"
 	@echo "make setup        .venv with everything for development"
 	@echo "make clean        remove what the above made"
 
@@ -40,6 +41,7 @@ bench-quick:
 soak:
 	@scripts/setup dev
 	@$(PYTHON) -m tests.crash.marathon --kills 100 $(ARGS)
+	@$(PYTHON) -m tests.outbox.marathon --contacts 1000
 
 clean:
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .grimp_cache .hypothesis .import_linter_cache \

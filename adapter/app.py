@@ -24,10 +24,8 @@ from adapter.outbox import Outbox
 from adapter.registry import Registry
 from adapter.services import Services, Tasks
 from adapter.settings import Settings
-from adapter.steps import File
 from adapter.store.database import Database
 from adapter.subscriptions import Subscriptions
-from adapter.tenants import Tenant
 from adapter.tickets import Tickets
 from adapter.web import (
     accounts,
@@ -171,14 +169,15 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         tasks=tasks,
         connections=connections,
         outbox=Outbox(
-            database, committer, registry, connections.clients, metrics, link=_file_address
+            database,
+            committer,
+            registry,
+            connections.clients,
+            metrics,
+            link=lambda tenant, contact, file: file.url,
         ),
         demo=demo,
     )
-
-
-def _file_address(_tenant: Tenant, _contact: str, file: File) -> str:
-    return file.url
 
 
 def create_app(services: Services) -> Adapter:

@@ -141,13 +141,8 @@ class Office:
     def set_steps(self, tenant: str, text: str) -> tuple[Steps, tuple[Place, ...]]:
         """Replace a tenant's lifecycle steps; give them with hints."""
         parsed, hints = steps.parse_with_hints(text)
-        stored.put_setting(
-            self.database,
-            self.tenant(tenant),
-            stored.STEPS,
-            steps.dump(parsed),
-            _now(),
-            who=self._who,
+        stored.put_steps(
+            self.database, self.tenant(tenant), steps.dump(parsed), _now(), who=self._who
         )
         return parsed, hints
 

@@ -50,6 +50,9 @@ HOLD_FOR = timedelta(minutes=5)
 """How long a request waits for a value that late events may still bring."""
 HOLD_STEP = 10.0
 
+ACCOUNT_WAIT = 30.0
+"""Seconds between looks whether an account can be used again; a change of it is seen at once."""
+
 MOST_FAULTS = 5
 """Tries after which a request that our own code cannot handle becomes a dead letter."""
 
@@ -84,8 +87,10 @@ class Outbox:
         self._metrics = metrics
         self._link = link
         self._turns = Turns(self._contact, at_once=AT_ONCE)
-        self._hopeful: dict[int, ContactKey] = {}
-        """What waits for a value or an account: tried at any news, ahead of its time."""
+        self._hopeful: set[int] = set()
+        """Positions that wait for a value: tried at any news of the contact, ahead of time."""
+        self._for_account: dict[int, ContactKey] = {}
+        """Those that wait for an account: tried when one has changed."""
         self.wake = self._turns.wake
         committer.queue.environment = self.environment
         committer.queue.wake = self.wake
@@ -106,7 +111,9 @@ class Outbox:
         await self._turns.run()
 
     def _accounts_changed(self) -> None:
-        self.wake(set(self._hopeful.values()))
+        self._hopeful.update(self._for_account)
+        self.wake(set(self._for_account.values()))
+        self._for_account.clear()
 
     async def _contact(self, key: ContactKey) -> float | None:
         try:
@@ -133,7 +140,8 @@ class Outbox:
                 return min(((each.due - now).total_seconds() for each in waiting), default=None)
             if held.due > now and not (news and held.position in self._hopeful):
                 return (held.due - now).total_seconds()
-            self._hopeful.pop(held.position, None)
+            self._hopeful.discard(held.position)
+            self._for_account.pop(held.position, None)
             self._committer.queue.in_flight.add(held.position)
             try:
                 await self._one(held)
@@ -145,7 +153,7 @@ class Outbox:
         try:
             client = self._clients.client(due.contact.tenant, due.planned.step.account)
         except AccountNotReady as error:
-            await self._later_or_never(due, str(error), wait=error.retry_after, hopeful=True)
+            await self._wait_for_account(due, str(error), wait=error.retry_after)
             return
         try:
             await self._send(client, due)
@@ -186,7 +194,7 @@ class Outbox:
             if lifecycle.is_hopeless(due.planned.step, sofar) or _age(due) >= HOLD_FOR:
                 await self._dead(due, f"step {due.planned.step.number}: {error}")
             else:
-                self._hopeful[due.position] = key
+                self._hopeful.add(due.position)
                 await self._postpone(due, str(error), wait=HOLD_STEP, told_once=True)
             return
         try:
@@ -217,33 +225,21 @@ class Outbox:
         self._metrics.steps.labels("done").inc()
 
     async def _refused(self, due: DueRequest, cause: str, error: DataverseError) -> None:
-        hopeful = isinstance(error, OF_THE_ACCOUNT)
-        if not hopeful and not error.retriable:
+        if isinstance(error, OF_THE_ACCOUNT):
+            wait = error.retry_after or ACCOUNT_WAIT
+            await self._wait_for_account(due, f"{cause} {error.advice}", wait=wait)
+        elif not error.retriable or _age(due) >= GIVE_UP_AFTER:
             await self._dead(due, f"{cause} {error.advice}")
-            return
-        wait = error.retry_after
-        if wait is None:
-            wait = _backoff(due.attempts)
-        await self._later_or_never(
-            due, cause, wait=wait, hopeful=hopeful, advice=error.advice, told_once=False
-        )
+        else:
+            wait = _backoff(due.attempts) if error.retry_after is None else error.retry_after
+            await self._postpone(due, cause, wait=wait)
 
-    async def _later_or_never(
-        self,
-        due: DueRequest,
-        cause: str,
-        *,
-        wait: float,
-        hopeful: bool,
-        advice: str = "",
-        told_once: bool = True,
-    ) -> None:
+    async def _wait_for_account(self, due: DueRequest, cause: str, *, wait: float) -> None:
         if _age(due) >= GIVE_UP_AFTER:
-            await self._dead(due, f"{cause} {advice}".rstrip())
+            await self._dead(due, cause)
             return
-        if hopeful:
-            self._hopeful[due.position] = due.contact
-        await self._postpone(due, cause, wait=wait, told_once=told_once)
+        self._for_account[due.position] = due.contact
+        await self._postpone(due, cause, wait=wait, told_once=True)
 
     async def _as_note(self, due: DueRequest, error: RecordReadOnly) -> None:
         """Keep what a row that somebody has completed refuses as a note on it."""

@@ -70,10 +70,14 @@ def bounded(
     merged = newer(known, said, stamp)
     heaviest = dict(bounds.heaviest)
     for name, value in said.items():
-        if name in known:
-            sizes = _size(name, known[name][1]), _size(name, value), heaviest.pop(name, 0)
-            if max(sizes) > _size(name, merged[name][1]):
-                heaviest[name] = max(sizes)
+        if name not in known:
+            continue
+        before = known[name][1]
+        if isinstance(value, str) and value == before:  # the common case: said again
+            continue
+        largest = max(_size(name, before), _size(name, value), heaviest.pop(name, 0))
+        if largest > _size(name, merged[name][1]):
+            heaviest[name] = largest
     return _cut(merged, Bounds(heaviest, bounds.end), limit)
 
 

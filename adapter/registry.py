@@ -157,7 +157,11 @@ class Registry:
             known = self._tenants.get(tenant, TenantSettings(tenant))
             known = self._with_rules(known, settings.get((tenant, stored.DOMAINS)))
             known = self._with_policy(known, settings.get((tenant, stored.POP_POLICY)))
-            known = _with_steps(known, settings.get((tenant, stored.STEPS)))
+            known = _with_steps(
+                known,
+                settings.get((tenant, stored.STEPS)),
+                settings.get((tenant, stored.STEPS_SINCE)),
+            )
             tenants[tenant] = replace(
                 known,
                 signing_secrets=tuple(signing.get(tenant, ())),
@@ -212,7 +216,9 @@ class Registry:
         return Changes(tuple(settings), frozenset(self._keys.keys() - keys.keys()), tuple(aliases))
 
 
-def _with_steps(known: TenantSettings, row: stored.StoredSetting | None) -> TenantSettings:
+def _with_steps(
+    known: TenantSettings, row: stored.StoredSetting | None, first: stored.StoredSetting | None
+) -> TenantSettings:
     if row is None or row.version == known.steps_version:
         return known
     try:
@@ -225,5 +231,5 @@ def _with_steps(known: TenantSettings, row: stored.StoredSetting | None) -> Tena
         steps=parsed,
         steps_text=row.value,
         steps_version=row.version,
-        steps_since=row.changed,
+        steps_since=row.changed if first is None else first.changed,
     )

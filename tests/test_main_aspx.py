@@ -343,6 +343,12 @@ def test_a_url_that_is_none_is_refused_by_what_is_wrong(url: str, message: str) 
         parse(url)
 
 
+def test_what_is_no_text_is_no_url() -> None:
+    nothing: Any = None
+    with pytest.raises(ValueError, match=r"^url: must be text"):
+        parse(nothing)
+
+
 def test_a_page_of_another_type_can_be_read_and_not_written() -> None:
     page = parse(f"{ORG}/main.aspx?appid={APP}&pagetype=dashboard&id={ID}&type=system")
     assert (page.pagetype, page.extra) == ("dashboard", (("type", "system"),))

@@ -188,7 +188,7 @@ def reseal(database: Database = None) -> None:
 
 @contextmanager
 def _desk(database: str | None) -> Iterator[tuple[Office, AccountDesk]]:
-    from adapter.connections import AccountDesk  # noqa: PLC0415 - `--help` must be quick
+    from adapter.connections import AccountDesk, needs  # noqa: PLC0415 - `--help` must be quick
     from adapter.dataverse import transport  # noqa: PLC0415
 
     with office(database) as here:
@@ -199,6 +199,7 @@ def _desk(database: str | None) -> Iterator[tuple[Office, AccountDesk]]:
                 _box(here),
                 tls=transport.tls(here.settings.ca_file),
                 allow_loopback=here.settings.allow_loopback,
+                needs=lambda tenant, account: needs.of_steps(here.steps(tenant), account),
             ),
         )
 

@@ -15,7 +15,10 @@ Scope = Annotated[
 ]
 Name = Annotated[str, typer.Option("--name", help="A name by which you know it again.")]
 Signing = Annotated[
-    bool, typer.Option("--signing", help="Make a Standard Webhooks secret (whsec_…) instead.")
+    bool,
+    typer.Option(
+        "--signing", help="Make a Standard Webhooks secret (whsec_…) instead; it has no scope."
+    ),
 ]
 
 

@@ -119,6 +119,10 @@ def check_server(settings: Settings) -> Finding:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         return problem("server", f"{at} takes connections and gives no answer: {reason}", _OTHER)
+    return _check_answer(answer, at, runs=runs)
+
+
+def _check_answer(answer: httpx.Response, at: str, *, runs: bool) -> Finding:
     checks = _checks(answer)
     if checks is None:
         return problem("server", f"what answers at {at} is no Screenpop server", _OTHER)

@@ -26,6 +26,8 @@ PHONE_URL = "http://phone.localhost:8000"
 PATIENCE = 60.0
 """Seconds that one action may take: the phone system tries an event again for a while."""
 
+ACTIONS = ("answer", "transfer", "hangup", "recording")
+
 _FAILURES: Mapping[int, type[ScreenpopError]] = {
     400: MalformedInput,
     403: Forbidden,
@@ -167,6 +169,8 @@ def act(
     url: _Url = PHONE_URL,
 ) -> None:
     """Do one thing to a call that is there."""
+    if action not in ACTIONS:
+        raise MalformedInput(f"{action!r} is no action: use one of {', '.join(ACTIONS)}")
     body = None if agent is None else {"agent": agent}
     result = asyncio.run(drive(url, action, body, call=call_id))["call"]
     typer.echo(f"{result['id']}: {result['state']} at {result['agent']}")

@@ -57,7 +57,9 @@ def refuse_invisible(typed: str) -> None:
     """Raise `DomainError` that names the first character which nobody would see, if any."""
     found = _INVISIBLE.search(typed)
     if found:
-        raise DomainError(f"there is an invisible character (U+{ord(found.group()):04X}) in the rule")
+        raise DomainError(
+            f"there is an invisible character (U+{ord(found.group()):04X}) in the rule"
+        )
 
 
 def to_ascii(domain: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +153,9 @@ def _create_private(path: Path) -> None:
 
     Its log and its index of the log take the file's mode. One that is there keeps its own.
     """
-    try:
+    # It is there; or it cannot be made, and SQLite says that in words we know.
+    with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError:
-        pass  # it is there; or it cannot be made, and SQLite says that in words we know
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -17,6 +17,8 @@ from adapter.tenants import Tenant
 DOMAINS = "domains"
 POP_POLICY = "pop-policy"
 STEPS = "steps"
+STEPS_SINCE = "steps since"
+"""Set once, when a tenant first has steps: contacts that began earlier are left alone."""
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -180,6 +182,31 @@ def put_setting(
         before = None if row is None else row.value
         _audit(database, tenant, now, who, name, before=before, after=value)
     return version + 1
+
+
+def put_steps(
+    database: Database,
+    tenant: Tenant,
+    document: str,
+    now: datetime,
+    *,
+    who: str,
+    expected_version: int | None = None,
+) -> int:
+    """Replace a tenant's steps and give their new version.
+
+    A change must not cut off contacts that are under way, so only the first text says since when.
+
+    Raises:
+        NotFound: there is no such tenant.
+        Conflict: the version is not `expected_version`.
+    """
+    version = put_setting(
+        database, tenant, STEPS, document, now, who=who, expected_version=expected_version
+    )
+    if not any(row.tenant == tenant and row.name == STEPS_SINCE for row in all_settings(database)):
+        put_setting(database, tenant, STEPS_SINCE, now.isoformat(), now, who=who)
+    return version
 
 
 def aliases(database: Database) -> list[Alias]:

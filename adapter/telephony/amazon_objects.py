@@ -48,9 +48,7 @@ def created(envelope: Mapping[str, Any], received: datetime) -> ContactEvent | N
         key,
         url,
         source=amazon_fields.origin("aws.s3", amazon_fields.text(envelope, "account"), None),
-        identity=_identity(bucket, key, held)
-        if envelope.get("id") is None
-        else identifiers.key(envelope["id"], identifiers.MAX_EVENT, "/id"),
+        identity=_identity(bucket, key, held, _envelope_id(envelope)),
         time=amazon_fields.moment(envelope, "time") or received,
     )
 
@@ -73,7 +71,7 @@ def notified(record: Mapping[str, Any], received: datetime) -> ContactEvent | No
         key,
         url,
         source="aws.s3",
-        identity=_identity(bucket, key, held),
+        identity=_identity(bucket, key, held, ""),
         time=amazon_fields.moment(record, "eventtime") or received,
     )
 
@@ -146,7 +144,18 @@ def _bucket(value: Any, at: str) -> str:
     return identifiers.text(amazon_fields.fold(value).get("name"), at)
 
 
-def _identity(bucket: str, key: str, held: Mapping[str, Any]) -> str:
-    """Identify a creation by object and sequencer (which grows with each write to one key)."""
-    version = amazon_fields.text(held, "sequencer", "etag") or ""
+def _envelope_id(envelope: Mapping[str, Any]) -> str:
+    if envelope.get("id") is None:
+        return ""
+    return identifiers.key(envelope["id"], identifiers.MAX_EVENT, "/id")
+
+
+def _identity(bucket: str, key: str, held: Mapping[str, Any], otherwise: str) -> str:
+    """Identify a creation by object and sequencer (which grows with each write to one key).
+
+    Not by the envelope's id alone: S3 may tell one creation in two envelopes, and envelopes that
+    people made by hand from one sample share their id.
+    """
+    version = amazon_fields.text(held, "sequencer", "version-id", "versionid") or otherwise
+    version = version or amazon_fields.text(held, "etag") or ""
     return "s3-" + hashlib.sha256(f"{bucket}/{key}#{version}".encode()).hexdigest()

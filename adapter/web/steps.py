@@ -38,15 +38,14 @@ async def get_steps(request: Request) -> Response:
 
 
 async def put_steps(request: Request) -> Response:
-    """Replace the steps: they hold for contacts that begin from now on. 422 names every fault."""
+    """Replace the steps; the first time they hold for contacts that begin from then on."""
     tenant, key = requests.admin(request)
     services = requests.services(request)
     text = admin.text(await requests.body(request, MOST_BYTES))
     parsed, hints = steps.parse_with_hints(text)
-    version = stored.put_setting(
+    version = stored.put_steps(
         services.database,
         tenant,
-        stored.STEPS,
         steps.dump(parsed),
         datetime.now(UTC),
         who=f"key {key.id}",

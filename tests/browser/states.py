@@ -31,6 +31,8 @@ def states(desk: Desk) -> Iterator[tuple[str, Page]]:
     page.locator(f"[data-contact={contact}] summary").click()
     yield "talking", page
     desk.server.report("ended", contact, agent=desk.agent)
+    # The record still waits, and says whose it is.
+    expect(page.locator("#pops [data-part=who]")).to_contain_text(CUSTOMER["name"])
     page.locator("#recent summary").click()
     yield "over", page
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapter.demo.simulated.dataverse import seeding
 from adapter.demo.simulated.serving import Simulation
 from tests.cli.conftest import Run
 from tests.dataverse.simulation import dynamics, fields, simulation
@@ -94,3 +95,18 @@ def test_an_account_whose_secrets_no_key_opens_is_named(
     assert [detail for status, detail, _ in found if status == "problem"] == [
         "it does not open 1 stored secrets (default/main)"
     ]
+
+
+def test_a_test_of_the_connection_asks_for_what_the_steps_need(
+    command: Run, data: dict[str, str], fields: dict[str, Any], dynamics: Simulation
+) -> None:
+    put(command, data, fields)
+    before = command("accounts", "test", "main", **data)
+    assert "prvCreateIncident" not in before.stdout
+    step = {"number": 2, "method": "POST", "table": "incidents", "body": {"title": "x"}}
+    assert command("steps", "set", "-", stdin=json.dumps([step]), **data).returncode == 0
+    assert "granted     prvCreateIncident" in command("accounts", "test", "main", **data).stdout
+    dynamics.world.security.revoke(seeding.user_id("application"), ["prvCreateIncident"])
+    after = command("accounts", "test", "main", **data)
+    assert after.returncode == 1
+    assert "missing     prvCreateIncident" in after.stdout

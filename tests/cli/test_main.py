@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,49 @@ def test_a_failure_is_one_line_and_a_line_for_each_place() -> None:
         "  /a: not\\na number",
         "  /b: missing",
     ]
+
+
+def test_a_fault_that_the_line_names_is_not_said_again() -> None:
+    error = InvalidSettings("bad: line 2: no host", [Place("line 2", "no host")])
+    assert exits.lines(error) == ["screenpop: bad: line 2: no host"]
+
+
+def test_a_port_that_is_none_is_blamed_on_the_option(command: Run) -> None:
+    done = command("demo", "--port", "99999")
+    assert done.returncode == exits.MALFORMED
+    assert "Invalid value for '--port'" in done.stderr
+    assert "SCREENPOP_PORT" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("family", "told"),
+    [
+        ("serve", "port {taken} of 127.0.0.1 is taken; choose another: --port {other}"),
+        (
+            "demo",
+            "port {taken} is taken; try: make demo ARGS='--port {other}' (or: {again})",
+        ),
+    ],
+)
+def test_a_port_that_is_taken_is_named_with_another_to_try(
+    screenpop: Run, tmp_path: Path, family: str, told: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        done = screenpop(family, "--port", str(taken), SCREENPOP_DATA_DIR=str(tmp_path))
+    assert done.returncode == 5
+    other_port = taken + 1 if taken < 65535 else taken - 1
+    again = f"screenpop demo --port {other_port}"
+    line = told.format(taken=taken, other=other_port, again=again)
+    assert done.stderr == f"screenpop: {line}\n"
+
+
+def test_an_address_of_another_machine_is_no_place_to_listen(
+    screenpop: Run, tmp_path: Path
+) -> None:
+    done = screenpop("serve", "--host", "192.0.2.1", SCREENPOP_DATA_DIR=str(tmp_path))
+    assert done.returncode == exits.MALFORMED
+    assert done.stderr.startswith("screenpop: cannot listen on 192.0.2.1:8000: ")
 
 
 def test_a_missing_file_is_named_by_the_operating_systems_words() -> None:

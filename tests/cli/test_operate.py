@@ -195,6 +195,45 @@ def test_the_server_is_asked_whether_it_is_ready(command: Run, tmp_path: Path) -
         assert found["server"][0]["detail"].endswith("is ready")
 
 
+def test_a_server_on_another_database_is_not_taken_for_ours(
+    command: Run, tmp_path: Path, data: dict[str, str]
+) -> None:
+    with Server(tmp_path) as other:
+        code, found = examine(command, {**data, "SCREENPOP_PORT": str(other.port)})
+    assert code == 1
+    assert found["server"][0]["detail"].endswith("runs on another database")
+
+
+def test_a_server_on_another_port_is_missed(command: Run, tmp_path: Path, free_port: int) -> None:
+    with Server(tmp_path):
+        data = {"SCREENPOP_DATA_DIR": str(tmp_path), "SCREENPOP_PORT": str(free_port)}
+        _, found = examine(command, data)
+    assert statuses(found, "server") == ["warning"]
+    assert "one runs on this database" in found["server"][0]["detail"]
+
+
+def test_a_database_is_made_for_its_user_alone(
+    command: Run, tmp_path: Path, data: dict[str, str]
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(0o755)
+    with Server(folder):
+        kept = sorted(path.name for path in folder.glob("screenpop.db*"))
+        assert {"screenpop.db", "screenpop.db-wal", "screenpop.db-shm"} <= set(kept)
+        assert {path.stat().st_mode & 0o777 for path in folder.glob("screenpop.db*")} == {0o600}
+    assert statuses(examine(command, data)[1], "database") == ["ok"]
+    (folder / "screenpop.db").chmod(0o644)
+    (found,) = examine(command, data)[1]["database"]
+    assert found["status"] == "warning"
+    assert found["do"] == f"chmod 600 {folder}/screenpop.db*"
+
+
+def test_lines_that_may_not_be_meant_are_counted_once(command: Run, data: dict[str, str]) -> None:
+    command("domains", "set", "-", stdin="https://a.example\nhttp://*.b.example\n", **data)
+    (found,) = examine(command, data)[1]["domains of default"]
+    assert found["detail"].endswith("may not be meant: line 2")
+
+
 def test_another_program_on_the_port_is_a_problem(command: Run, data: dict[str, str]) -> None:
     with ingest(PlainTextResponse("hello")) as other:
         code, found = examine(command, {**data, "SCREENPOP_PORT": str(other.port)})

@@ -161,7 +161,14 @@ def test_one_bad_line_does_not_hold_back_the_next(screenpop: Run) -> None:
         done = screenpop("send", "--url", door.url, stdin=f"{EVENT}\n{EVENT}\n")
     assert (done.returncode, len(door.received)) == (2, 2)
     assert done.stderr.startswith("line 1: HTTP 400")
-    assert "accepted 1" in done.stdout
+    assert done.stdout == "accepted 1, duplicates 0, ignored 0, rejected 1\n"
+
+
+def test_all_events_of_a_batch_that_is_refused_are_counted(screenpop: Run) -> None:
+    with servers.ingest(problem(400)) as door:
+        done = screenpop("send", "--url", door.url, stdin=f"[{EVENT}, {EVENT}, {EVENT}]")
+    assert done.returncode == 2
+    assert done.stdout == "accepted 0, duplicates 0, ignored 0, rejected 3\n"
 
 
 def test_events_that_a_batch_lost_are_named(screenpop: Run) -> None:

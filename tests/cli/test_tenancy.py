@@ -52,6 +52,10 @@ def test_a_key_needs_a_scope_that_there_is(command: Run, data: dict[str, str]) -
     wrong = command("keys", "create", "--scope", "root", **data)
     assert wrong.returncode == 2
     assert "ingest, feed, admin" in wrong.stderr
+    both = command("keys", "create", "--scope", "feed", "--signing", **data)
+    assert both.returncode == 2
+    assert "leave --scope out" in both.stderr
+    assert "sp_" not in command("keys", "list", **data).stdout
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(command: Run, data: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from adapter.cli.simulate import register
-from adapter.errors import Conflict
+from adapter.errors import Conflict, MalformedInput
 from tests.demo.receiver import Receiver
 from tests.demo.site import serving
 
@@ -38,6 +38,11 @@ def test_calls_are_made_from_the_command_line(url: str, receiver: Receiver) -> N
     assert receiver.stages == ["created", "offered", "answered", "transferred"]
     with pytest.raises(Conflict, match="ringing"):
         run("act", "recording", call_id, "--url", url)
+
+
+def test_an_action_that_is_none_is_named(url: str) -> None:
+    with pytest.raises(MalformedInput, match="'nope' is no action: use one of answer, transfer"):
+        run("act", "nope", "x", "--url", url)
 
 
 def test_a_whole_call_is_played_and_printed_as_json(url: str, receiver: Receiver) -> None:

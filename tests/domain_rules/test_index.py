@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -59,9 +60,34 @@ def test_matching_and_explaining_probe_by_label_whatever_the_number_of_rules(ori
     assert explaining < 200
 
 
-def test_a_very_long_origin_costs_no_more_than_a_name_can_be_long() -> None:
-    origin = "https://" + "a." * 30_000 + "example.test"
+def test_a_host_that_is_longer_than_a_name_can_be_is_admitted_by_no_rule() -> None:
     rules = DomainRules.parse("*.example.test\nhttps://b.test")
-    assert rules.allows(origin)
-    assert not rules.allows(origin.replace("example", "evil"))
-    assert not rules.explain(origin.replace("example", "evil")).allowed
+    longest = "a." * 119 + "ab.example.test"
+    assert len(longest) == 253
+    assert rules.allows(f"https://{longest}")
+    assert rules.explain(f"https://{longest}.").reason.startswith("no rule matches; near miss")
+    for origin in (f"https://a{longest}", "https://" + "a." * 100_000 + "example.test"):
+        assert not rules.allows(origin)
+        assert rules.explain(origin).reason == "the host is longer than 253 octets"
+
+
+@pytest.mark.parametrize(
+    ("rule", "origin", "reason"),
+    [
+        ("c.d", "http://c.d:443", "port 443, line 1 `c.d` wants the default port 80"),
+        ("c.d", "https://c.d:80", "port 80, line 1 `c.d` wants the default port 443"),
+        ("c.d", "http://c.d:8080", "port 8080, line 1 `c.d` wants the default port 80"),
+        ("https://c.d", "http://c.d", "scheme http, line 1 `https://c.d` wants https"),
+        ("https://c.d:443", "http://c.d:443", "scheme http, line 1 `https://c.d:443` wants https"),
+    ],
+)
+def test_of_scheme_and_port_the_one_at_fault_is_named(rule: str, origin: str, reason: str) -> None:
+    found = DomainRules.parse(rule).explain(origin)
+    assert found.reason == f"no rule matches; near miss: {reason}"
+
+
+def test_what_is_no_text_is_no_origin() -> None:
+    rules = DomainRules.parse("example.test")
+    nothing: Any = None
+    assert rules.allows(nothing) is False
+    assert rules.explain(nothing).reason == "an origin is a text, not a value of type NoneType"

@@ -3,6 +3,8 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
+
 from tests.feed.raw import Raw
 from tests.server import PANEL, READER, Server
 
@@ -31,9 +33,12 @@ def test_a_client_that_hangs_does_not_hold_a_stopping_server(own_server: Server)
         assert frame.code == 1012
 
 
-def test_an_interrupt_ends_it_as_well(own_server: Server) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupt_or_a_closed_terminal_ends_it_as_well(
+    own_server: Server, number: signal.Signals
+) -> None:
     assert own_server.process is not None
-    own_server.process.send_signal(signal.SIGINT)
+    own_server.process.send_signal(number)
     assert own_server.process.wait(5) == 0
 
 

@@ -117,7 +117,24 @@ def test_an_unknown_sender_is_refused_before_its_body_is_read(server: Server, pa
         with dial(server) as connection:
             connection.sendall(head(server, path, f"Content-Length: {LIMIT}", line))
             answer = read_answer(connection)  # not one byte of the body has been sent
-        assert answer.status == 401
+        assert (answer.status, answer.headers["connection"]) == (401, "close")
+
+
+def test_a_refusal_after_the_body_keeps_the_connection(server: Server) -> None:
+    key = f"X-Api-Key: {server.secret('ingest')}"
+    with dial(server) as connection:
+        kind = "Content-Type: application/json"
+        connection.sendall(head(server, EVENTS, key, kind, "Content-Length: 3") + b"bad")
+        assert read_answer(connection).status == 400
+        connection.sendall(whole(server, server.event("created", "after-a-refusal")))
+        assert read_answer(connection).status == 202
+
+
+def test_a_wrong_method_without_a_body_keeps_the_connection(server: Server) -> None:
+    with dial(server) as connection:
+        connection.sendall(head(server, EVENTS, method="DELETE"))
+        answer = read_answer(connection)
+    assert (answer.status, answer.headers.get("connection")) == (405, None)
 
 
 def test_an_unknown_sender_that_asks_first_is_not_told_to_go_on(server: Server) -> None:

@@ -107,7 +107,9 @@ test("an unopened record outlives its contact, until it is dismissed", () => {
   let state = play(empty("alice"), ["contact.answered", contact("c", "answered")], ["pop", pop("p", "card", { contact: "c" })]);
   assert.equal(arrange(state).loose.length, 0);
   state = play(state, ["contact.ended", ended(contact("c", "answered"))]);
-  assert.deepEqual(arrange(state).loose.map((each) => each.pop), ["p"]);
+  const { loose } = arrange(state);
+  assert.deepEqual(loose.map(({ pop, contact }) => [pop.pop, contact.id]), [["p", "c"]]);
+  assert.deepEqual(loose[0].contact.customer, contact("c", "answered").customer);
   assert.equal(arrange(settle(state, "p", { state: "dismissed" })).loose.length, 0);
 });
 

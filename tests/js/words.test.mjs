@@ -16,10 +16,18 @@ for (const [raw, expected] of [
   ["+819012345678", "+81 90-1234-5678"],
   ["+81120123456", "+81 120-123-456"],
   ["+81451234567", "+81 45-123-4567"],
-  ["+4930901820", "+49 30 901 820"],
-  ["tel:+49 (30) 901-820", "+49 30 901 820"],
-  ["+358401234567", "+358 401 234 567"],
-  ["+4917123456789", "+49 17 123 456 789"],
+  ["+81466123456", "+81 466123456"],
+  ["+818001234567", "+81 800-123-4567"],
+  ["+4930901820", "+49 30901820"],
+  ["+493023125101", "+49 3023125101"],
+  ["tel:+49 (30) 901-820", "+49 30901820"],
+  ["+358401234567", "+358 401234567"],
+  ["+33123456789", "+33 1 23 45 67 89"],
+  ["+33801234567", "+33 801234567"],
+  ["+41441234567", "+41 44 123 45 67"],
+  ["+4512345678", "+45 12 34 56 78"],
+  ["+6561234567", "+65 6123 4567"],
+  ["+85221234567", "+852 2123 4567"],
   ["4711", "4711"],
   ["anonymous", "anonymous"],
   ["sip:bob@contoso.com", "sip:bob@contoso.com"],
@@ -68,6 +76,13 @@ test("durations read like a clock and never below zero", () => {
 test("texts are filled by name, and what has no value stays", () => {
   assert.equal(t("{a} and {b} {constructor}", { a: "$&", b: 2 }), "$& and 2 {constructor}");
   assert.equal(t("toString"), "toString");
+});
+
+test("what others wrote never turns the sentence around it", () => {
+  const [fsi, pdi] = ["\u2068", "\u2069"];
+  assert.equal(t("{who} rings", { who: "שלום" }), `${fsi}שלום${pdi} rings`);
+  assert.equal(t("{who} rings", { who: "\u202eecila" }), "ecila rings");
+  assert.equal(t("{who} rings", { who: "é\u2069\u202e" }), `${fsi}é${pdi} rings`);
 });
 
 test("sequences are compared as numbers of any length", () => {

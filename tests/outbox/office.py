@@ -42,7 +42,7 @@ def connect(server: Server, fields: dict[str, Any]) -> None:
     saved = server.request("PUT", ACCOUNT, described(fields), scope="admin")
     assert saved.is_success, saved.text
     for action in ("apply", "test"):
-        answer = server.request("POST", f"{ACCOUNT}/{action}", {}, scope="admin")
+        answer = server.request("POST", f"{ACCOUNT}/{action}", scope="admin")
         assert answer.is_success, answer.text
     assert answer.json()["message"] == "Connection is valid.", answer.text
     assert set_steps(server) is None

@@ -11,6 +11,7 @@ from tests.server import Server
 
 @pytest.mark.crash
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_contact_ends_with_one_right_row_or_a_dead_letter_that_says_why(
     fresh: Server, dynamics: Simulation
 ) -> None:

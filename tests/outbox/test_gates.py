@@ -41,16 +41,16 @@ def test_nothing_is_sent_until_the_account_is_applied_and_its_test_has_passed(
         ask("PUT", f"{ACCOUNT}?test=no", described(fields))
         assert "no integration account" in ask("GET", "/v1/admin/steps")["disabled"]
         early.append(later_call())
-        ask("POST", f"{ACCOUNT}/apply", {})
+        ask("POST", f"{ACCOUNT}/apply")
         assert "has not been tested" in ask("GET", "/v1/admin/steps")["disabled"]
         early.append(later_call())
         dynamics.world.set_application_user(present=False)
-        assert not ask("POST", f"{ACCOUNT}/test", {})["valid"]
+        assert not ask("POST", f"{ACCOUNT}/test")["valid"]
         assert "test of the connection failed" in ask("GET", "/v1/admin/steps")["disabled"]
         early.append(later_call())
         assert writes(dynamics) == []
         dynamics.world.set_application_user(present=True)
-        ask("POST", f"{ACCOUNT}/test", {})
+        ask("POST", f"{ACCOUNT}/test")
         assert ask("GET", "/v1/admin/steps")["disabled"] is None
         later = later_call()
         later.until("category", "voice")

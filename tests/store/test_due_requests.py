@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from adapter.store.database import Cursor
 from adapter.tenants import DEFAULT, ContactKey
 
 NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
-LATER = NOW + timedelta(hours=1)
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 (STEP, *_) = steps.default_steps().requests
 
 

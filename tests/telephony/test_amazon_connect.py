@@ -328,7 +328,7 @@ def stored(key: str, **change: Any) -> dict[str, Any]:
 )
 def test_a_file_is_found_to_be_the_contacts(key: str, kind: str, redacted: bool) -> None:
     event = only(decode(stored(key.format(CONTACT))))
-    assert (event.source, event.id, event.contact) == ("aws.s3/111122223333", "s3-1", CONTACT)
+    assert (event.source, event.contact) == ("aws.s3/111122223333", CONTACT)
     assert event.stage is (Stage.RECORDED if kind == "recording" else Stage.TRANSCRIBED)
     assert event.time == at("2026-11-21T20:06:00Z")
     url = event.attributes["objectUrl"]
@@ -399,6 +399,26 @@ def test_s3s_own_notification_has_an_encoded_key() -> None:
     assert reason(decode({"Records": [record]})) == (
         "/s3/bucket/name: expected the name of a bucket"
     )
+
+
+def test_a_creation_is_its_object_and_version_whatever_the_envelope_says() -> None:
+    def created(key: str, sequencer: str | None, envelope: str, bucket: str = "calls") -> str:
+        held = {"key": key} | ({"sequencer": sequencer} if sequencer else {})
+        detail = {"bucket": {"name": bucket}, "object": held}
+        return only(decode(stored("", id=envelope, detail=detail))).id
+
+    one, two = f"a/{CONTACT}_20261121T20:00_UTC.wav", f"b/{CONTACT}_20261121T20:00_UTC.wav"
+    assert created(one, "01", "e-1") == created(one, "01", "e-1")
+    assert created(one, "01", "e-1") == created(one, "01", "e-2")  # S3 may tell it twice
+    others = {
+        created(one, "01", "e-1"),
+        created(two, "01", "e-1"),
+        created(one, "02", "e-1"),
+        created(one, "01", "e-1", "other"),
+        created(one, None, "e-1"),
+        created(one, None, "e-2"),
+    }
+    assert len(others) == 6
 
 
 def test_without_an_id_a_creation_is_told_apart_by_its_sequencer() -> None:

@@ -91,6 +91,11 @@ def test_what_is_published_broken_is_refused(name: str) -> None:
         amazon(f"connect_contact_event__{name}.verbatim.json")
 
 
+def test_two_objects_in_envelopes_of_one_id_are_two_events() -> None:
+    kinds = ("recording", "contact_lens_analysis")
+    assert len({only(amazon(f"derived__s3_object_created__{kind}.json")).id for kind in kinds}) == 2
+
+
 @pytest.mark.parametrize(
     ("kind", "stage"),
     [("recording", Stage.RECORDED), ("contact_lens_analysis", Stage.TRANSCRIBED)],

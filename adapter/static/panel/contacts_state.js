@@ -84,7 +84,8 @@ export function settle(state, pop, change) {
 
 /**
  * Arrange the state for the page: ringing first, then the newest; pops beside their contact, or
- * loose where that is not (or no longer) here and there is still something to do.
+ * loose where that is not (or no longer) here and there is still something to do. A loose one
+ * says whose it is, as long as the contact is remembered.
  * @param {State} state
  */
 export function arrange(state) {
@@ -93,11 +94,14 @@ export function arrange(state) {
     contact,
     pops: pops.filter((each) => each.contact === contact.id),
   }));
-  const loose = pops.filter(
-    (each) =>
-      !(each.contact && state.contacts.has(each.contact)) &&
-      (each.state === "unknown" || !isSettled(each)),
-  );
+  const left = new Map(state.recent.map(({ contact }) => [contact.id, contact]));
+  const loose = pops
+    .filter(
+      (each) =>
+        !(each.contact && state.contacts.has(each.contact)) &&
+        (each.state === "unknown" || !isSettled(each)),
+    )
+    .map((pop) => ({ pop, contact: left.get(pop.contact ?? "") ?? null }));
   return { cards, loose, recent: state.recent };
 }
 

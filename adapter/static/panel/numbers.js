@@ -8,7 +8,8 @@ const TWO = new Set(
 );
 
 /**
- * Group an international number; anything else (an extension, "anonymous") stays as it is.
+ * Set the country code apart, and group what follows where its groups are certain; anything but an
+ * international number (an extension, "anonymous") stays as it is.
  * @param {string} raw
  */
 export function readable(raw) {
@@ -25,19 +26,35 @@ function countryCode(digits) {
   return digits.slice(0, TWO.has(digits.slice(0, 2)) ? 2 : 3);
 }
 
+/**
+ * Groups of the national number where it can have no others: what it looks like, sizes. In most
+ * countries the length of the area code is known only by a long list, and a wrong group is worse
+ * to read aloud than none.
+ * @type {Readonly<Record<string, readonly [RegExp, number[]][]>>}
+ */
+const GROUPS = {
+  1: [[/^\d{10}$/, [3, 3, 4]]],
+  33: [[/^[1-79]\d{8}$/, [1, 2, 2, 2, 2]]],
+  41: [[/^[2-7]\d{8}$/, [2, 3, 2, 2]]],
+  45: [[/^\d{8}$/, [2, 2, 2, 2]]],
+  65: [[/^[3689]\d{7}$/, [4, 4]]],
+  81: [
+    [/^800\d{7}$/, [3, 3, 4]],
+    [/^[5789]0\d{8}$/, [2, 4, 4]],
+    [/^(120|570)\d{6}$/, [3, 3, 3]],
+    [/^[36]\d{8}$/, [1, 4, 4]],
+    // Sapporo, Kawasaki, Yokohama, Nagoya, Kyoto, Kobe: no longer code begins so.
+    [/^(11|44|45|52|75|78)\d{7}$/, [2, 3, 4]],
+  ],
+  351: [[/^[29]\d{8}$/, [3, 3, 3]]],
+  420: [[/^[2-7]\d{8}$/, [3, 3, 3]]],
+  852: [[/^[2-9]\d{7}$/, [4, 4]]],
+};
+
 /** @param {string} country @param {string} rest */
 function national(country, rest) {
-  if (country === "1" && rest.length === 10) return split(rest, [3, 3, 4], " ");
-  if (country === "81") return split(rest, japanese(rest), "-");
-  return groups(rest).join(" ");
-}
-
-/** Japan: mobile and IP numbers have 10 digits, Tokyo (3) and Osaka (6) short area codes.
- * @param {string} rest */
-function japanese(rest) {
-  if (rest.length === 10) return [2, 4, 4];
-  if (/^(120|800)/.test(rest)) return [3, 3, 3];
-  return /^[36]/.test(rest) ? [1, 4, 4] : [2, 3, 4];
+  const sizes = GROUPS[country]?.find(([form]) => form.test(rest))?.[1] ?? [];
+  return split(rest, sizes, country === "81" ? "-" : " ");
 }
 
 /** @param {string} digits @param {number[]} sizes @param {string} by */
@@ -45,16 +62,4 @@ function split(digits, sizes, by) {
   let from = 0;
   const parts = sizes.map((size) => digits.slice(from, (from += size)));
   return [...parts, digits.slice(from)].filter(Boolean).join(by);
-}
-
-/** Threes, with two in front or four at the end where that comes out even. @param {string} digits */
-function groups(digits) {
-  const front = digits.length % 3 === 2 ? 2 : 0;
-  const parts = front ? [digits.slice(0, front)] : [];
-  for (let at = front; at < digits.length; ) {
-    const size = digits.length - at === 4 ? 4 : 3;
-    parts.push(digits.slice(at, at + size));
-    at += size;
-  }
-  return parts;
 }

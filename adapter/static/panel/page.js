@@ -4,7 +4,7 @@
 import { arrange } from "./contacts_state.js";
 import { pointIcon, reconcile, write } from "./dom.js";
 import { notices } from "./notices.js";
-import { msg, t } from "./strings.js";
+import { isolated, msg, t } from "./strings.js";
 import { announcement, caller, icon, phaseWords } from "./words.js";
 
 /** @typedef {import("./contacts_state.js").State} State */
@@ -28,8 +28,8 @@ export class Page {
     reconcile(byId("pops"), loose, {
       tag: "pop-card",
       name: "data-pop",
-      key: (each) => each.pop,
-      update: (element, each) => element.update(each),
+      key: (each) => each.pop.pop,
+      update: (element, each) => element.update(each.pop, each.contact),
     });
     reconcile(byId("contacts"), cards, {
       tag: "contact-card",
@@ -45,7 +45,7 @@ export class Page {
       update: drawRecent,
     });
     const ringing = cards.find(({ contact }) => contact.phase === "ringing");
-    const name = ringing && `${phaseWords("ringing")}: ${caller(ringing.contact).title}`;
+    const name = ringing && `${phaseWords("ringing")}: ${isolated(caller(ringing.contact).title)}`;
     document.title = name ?? "Screenpop";
     this.#announce(state);
     this.tick(now);

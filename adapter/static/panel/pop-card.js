@@ -3,6 +3,7 @@
 
 import { part, stamp, write } from "./dom.js";
 import { msg, t } from "./strings.js";
+import { callerInOneLine } from "./words.js";
 
 /** @typedef {import("./contacts_state.js").PopView} PopView */
 
@@ -49,9 +50,14 @@ export class PopCard extends HTMLElement {
     this.#ask("pop-open");
   }
 
-  /** @param {PopView} pop */
-  update(pop) {
+  /**
+   * @param {PopView} pop
+   * @param {import("./contacts_state.js").ContactView | null} [contact] whose record it is, where
+   *   no card of the contact around it says so
+   */
+  update(pop, contact = null) {
     this.pop = pop;
+    write(part(this, "who"), contact ? callerInOneLine(contact) : "");
     const { state, rung, detail, reason } = pop;
     this.dataset.state = state;
     this.dataset.rung = rung ?? "";

@@ -24,6 +24,20 @@ export async function load(url, fetch) {
  */
 export const msg = (text) => text;
 
+/** What turns the direction of text, and would go on behind the value that holds it. */
+const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Set a value that others wrote apart from the sentence around it, as `<bdi>` does in HTML: its
+ * direction neither turns the sentence nor is turned by it (Unicode UAX 9, FSI and PDI).
+ * @param {string} value
+ */
+export function isolated(value) {
+  const plain = value.replace(DIRECTIONS, "");
+  // Plain ASCII runs one way: nothing to keep apart.
+  return /^[\x20-\x7e]*$/.test(plain) ? plain : `\u2068${plain}\u2069`;
+}
+
 /**
  * Translate `text` and fill its `{names}`; a name without a value stays as it is.
  * @param {string} text
@@ -32,6 +46,6 @@ export const msg = (text) => text;
 export function t(text, values = {}) {
   const found = Object.hasOwn(catalog, text) ? catalog[text] : text;
   return found.replace(/\{(\w+)\}/g, (whole, name) =>
-    Object.hasOwn(values, name) ? String(values[name]) : whole,
+    Object.hasOwn(values, name) ? isolated(String(values[name])) : whole,
   );
 }
