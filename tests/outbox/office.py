@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +103,19 @@ def writes(dynamics: Simulation, method: str = "", path: str = "phonecalls") -> 
     ]
 
 
+_LINK = re.compile(r"https?://[^/\s]+/r/([A-Za-z0-9_-]{22})")
+
+
+def followed(server: Server, text: Any) -> Any:
+    """Put the addresses of files into a text in the place of our own links to them."""
+    if not isinstance(text, str) or not _LINK.search(text):
+        return text
+    file = f"file:{server.database}?mode=ro"
+    with contextlib.closing(sqlite3.connect(file, uri=True)) as database:
+        links = dict(database.execute("SELECT token, url FROM recording_links").fetchall())
+    return _LINK.sub(lambda link: str(links[link[1]]), text)
+
+
 @dataclass
 class Call:
     """One contact of its own, with a number by which its rows are found."""
@@ -153,7 +168,11 @@ class Call:
         """Give the phone calls of this contact."""
         found = self.dynamics.world.database.rows("phonecall")
         return [
-            {"activityid": record, **row}
+            {
+                "activityid": record,
+                **row,
+                "description": followed(self.server, row.get("description")),
+            }
             for record, row in list(found.items())
             if row.get("phonenumber") == self.phone
         ]
@@ -179,7 +198,7 @@ class Call:
         mine = {row["activityid"] for row in self.rows()}
         notes = self.dynamics.world.database.rows("annotation")
         return [
-            str(note.get("notetext"))
+            str(followed(self.server, note.get("notetext")))
             for note in list(notes.values())
             if getattr(note.get("objectid"), "id", None) in mine
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def test_a_request_that_was_under_way_at_a_kill_takes_effect_once(
     for method, report in (("POST", call.created), ("PATCH", call.ended)):
         fault = break_down(dynamics, kind, method=method, path="phonecalls", seconds=1.0)
         report()
-        eventually(lambda fault=fault: fault.met, f"the {method} is under way")
+        eventually(partial(getattr, fault, "met"), f"the {method} is under way")
         fresh.restart(kill=True)
     call.recorded()
     row = call.until("description", call.recording)

@@ -74,7 +74,8 @@ def test_a_new_secret_takes_over_with_calls_in_flight_and_no_failed_step(
     for call in calls:
         call.until("category", "voice")
         assert len(call.rows()) == 1
-        assert call.told("step waits") == call.letters() == []
+        assert call.told("step waits") == []
+        assert call.letters() == []
     made = [line["status"] for line in writes(dynamics, "POST")]
     assert made == [201] * 6, "the calls in flight ended as they began"
 

@@ -3,7 +3,7 @@
 
 import { part, stamp, write } from "./dom.js";
 import { msg, t } from "./strings.js";
-import { callerInOneLine } from "./words.js";
+import { caller } from "./words.js";
 
 /** @typedef {import("./contacts_state.js").PopView} PopView */
 
@@ -57,7 +57,7 @@ export class PopCard extends HTMLElement {
    */
   update(pop, contact = null) {
     this.pop = pop;
-    write(part(this, "who"), contact ? callerInOneLine(contact) : "");
+    write(part(this, "who"), contact ? caller(contact).title : "");
     const { state, rung, detail, reason } = pop;
     this.dataset.state = state;
     this.dataset.rung = rung ?? "";

@@ -55,15 +55,10 @@ export function caller({ customer }) {
   return { title: address || t("Unknown caller"), address: "" };
 }
 
-/** The name and the number or address, as far as they are known. @param {ContactView} contact */
-export function callerInOneLine(contact) {
-  const { title, address } = caller(contact);
-  return address ? `${title}, ${address}` : title;
-}
-
 /** The one sentence for a screen reader when it rings. @param {ContactView} contact */
 export function announcement(contact) {
-  const who = callerInOneLine(contact);
+  const { title, address } = caller(contact);
+  const who = address ? `${title}, ${address}` : title;
   return contact.queue
     ? t("{kind} from {who}, queue {queue}", { kind: kindWords(contact), who, queue: contact.queue })
     : t("{kind} from {who}", { kind: kindWords(contact), who });
