@@ -209,13 +209,16 @@ def _audit(server: Server, dynamics: Simulation, stories: Sequence[Story], resul
         about = str(getattr(note.get("objectid"), "id", ""))
         notes.setdefault(about, []).append(str(note.get("notetext")))
     dead: dict[str, list[str]] = {}
+    steps: dict[str, set[int]] = {}
     for letter in letters(server):
         dead.setdefault(letter["contact"], []).append(letter["cause"])
+        steps.setdefault(letter["contact"], set()).add(letter["step"])
     for story in stories:
         if story.poisoned:
             assert story.phone not in rows
             assert any("subject" in cause for cause in dead[story.id]), dead[story.id]
-            assert len(dead[story.id]) == (3 if story.recording else 2), dead[story.id]
+            # A step may be due again when late news come: each of these says why, too.
+            assert steps[story.id] == ({2, 4, 5} if story.recording else {2, 4}), story.id
             result.letters += len(dead[story.id])
             continue
         assert story.id not in dead, (story.id, dead[story.id])
