@@ -174,7 +174,7 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
             registry,
             connections.clients,
             metrics,
-            link=lambda tenant, contact, file: file.url,
+            link=recordings.linker(database, committer, settings),
         ),
         demo=demo,
     )

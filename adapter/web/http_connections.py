@@ -24,6 +24,8 @@ class HttpConnection(HttpToolsProtocol):
     """For a whole head, from the connection (or from its first byte, on one that was idle)."""
     body_silence = 30.0
     """Seconds of silence within a body; a slow line may take longer for the whole."""
+    small_body = 64 * 1024
+    """Bytes of a body that is read to its end though nobody wants it: the connection stays."""
     lingering_seconds = 5.0
     lingering_bytes = 8 * 1024 * 1024
     """What a peer may still send of a body that nobody reads, so that it gets to our answer:
@@ -111,11 +113,20 @@ class HttpConnection(HttpToolsProtocol):
         self.on_response_complete()
         if not self.cycle.more_body or self.transport.is_closing():
             return
+        if self._declared() <= self.small_body:
+            return  # uvicorn drops the rest as it comes, and the deadline of a body holds
         self._unset_keepalive_if_required()
         self._stop()
         self._left = self.lingering_bytes
         self.transport.write_eof()
         self._timer = self.loop.call_later(self.lingering_seconds, self.transport.close)
+
+    def _declared(self) -> float:
+        """Give the length of the body that is coming in, infinite where it is not said."""
+        for name, value in self.scope["headers"]:
+            if name == b"content-length":
+                return int(value)  # the parser has refused what is no number
+        return float("inf")
 
 
 class _Unfinished(asyncio.Transport):

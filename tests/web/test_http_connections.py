@@ -163,3 +163,13 @@ def test_a_body_that_nobody_reads_does_not_keep_the_connection(
 def test_a_flood_behind_an_early_answer_is_cut(peer: socket.socket) -> None:
     peer.sendall(IGNORED % b"early")
     assert is_cut(peer)
+
+
+def test_a_small_body_behind_an_early_answer_leaves_the_connection_open(
+    peer: socket.socket,
+) -> None:
+    peer.sendall(b"POST /early HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\n")
+    assert peer.recv(65536).endswith(b"ok")
+    peer.sendall(b"{}")
+    peer.sendall(GET)
+    assert peer.recv(65536).endswith(b"ok")
