@@ -433,7 +433,7 @@ def test_a_request_may_name_organisation_and_app_itself() -> None:
         ({"agent": "*", "url": URL}, "/agent", "* means every agent"),
         ({"agent": "a\u202eb", "url": URL}, "/agent", "may not hold U+202E"),
         ({"agent": "a"}, "/url", "is missing (or table and id)"),
-        ({"agent": "a", "url": ""}, "/url", "unencoded"),
+        ({"agent": "a", "url": ""}, "/url", "is empty"),
         ({"agent": "a", "url": 3}, "/url", "must be text"),
         ({"agent": "a", "url": "https://evil.example/main.aspx"}, "/url", "is no host"),
         ({"agent": "a", "url": "javascript:alert(1)"}, "/url", "is no web address"),

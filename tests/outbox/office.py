@@ -9,19 +9,14 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adapter import steps
 from adapter.demo.simulated.faults import Fault, Kind
 from adapter.demo.simulated.serving import Simulation
-from adapter.steps import File
-from adapter.store import recordings
-from adapter.tenants import DEFAULT, ContactKey
 from tests.server import Feed, Server, eventually
 
-PUBLIC = "https://screenpop.example"
 APP_ID = "4f6d1c2a-9b3e-ed11-9db1-000d3a1b2c3d"
 ACCOUNT = "/v1/admin/accounts/main"
 LONG = 20.0
@@ -33,11 +28,7 @@ _numbers = itertools.count(1)
 
 def trusting(dynamics: Simulation) -> dict[str, str]:
     """Give the settings by which a server speaks to a simulation."""
-    return {
-        "SCREENPOP_CA_FILE": str(dynamics.ca_file),
-        "SCREENPOP_ALLOW_LOOPBACK": "true",
-        "SCREENPOP_PUBLIC_URL": PUBLIC,
-    }
+    return {"SCREENPOP_CA_FILE": str(dynamics.ca_file), "SCREENPOP_ALLOW_LOOPBACK": "true"}
 
 
 @contextlib.contextmanager
@@ -147,21 +138,8 @@ class Call:
         return f"agent-{self.number}"
 
     @property
-    def file(self) -> str:
-        """Give where the source says that the recording is."""
-        return f"https://recordings.example/{self.id}.wav"
-
-    @property
     def recording(self) -> str:
-        """Give the link that steps write down for it."""
-        return self.link(self.file)
-
-    def link(self, url: str, kind: str = "recording") -> str:
-        """Give the link that steps write down for a file."""
-        with self.server.office() as office, office.database.transaction() as cursor:
-            key = ContactKey(DEFAULT, self.id)
-            token = recordings.token(cursor, key, File(kind, url), datetime.now(UTC))
-        return f"{PUBLIC}/r/{token}"
+        return f"https://recordings.example/{self.id}.wav"
 
     def report(self, stage: str, **data: Any) -> dict[str, Any]:
         return self.server.report(stage, self.id, **data)
@@ -177,7 +155,7 @@ class Call:
         self.report("ended")
 
     def recorded(self, url: str | None = None, **data: Any) -> None:
-        found = {"kind": "recording", "url": url or self.file}
+        found = {"kind": "recording", "url": url or self.recording}
         self.report("recorded", recording=found, **data)
 
     def panel(self) -> Feed:

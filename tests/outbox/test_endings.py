@@ -41,7 +41,7 @@ def test_an_answer_that_comes_after_the_end_changes_nothing(call: Call) -> None:
 def test_events_that_come_twice_are_sent_once(call: Call) -> None:
     call.created()
     told = [call.report("answered", agent=call.agent), call.report("ended")]
-    found = {"kind": "recording", "url": call.file}
+    found = {"kind": "recording", "url": call.recording}
     told.append(call.report("recorded", recording=found))
     call.until("description", call.recording)
     for event in told:
@@ -200,7 +200,7 @@ def test_a_file_of_each_kind_that_comes_late_replaces_a_worse_one(call: Call) ->
     call.ended()
     transcript = "https://recordings.example/t.json"
     call.report("transcribed", recording={"kind": "transcript", "url": transcript})
-    call.until("description", call.link(transcript, "transcript"))
+    call.until("description", transcript)
     call.recorded()
     call.until("description", call.recording)
     assert len(call.rows()) == 1
