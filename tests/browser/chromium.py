@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, Playwright
 
 NAMES = ("chromium", "chromium-browser")
 
@@ -44,16 +44,18 @@ def find() -> str:
 
 
 @contextlib.contextmanager
-def running(resolver_rules: str) -> Iterator[Browser]:
-    """Run the browser; every host is found where `resolver_rules` says."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find(),
-            args=[*SWITCHES, f"--host-resolver-rules={resolver_rules}"],
-            ignore_default_args=["--disable-popup-blocking"],
-        )
-        yield browser
-        browser.close()
+def running(playwright: Playwright, resolver_rules: str) -> Iterator[Browser]:
+    """Run the browser; every host is found where `resolver_rules` says.
+
+    Playwright can be started once in a process: tests take pytest-playwright's own fixture.
+    """
+    browser = playwright.chromium.launch(
+        executable_path=find(),
+        args=[*SWITCHES, f"--host-resolver-rules={resolver_rules}"],
+        ignore_default_args=["--disable-popup-blocking"],
+    )
+    yield browser
+    browser.close()
 
 
 def peek(page: Page, expression: str, frame: Frame | None = None) -> object:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.browser import chromium, sites
 from tests.browser.panels import Desk
@@ -23,9 +23,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 
 
 @pytest.fixture(scope="session")
-def browser(pages: Sites) -> Iterator[Browser]:
+def browser(playwright: Playwright, pages: Sites) -> Iterator[Browser]:
     expect.set_options(timeout=10_000)
-    with chromium.running(pages.resolver_rules()) as running:
+    with chromium.running(playwright, pages.resolver_rules()) as running:
         yield running
 
 

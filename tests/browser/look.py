@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import chromium, sites
 from tests.browser.demo import Demo, Station
@@ -95,7 +95,8 @@ def main(folder: Path) -> None:
     with (
         tempfile.TemporaryDirectory() as made,
         sites.serving(Path(made)) as pages,
-        chromium.running(pages.resolver_rules()) as browser,
+        sync_playwright() as playwright,
+        chromium.running(playwright, pages.resolver_rules()) as browser,
     ):
         album = Album(folder, browser)
         (data := Path(made) / "data").mkdir()

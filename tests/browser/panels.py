@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from playwright.sync_api import BrowserContext, Frame, Locator, Page, WebSocket, expect
 
@@ -54,7 +55,15 @@ class Desk:
     def use(self, panel: Page, feed: WebSocket) -> None:
         """Click into a panel, and wait until it has told the server so (at most every 2 s)."""
         panel.bring_to_front()
-        with feed.expect_event("framesent", lambda frame: '"presence"' in str(frame)):
+        began = datetime.now(UTC)
+
+        def tells_of_the_click(frame: str | bytes) -> bool:
+            # Coming into sight is told at once; the click behind it waits for its turn.
+            said = json.loads(frame)
+            used = said.get("interacted") if said["type"] == "presence" else None
+            return used is not None and datetime.fromisoformat(used) >= began
+
+        with feed.expect_event("framesent", tells_of_the_click):
             panel.locator("#connection").click()
 
     def open_records_by(self, target: str) -> None:
