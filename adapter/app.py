@@ -21,6 +21,7 @@ from adapter.errors import ScreenpopError
 from adapter.hub import Hub
 from adapter.metrics import Metrics
 from adapter.outbox import Outbox
+from adapter.rate_limit import RateLimit
 from adapter.registry import Registry
 from adapter.services import Services, Tasks
 from adapter.settings import Settings
@@ -45,6 +46,7 @@ from adapter.web import (
 from adapter.web.assets import Assets, AssetsApp
 from adapter.web.id_routes import IdRoute
 from adapter.web.ingest import Ingest
+from adapter.web.intake import STRICT_TRANSPORT
 
 
 def routes(assets: Assets) -> list[BaseRoute]:
@@ -118,8 +120,7 @@ def _with_strict_transport(send: Send) -> Send:
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            header = (b"strict-transport-security", b"max-age=31536000")
-            message = {**message, "headers": [*message.get("headers", ()), header]}
+            message = {**message, "headers": [*message.get("headers", ()), STRICT_TRANSPORT]}
         await send(message)
 
     return sending
@@ -176,6 +177,7 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
             metrics,
             link=recordings.linker(database, committer, settings),
         ),
+        event_limit=RateLimit(settings.rate_limit),
         demo=demo,
     )
 

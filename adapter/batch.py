@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapter import messages
+from adapter import contacts, messages
 from adapter.contacts import Contact
-from adapter.events import Fact
+from adapter.events import AgentSeen, ContactEvent, Fact
 from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Cursor
-from adapter.store.journal import AcceptedEvent, TraceLine
+from adapter.store.journal import Links, Report, Row, TraceLine
+from adapter.store.journal.tail import Head
 from adapter.store.pops import StoredPop
+from adapter.store.times import micros
 from adapter.tenants import Agent, ContactKey, Tenant
+
+
+@dataclass(slots=True)
+class Entry(Outgoing):
+    """One row of the journal in the making, with its message."""
+
+    position: int = 0
+    report: Report | None = None
+    event_key: int | None = None
+    head: Head | None = None
+    """Where the row is of a contact: that contact's newest row, this one."""
+    previous: int = 0
+    state: bytes | None = None
+
+
+@dataclass(slots=True)
+class Silent:
+    """A row of which nobody is told."""
+
+    tenant: Tenant
+    position: int
+    contact: str | None
+    report: Report
+    event_key: int
+    head: Head | None
+
+
+Known = tuple[Contact, Head]
+"""A contact's state and its newest row."""
+
+
+_NO_HEAD = Head(position=0, depth=-1, agent=None, ended=False, updated=0)
 
 
 class Batch:
@@ -34,44 +69,89 @@ class Batch:
         registry: Registry,
         hub: Hub,
         queue: StepQueue,
-        cached: dict[ContactKey, Contact],
         last_sequences: dict[Tenant, int],
     ) -> None:
         self.cursor = cursor
         self.now = now
         self.registry = registry
         self.hub = hub
-        self._cached = cached
+        self._tail = journal.loaded(cursor)
+        self._micros = micros(now)
+        self._numbers: dict[Tenant, int] = {}
         self._last = dict(last_sequences)
-        self.contacts: dict[ContactKey, tuple[Contact, str | None]] = {}
-        self.outgoing: list[Outgoing] = []
+        self.contacts: dict[ContactKey, Known] = {}
+        self.outgoing: list[Entry] = []
+        self._silent: list[Silent] = []
+        self._silent_numbers: dict[Tenant, int] = {}
         self.learnt: dict[Agent, Agent] = {}
         self.queue = queue
         self.due: list[ContactKey] = []
         """Contacts that have something due in Dynamics from this commit on."""
         self.renamed: list[Agent] = []
         """Ids that stand for another agent from this commit on."""
-        self._events: dict[tuple[Tenant, str, str], AcceptedEvent] = {}
+        self._events: dict[int, tuple[Tenant, str, str]] = {}
+        self._agents: dict[Agent, int] = {}
         self._traces: list[TraceLine] = []
 
-    def knows(self, tenant: Tenant, fact: Fact) -> bool:
-        """Whether a fact of this identity was accepted before, in this batch too."""
-        return (tenant, fact.source, fact.id) in self._events or journal.knows_event(
-            self.cursor, tenant, fact.source, fact.id
-        )
+    def new_event_key(self, tenant: Tenant, fact: Fact) -> int | None:
+        """Give the key that is free for a new event; None where it was accepted before."""
+        key = journal.event_key(tenant, fact.source, fact.id)
+        while True:
+            staged = self._events.get(key)
+            if staged is None:
+                key, known = journal.find_event(self.cursor, tenant, fact, key)
+                if known:
+                    return None
+                staged = self._events.get(key)
+                if staged is None:
+                    return key
+            if staged == (tenant, fact.source, fact.id):
+                return None
+            key = journal.next_key(key)
 
-    def put_event(self, event: AcceptedEvent) -> None:
-        """Stage an event that is not known yet."""
-        self._events[event.tenant, event.fact.source, event.fact.id] = event
+    def keep_event(
+        self, tenant: Tenant, fact: Fact, event_key: int, received: datetime, failure: str | None
+    ) -> None:
+        """Stage an event of which nobody is told: it could not be handled, or is of no contact."""
+        if tenant not in self._silent_numbers:
+            self._silent_numbers[tenant] = journal.last_silent(self.cursor, tenant)
+        self._silent_numbers[tenant] += 1
+        position = -journal.position_of(self._number(tenant), self._silent_numbers[tenant])
+        contact = head = None
+        if isinstance(fact, AgentSeen):
+            report = Report(None, fact, received, None, failure, 0, 0, None, False)
+        else:
+            contact = fact.contact
+            before, head = self._next_head(ContactKey(tenant, contact), position)
+            report = Report(
+                fact, None, received, None, failure, before, head.depth, head.agent, head.ended
+            )
+        self._silent.append(Silent(tenant, position, contact, report, event_key, head))
+        self._events[event_key] = (tenant, fact.source, fact.id)
+
+    def _next_head(self, key: ContactKey, position: int) -> tuple[int, Head]:
+        """Make a row that changes nothing the contact's newest; give the position before it."""
+        known = self.known(key)
+        before = known[1] if known else journal.head(self.cursor, key) or _NO_HEAD
+        head = Head(position, before.depth + 1, before.agent, before.ended, self._micros)
+        if known is not None:
+            self.contacts[key] = (known[0], head)
+        return before.position, head
 
     def trace(self, tenant: Tenant, contact: str | None, what: str, detail: str) -> None:
         """Stage a line of a contact's story."""
         self._traces.append((tenant, contact, self.now, what, detail))
 
-    def agent(self, tenant: Tenant, source_id: str) -> Agent:
+    def agent_id(self, tenant: Tenant, source_id: str) -> str:
         """Give the agent behind an id of a source, aliases of this very batch included."""
-        known = self.registry[tenant].agent(source_id)
-        return self.learnt.get(known, known)
+        known = self.registry[tenant].agent_id(source_id)
+        if self.learnt:
+            known = self.learnt.get(Agent(tenant, known), Agent(tenant, known)).id
+        return known
+
+    def agent(self, tenant: Tenant, source_id: str) -> Agent:
+        """Do what `agent_id` does, and give the agent."""
+        return Agent(tenant, self.agent_id(tenant, source_id))
 
     def later(self, seconds: float) -> datetime:
         """Give a time from now on."""
@@ -79,27 +159,72 @@ class Batch:
 
     def contact(self, key: ContactKey) -> Contact | None:
         """Read a contact: as staged here, as remembered, or from the database."""
-        staged = self.contacts.get(key)
-        if staged is not None:
-            return staged[0]
-        return self._cached.get(key) or journal.contact(self.cursor, key)
+        found = self.known(key)
+        return None if found is None else found[0]
 
-    def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Contact]]:
+    def known(self, key: ContactKey) -> Known | None:
+        """Read a contact as `contact` does, with its newest row."""
+        return (
+            self.contacts.get(key)
+            or self._tail.states.get(key)
+            or journal.contact_with_head(self.cursor, key)
+        )
+
+    def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Known]]:
         """Read what is open at an agent, as it is after the jobs before this one."""
         keys = dict.fromkeys(journal.agents_contacts(self.cursor, agent))
-        keys.update((key, None) for key, (_, who) in self.contacts.items() if who == agent.id)
-        found: list[tuple[ContactKey, Contact]] = []
-        for key in keys:
-            staged = self.contacts.get(key)
-            state = self.contact(key)
-            moved = staged is not None and staged[1] != agent.id
-            if key.tenant == agent.tenant and state is not None and not moved and not state.ended:
-                found.append((key, state))
-        return found
+        keys.update(
+            (key, None)
+            for key, (_, head) in self.contacts.items()
+            if key.tenant == agent.tenant and head.agent == agent.id
+        )
+        found = ((key, self.known(key)) for key in keys)
+        return [
+            (key, known)
+            for key, known in found
+            if known is not None and not known[0].ended and known[1].agent == agent.id
+        ]
 
-    def put_contact(self, key: ContactKey, state: Contact, agent: str | None) -> None:
-        """Stage a contact's new state with the tenant's id of its agent."""
-        self.contacts[key] = (state, agent)
+    def put_contact(
+        self,
+        key: ContactKey,
+        before: Known | None,
+        state: Contact,
+        agent: str | None,
+        *,
+        kind: str,
+        data: Any,
+        audience: tuple[str, ...],
+    ) -> Entry:
+        """Stage a contact's new state, with the tenant's id of its agent, and its message.
+
+        `before` is what `known` has just given for it.
+        """
+        entry = self._append(key.tenant, kind, messages.json(data), audience, subject=key.id)
+        depth = 0
+        if before is not None:
+            entry.previous = before[1].position
+            depth = before[1].depth + 1
+            if depth >= journal.STATE_EVERY:
+                depth = 0
+                entry.state = contacts.encode(state)
+        head = Head(entry.position, depth, agent, state.ended, self._micros)
+        entry.head = head
+        self.contacts[key] = (state, head)
+        return entry
+
+    def put_event(
+        self,
+        entry: Entry,
+        fact: ContactEvent,
+        event_key: int,
+        received: datetime,
+        matched: str | None,
+    ) -> None:
+        """Add to a contact's entry the event that it came from."""
+        entry.report = _report(entry, fact, received, matched)
+        entry.event_key = event_key
+        self._events[event_key] = (entry.tenant, fact.source, fact.id)
 
     def say(
         self,
@@ -111,7 +236,8 @@ class Batch:
         subject: str | None = None,
     ) -> int:
         """Stage a message and give its sequence."""
-        return self._append(tenant, type_, messages.json(data), agents=agents, subject=subject)
+        entry = self._append(tenant, type_, messages.json(data), agents, subject=subject)
+        return entry.message.sequence
 
     def next_sequence(self, tenant: Tenant) -> int:
         """Give the sequence that the next message of a tenant will have."""
@@ -121,42 +247,109 @@ class Batch:
 
     def announce(self, pop: StoredPop, data: bytes) -> None:
         """Stage the message of a pop, whose `sequence` must be `next_sequence`."""
-        self._append(
-            pop.tenant, messages.POP, data, agents=(pop.agent,), subject=pop.contact, pop=pop
-        )
+        self._append(pop.tenant, messages.POP, data, (pop.agent,), subject=pop.contact, pop=pop)
 
     def finish(self) -> dict[Tenant, int]:
         """Write what was staged and give each tenant's last sequence."""
-        if self._events:
-            journal.add_events(self.cursor, list(self._events.values()), self.now)
+        rows = [self._row(entry) for entry in self.outgoing]
+        rows += [self._silent_row(silent) for silent in self._silent]
+        if rows:
+            journal.append(self.cursor, rows)
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
-        if self.contacts:
-            rows = [(key, state, agent) for key, (state, agent) in self.contacts.items()]
-            journal.save_contacts(self.cursor, rows, self.now)
-        by_tenant: dict[Tenant, list[Message]] = {}
-        for each in self.outgoing:
-            by_tenant.setdefault(each.tenant, []).append(each.message)
-        for tenant, new in by_tenant.items():
-            journal.add_messages(self.cursor, tenant, new)
         return self._last
+
+    def remember(self) -> None:
+        """Note, after the commit, where everything stands in the journal."""
+        known = self._tail
+        for entry in self.outgoing:
+            if entry.event_key is not None:
+                known.events[entry.event_key] = entry.position
+        for silent in self._silent:
+            known.events[silent.event_key] = silent.position
+            if silent.head is not None and silent.contact is not None:
+                known.put_contact(ContactKey(silent.tenant, silent.contact), silent.head)
+        for key, (state, head) in self.contacts.items():
+            known.put_contact(key, head)
+            known.put_state(key, state, head)
+        known.agents.update(self._agents)
+        known.known_agents.update(self._agents)
+        known.rows += len(self.outgoing) + len(self._silent)
+        for tenant in self._numbers:
+            last, silent_number = known.ends.get(tenant) or known.marks[tenant][1:]
+            known.ends[tenant] = (
+                self._last.get(tenant, last),
+                self._silent_numbers.get(tenant, silent_number),
+            )
+
+    def _number(self, tenant: Tenant) -> int:
+        number = self._numbers.get(tenant)
+        if number is None:
+            number = journal.number_for_writing(self.cursor, tenant)
+            self._numbers[tenant] = number
+        return number
 
     def _append(
         self,
         tenant: Tenant,
-        type_: str,
+        kind: str,
         data: bytes,
-        *,
         agents: tuple[str, ...],
+        *,
         subject: str | None,
         pop: StoredPop | None = None,
-    ) -> int:
+    ) -> Entry:
         sequence = self.next_sequence(tenant)
         self._last[tenant] = sequence
         pop_id = None if pop is None else pop.id
-        message = Message(sequence, type_, subject, self.now, data, agents, pop_id)
-        self.outgoing.append(Outgoing(tenant, message, pop))
-        return sequence
+        message = Message(sequence, kind, subject, self.now, data, agents, pop_id)
+        position = self._number(tenant) << journal.SEQUENCE_BITS | sequence
+        entry = Entry(tenant, message, pop, position)
+        self.outgoing.append(entry)
+        return entry
+
+    def _row(self, entry: Entry) -> Row:
+        message, report = entry.message, entry.report
+        if report is None and entry.head is not None:
+            report = _report(entry, None, self.now, None)
+        return (
+            entry.position,
+            self._micros,
+            message.type,
+            message.subject,
+            journal.pack_links(self._links(entry.tenant, message)),
+            message.data,
+            message.pop,
+            None if report is None else journal.pack_report(report),
+            entry.state,
+        )
+
+    def _links(self, tenant: Tenant, message: Message) -> Links:
+        links = []
+        for name in message.agents:
+            agent = Agent(tenant, name)
+            before = self._agents.get(agent)
+            if before is None:
+                before = journal.last_to(self.cursor, agent)
+            links.append((name, before))
+            self._agents[agent] = message.sequence
+        return links
+
+    def _silent_row(self, silent: Silent) -> Row:
+        packed = journal.pack_report(silent.report)
+        no_links = journal.pack_links([])
+        contact = silent.contact
+        return (silent.position, self._micros, None, contact, no_links, None, None, packed, None)
+
+
+def _report(
+    entry: Entry, fact: ContactEvent | None, received: datetime, matched: str | None
+) -> Report:
+    head = entry.head
+    assert head is not None  # noqa: S101 - the entry is a contact's
+    return Report(
+        fact, None, received, matched, None, entry.previous, head.depth, head.agent, head.ended
+    )
 
 
 def new_pop_id() -> str:

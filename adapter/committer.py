@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from adapter import messages
 from adapter.batch import Batch
-from adapter.contacts import Contact
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
 from adapter.events import Stage
 from adapter.hub import Hub
+from adapter.messages import Message
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Database, StoreBusy, StoreCorrupt
-from adapter.tenants import ContactKey, Tenant
+from adapter.store.journal.tail import Push
+from adapter.store.times import micros
+from adapter.tenants import Tenant
 
 log = structlog.get_logger()
 
@@ -42,7 +44,12 @@ LOCK_PATIENCE = 2.0
 """Seconds that a commit waits for another writer (a command line) before the sender is told 503;
 well below the 5 s that EventBridge waits."""
 
-CACHED_CONTACTS = 20_000
+INDEX_ROWS = 4_096
+"""Rows of the journal after which its index is written: many at once, because near ones share
+pages; some twenty milliseconds of the loop."""
+
+INDEX_DELAY = 1.0
+"""Seconds after which it is written though they are fewer, so that a restart finds little to do."""
 
 TRACED_PUSHES = frozenset(
     (
@@ -58,11 +65,14 @@ TRACE_DELAY = 0.25
 
 
 @dataclass(slots=True)
-class _Waiting(Generic[T]):
-    job: Job[T]
+class _Waiting:
+    job: Job[Any]
     weight: int
     since: float
-    done: asyncio.Future[T]
+    tell: Callable[[Any], None]
+    """Takes the job's result, or the exception that it ended with."""
+    future: asyncio.Future[Any] | None
+    """Cancelled by a sender who no longer waits."""
 
 
 class Committer:
@@ -82,14 +92,14 @@ class Committer:
         self._hub = hub
         self._metrics = metrics
         self._queue_limit = queue_limit
-        self._queue: deque[_Waiting[Any]] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._weight = 0
         metrics.queue.set_function(lambda: self._weight)
         self._scheduled: asyncio.Handle | None = None
-        self._cache: OrderedDict[ContactKey, Contact] = OrderedDict()
         self._last: dict[Tenant, int] = {}
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
+        self._index_timer: asyncio.TimerHandle | None = None
         self.queue = StepQueue()
         self.failure: StoreUnavailable | None = None
         """Why the last commit failed; None while the journal works."""
@@ -108,16 +118,37 @@ class Committer:
         Raises:
             Overloaded: too many events wait.
         """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def tell(result: Any) -> None:
+            if future.done():
+                return  # the sender has gone; what it sent is kept
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self._enqueue(_Waiting(job, weight, time.monotonic(), tell, future))
+        return future
+
+    def submit_and_tell(
+        self, job: Job[T], tell: Callable[[T | Exception], None], *, weight: int = 1
+    ) -> None:
+        """Queue a job; `tell` gets its result after the commit, or the exception. Costs no future.
+
+        Raises:
+            Overloaded: too many events wait.
+        """
+        self._enqueue(_Waiting(job, weight, time.monotonic(), tell, None))
+
+    def _enqueue(self, waiting: _Waiting) -> None:
         # One request larger than the limit passes alone: refused, it would come again for ever.
-        if self._weight and self._weight + weight > self._queue_limit:
+        if self._weight and self._weight + waiting.weight > self._queue_limit:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(job, weight, time.monotonic(), loop.create_future())
         self._queue.append(waiting)
-        self._weight += weight
+        self._weight += waiting.weight
         if self._scheduled is None:
-            self._scheduled = loop.call_soon(self._flush)
-        return waiting.done
+            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
 
     def run_now(self, job: Job[T]) -> T:
         """Run a job in a transaction of its own, now (where an answer cannot wait).
@@ -144,9 +175,33 @@ class Committer:
     async def drain(self) -> None:
         """Wait until nothing is queued (before a shutdown)."""
         while self._queue:
-            await asyncio.wait([self._queue[-1].done])
+            await self.submit(lambda _: None, weight=0)  # the queue is kept in order
         if self._traces:
             self._write_traces()
+        self.write_index()
+
+    def write_index(self) -> None:
+        """Write into the journal's index what it lacks, in a transaction of its own."""
+        if self._index_timer is not None:
+            self._index_timer.cancel()
+            self._index_timer = None
+        known = self._database.raw.tail
+        if not known.rows and not known.pushes:
+            return
+        try:
+            with self._database.transaction() as cursor:
+                journal.write_index(cursor)
+        except StoreUnavailable as error:
+            # The journal itself is whole, and what the index lacks is in memory.
+            log.info("index not written yet", error=str(error))
+            self._index_later()
+        else:
+            known.forget_written()
+
+    def _index_later(self) -> None:
+        if self._index_timer is None:
+            loop = asyncio.get_running_loop()
+            self._index_timer = loop.call_later(INDEX_DELAY, self.write_index)
 
     def _write_traces(self) -> None:
         self._trace_timer = None
@@ -171,41 +226,29 @@ class Committer:
                 self._queue.extendleft(reversed(taken))
                 self._scheduled = loop.call_later(LOCK_RETRY, self._flush)
                 return
-            self._fail(taken, error)
+            results, batches = [error] * len(taken), []
         except StoreUnavailable as error:
-            self._fail(taken, error)
-        else:
-            self._publish(batches)
-            self._tell(taken, results)
+            results, batches = [error] * len(taken), []
+        self._publish(batches)
+        for waiting, result in zip(taken, results, strict=True):
+            waiting.tell(result)
+        if self._database.raw.tail.rows >= INDEX_ROWS:
+            self.write_index()
         self._weight -= sum(waiting.weight for waiting in taken)
         if self._queue:
             self._scheduled = loop.call_soon(self._flush)
 
-    def _take_group(self) -> list[_Waiting[Any]]:
-        taken: list[_Waiting[Any]] = []
+    def _take_group(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
         weight = 0
         while self._queue and (not taken or weight + self._queue[0].weight <= GROUP):
             waiting = self._queue.popleft()
-            if waiting.done.cancelled():
+            if waiting.future is not None and waiting.future.cancelled():
                 self._weight -= waiting.weight
             else:
                 weight += waiting.weight
                 taken.append(waiting)
         return taken
-
-    def _tell(self, taken: list[_Waiting[Any]], results: list[Any]) -> None:
-        for waiting, result in zip(taken, results, strict=True):
-            if waiting.done.done():
-                continue  # the sender has gone; what it sent is kept
-            if isinstance(result, Exception):
-                waiting.done.set_exception(result)
-            else:
-                waiting.done.set_result(result)
-
-    def _fail(self, taken: list[_Waiting[Any]], error: StoreUnavailable) -> None:
-        for waiting in taken:
-            if not waiting.done.done():
-                waiting.done.set_exception(error)
 
     def _transact(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
         """Run jobs in one transaction; give their results and the committed batch to publish.
@@ -255,7 +298,6 @@ class Committer:
                     registry=self._registry,
                     hub=self._hub,
                     queue=self.queue,
-                    cached=self._cache,
                     last_sequences=self._last,
                 )
                 results = [job(batch) for job in jobs]
@@ -264,6 +306,7 @@ class Committer:
                 last = batch.finish()
         except BaseException:
             self._traces = traces + self._traces
+            self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
             raise
         self._remember(batch, last)
         if self.failure is not None:
@@ -275,11 +318,7 @@ class Committer:
 
     def _remember(self, batch: Batch, last: dict[Tenant, int]) -> None:
         self._last = last
-        for key, (state, _) in batch.contacts.items():
-            self._cache[key] = state
-            self._cache.move_to_end(key)
-        while len(self._cache) > CACHED_CONTACTS:
-            self._cache.popitem(last=False)
+        batch.remember()
         for source, target in batch.learnt.items():
             self._registry.learn(source.tenant, source.id, target.id)
 
@@ -294,13 +333,22 @@ class Committer:
                 continue
             message = outgoing.message
             if message.type in TRACED_PUSHES and message.subject is not None:
-                sockets = f"{message.type} to {', '.join(message.agents)}: {count} sockets"
-                self.trace_later(outgoing.tenant, message.subject, now, "pushed", sockets)
+                self._note_push(outgoing.tenant, message, now, count)
+        self._index_later()
         for batch in batches:
             for agent in batch.renamed:
                 self._hub.renamed(agent)
             if batch.due:
                 self.queue.wake(batch.due)
+
+    def _note_push(self, tenant: Tenant, message: Message, now: datetime, count: int) -> None:
+        if message.type == messages.POP:
+            told = f"{message.type} to {', '.join(message.agents)}: {count} sockets"
+            self.trace_later(tenant, message.subject, now, "pushed", told)
+            return
+        known = self._database.raw.tail
+        position = journal.position_of(known.marks[tenant].number, message.sequence)
+        known.put_push(tenant, Push(position, micros(now), count))
 
     def _check_file(self) -> None:
         if isinstance(self.failure, StoreCorrupt):

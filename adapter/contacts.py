@@ -22,7 +22,12 @@ CUSTOMER = Limit(names=64, size=65_536)
 MOST_LINKS = 256
 MOST_RECORDINGS = 64
 
-_STAGES = tuple(stage.value for stage in Stage)
+_BY_NAME = {stage.value: stage for stage in Stage}
+_NAMES = {stage: name for name, stage in _BY_NAME.items()}
+"""The plain texts, which a state is stored with; an enumeration's `.value` costs a call."""
+
+_ORDER = {name: rank for rank, name in enumerate(_BY_NAME)}.__getitem__
+_UNSAID = (None, None)
 
 UNSTAGED = -1
 """The rank of an event without a stage: it loses a tie against any stage."""
@@ -46,22 +51,23 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def agent(self) -> str | None:
         """The agent who has the contact, as the source names them."""
-        return self.scalars["agent"][1] if "agent" in self.scalars else None
+        return self.scalars.get("agent", _UNSAID)[1]
 
     @property
     def channel(self) -> str | None:
         """`voice`, `chat`, `task`, … where it is known."""
-        return self.scalars["channel"][1] if "channel" in self.scalars else None
+        return self.scalars.get("channel", _UNSAID)[1]
 
     @property
     def direction(self) -> str | None:
         """`inbound` or `outbound` where it is known."""
-        return self.scalars["direction"][1] if "direction" in self.scalars else None
+        return self.scalars.get("direction", _UNSAID)[1]
 
     @property
     def stage(self) -> Stage | None:
         """The furthest stage reached."""
-        return max((Stage(name) for name in self.stages), key=RANK.__getitem__, default=None)
+        reached = _in_order(self.stages)
+        return _BY_NAME[reached[-1]] if reached else None
 
     @property
     def ended(self) -> bool:
@@ -108,23 +114,30 @@ def _scalars(
         said["agent"] = None
     elif event.agent:
         said["agent"] = event.agent
-    return registers.newer(known, said, stamp)
+    return registers.newer(known, said, stamp) if said else known
 
 
 def _stages(known: dict[str, datetime], event: ContactEvent) -> dict[str, datetime]:
-    if event.stage is None and not event.witnessed:
+    for stage, time in event.witnessed.items():
+        known = _with_stage(known, stage, time)
+    if event.stage is None or event.stage in event.witnessed:
         return known
-    merged = dict(known)
-    reports = dict(event.witnessed)
-    if event.stage is not None:
-        reports.setdefault(event.stage, event.time)
-    for stage, time in reports.items():
-        if stage.value not in merged or time < merged[stage.value]:
-            merged[stage.value] = time
-    return merged
+    return _with_stage(known, event.stage, event.time)
+
+
+def _with_stage(known: dict[str, datetime], stage: Stage, time: datetime) -> dict[str, datetime]:
+    name = _NAMES[stage]
+    before = known.get(name)
+    return known if before is not None and before <= time else {**known, name: time}
+
+
+def _in_order(stages: dict[str, datetime]) -> list[str]:
+    return list(stages) if len(stages) < 2 else sorted(stages, key=_ORDER)  # noqa: PLR2004
 
 
 def _links(contact: Contact, event: ContactEvent) -> tuple[str, ...]:
+    if not event.links:
+        return contact.links
     new = {link for link in event.links if link and link != contact.id}
     # The first of a fixed order: what is dropped once could never come back among them.
     return tuple(sorted(new.union(contact.links))[:MOST_LINKS]) if new else contact.links
@@ -145,23 +158,26 @@ def view(
     `linked` replaces the contact's own links where the caller also knows who links to it.
     """
     scalars = contact.scalars
-    reached = [name for name in _STAGES if name in contact.stages]
+    stages = contact.stages
+    reached = _in_order(stages)
     return {
         "id": contact.id,
-        "channel": scalars["channel"][1] if "channel" in scalars else None,
-        "direction": scalars["direction"][1] if "direction" in scalars else None,
+        "channel": scalars.get("channel", _UNSAID)[1],
+        "direction": scalars.get("direction", _UNSAID)[1],
         "agent": agent,
         "customer": {name: value for name, (_, value) in contact.customer.items()},
-        "queue": scalars["queue"][1] if "queue" in scalars else None,
+        "queue": scalars.get("queue", _UNSAID)[1],
         "stage": reached[-1] if reached else None,
-        "stages": {name: contact.stages[name] for name in reached},
+        "stages": {name: stages[name] for name in reached},
         "attributes": {name: value for name, (_, value) in contact.attributes.items()},
         "linked": contact.links if linked is None else linked[:MOST_LINKS],
-        "recordings": [  # all members, where the stored form leaves out defaults
-            {"kind": each.kind, "url": each.url, "redacted": each.redacted}
-            for each in contact.recordings
-        ],
+        "recordings": _recorded(contact.recordings) if contact.recordings else [],
     }
+
+
+def _recorded(recordings: tuple[Recording, ...]) -> list[dict[str, Any]]:
+    # All members, where the stored form leaves out defaults.
+    return [{"kind": each.kind, "url": each.url, "redacted": each.redacted} for each in recordings]
 
 
 _encoder = msgspec.msgpack.Encoder()

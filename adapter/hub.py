@@ -51,9 +51,9 @@ class Feed(Protocol):
         """Start the closing handshake."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
-    """A committed message with the pop that it announces."""
+    """A message with the pop that it announces."""
 
     tenant: Tenant
     message: Message

@@ -18,6 +18,9 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        # Looking a label up costs more than counting, and there is one for each event.
+        self.accepted = self.events.labels("accepted")
+        self.duplicates = self.events.labels("duplicate")
         self.requests_refused = Counter(
             "screenpop_requests_refused",
             "Requests of sources that were refused, by reason",

@@ -19,7 +19,7 @@ from adapter.errors import InvalidSettings, NotFound, Place
 from adapter.pops import PopPolicy
 from adapter.settings import Settings
 from adapter.steps import Steps
-from adapter.store import accounts, journal, outbox, settings as stored
+from adapter.store import accounts, maintenance, outbox, settings as stored
 from adapter.store.database import Database
 from adapter.store.outbox import DueRequest
 from adapter.store.settings import Alias, StoredKey
@@ -112,7 +112,7 @@ class Office:
             StoreUnavailable: the database takes no writes.
         """
         with self.database.transaction() as cursor:
-            journal.beat(cursor, _now())
+            maintenance.beat(cursor, _now())
 
     def set_domains(self, tenant: str, text: str) -> DomainRules:
         """Replace a tenant's rules; nothing is saved where one line is bad."""

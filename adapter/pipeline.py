@@ -6,7 +6,6 @@ not leaves no trace. Deciding is left to plain functions: `contacts.advance`, `p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -18,14 +17,22 @@ from adapter.contacts import Contact
 from adapter.events import AgentSeen, ContactEvent, Decoded, Entry, Rejected, Stage
 from adapter.metrics import Metrics
 from adapter.registry import TenantSettings
-from adapter.store import journal, pops as stored_pops
-from adapter.store.journal import AcceptedEvent
+from adapter.store import journal, pops as stored_pops, settings as stored_settings
 from adapter.tenants import Agent, ContactKey, Tenant, agent
 
 log = structlog.get_logger()
 
 POP_STAGES = (Stage.OFFERED, Stage.MADE, Stage.ANSWERED)
 """Stages at which an agent begins to have a contact: a policy chooses among them."""
+
+KINDS: dict[Stage | None, str] = {
+    None: messages.UPDATED,
+    **{stage: messages.CONTACT_PREFIX + stage.value for stage in Stage},
+}
+"""The type of the message that tells of an event's stage."""
+
+_NAMES = {stage: stage.value for stage in Stage}
+"""An enumeration's `.value` costs a call."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -59,58 +66,67 @@ def _take(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> boo
     """Take one event; False where all that it says was known (a duplicate)."""
     new = False
     for fact in entry.facts:
-        if batch.knows(tenant, fact):
+        key = batch.new_event_key(tenant, fact)
+        if key is None:
             continue
         new = True
-        matched = failure = None
+        if isinstance(fact, AgentSeen):
+            batch.keep_event(tenant, fact, key, received, None)
+            learn(batch, tenant, fact.source_id, fact.agent)
+            continue
         try:
-            if isinstance(fact, AgentSeen):
-                learn(batch, tenant, fact.source_id, fact.agent)
-            else:
-                matched = _advance(batch, batch.registry[tenant], fact)
+            _advance(batch, batch.registry[tenant], fact, key, received)
         except (ValueError, TypeError, LookupError) as error:
             # A fault of ours must not make the source send the same event for a day: the event is
             # kept, with the failure on its trace, and the rest of the batch goes on.
             log.exception("event kept but not handled", source=fact.source)
-            failure = repr(error)
-        batch.put_event(AcceptedEvent(tenant, fact, received, matched, failure))
+            batch.keep_event(tenant, fact, key, received, repr(error))
     return new
 
 
-def _advance(batch: Batch, tenant: TenantSettings, event: ContactEvent) -> str | None:
-    """Advance the contact and tell the feed; give why it popped or not, where that was asked."""
+def _advance(
+    batch: Batch, tenant: TenantSettings, event: ContactEvent, event_key: int, received: datetime
+) -> None:
+    """Advance the contact, tell the feed, plan steps, and decide whether it pops."""
     key = ContactKey(tenant.tenant, event.contact)
-    old = batch.contact(key)
-    new = contacts.advance(old, event)
-    before = _agent_id(batch, key, old)
-    now = _agent_id(batch, key, new)
-    named = batch.agent(key.tenant, event.agent).id if event.agent else None
-    batch.put_contact(key, new, now)
+    known = batch.known(key)
+    new = contacts.advance(None if known is None else known[0], event)
+    before = None if known is None else known[1].agent
+    now = batch.agent_id(key.tenant, new.agent) if new.agent else None
+    if event.agent is None or event.agent == new.agent:
+        named = now
+    else:
+        named = batch.agent_id(key.tenant, event.agent)
+    view = contacts.view(new, agent=now)
+    entry = batch.put_contact(
+        key,
+        known,
+        new,
+        now,
+        kind=KINDS[event.stage],
+        data={**view, "event": {"source": event.source, "id": event.id}},
+        audience=_audience(now, before, named),
+    )
     if event.links:
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
-    view = contacts.view(new, agent=now)
-    data = {**view, "event": {"source": event.source, "id": event.id}}
-    batch.say(
-        tenant.tenant,
-        messages.UPDATED if event.stage is None else messages.CONTACT_PREFIX + event.stage.value,
-        data,
-        agents=_audience(now, before, named),
-        subject=event.contact,
-    )
     if tenant.steps.steps:
         lifecycle.plan(batch, tenant, event.stage, key, view)
     if before is not None and before != now:
         reason = "the contact went to another agent" if now else "the contact left the agent"
         pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)
-    if now is None or named not in (None, now):
-        return None
-    return _pop(batch, tenant, event, new, Agent(tenant.tenant, now))
+    matched = None
+    if now is not None and named == now:
+        matched = _pop(batch, tenant, event, new, now)
+    batch.put_event(entry, event, event_key, received, matched)
 
 
 def _pop(
-    batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact, who: Agent
+    batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact, agent_id: str
 ) -> str | None:
     """Decide for each stage that this event shows the agent to have reached."""
+    if event.stage not in POP_STAGES and not event.witnessed:
+        return None
+    who = Agent(tenant.tenant, agent_id)
     reasons = [
         _pop_at(stage, batch, tenant, contact, who)
         for stage in POP_STAGES
@@ -125,6 +141,8 @@ def _pop_at(
     if lifecycle.pop_step(tenant) is not None:
         return lifecycle.pop(batch, tenant, stage, contact, who)
     policy = tenant.policy
+    if policy is None:
+        return f"{_NAMES[stage]} at {who.id}: {pops.NO_POLICY}"
     decision = pops.decide(
         policy,
         stage,
@@ -133,10 +151,10 @@ def _pop_at(
         direction=contact.direction,
         attributes={name: value for name, (_, value) in contact.attributes.items()},
         ended=contact.ended,
-        popped=() if policy is None else stored_pops.stages(batch.cursor, who, contact.id),
+        popped=stored_pops.stages(batch.cursor, who, contact.id),
     )
-    reason = f"{stage.value} at {who.id}: {decision.reason}"
-    if decision.kind == "none" or decision.url is None or policy is None:
+    reason = f"{_NAMES[stage]} at {who.id}: {decision.reason}"
+    if decision.kind == "none" or decision.url is None:
         return reason
     made = pop_claims.make(
         batch,
@@ -160,35 +178,30 @@ def learn(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> None:
     known = batch.registry[tenant].aliases.get(source.id)
     if known is not None or source == target:
         return
-    journal.add_alias(batch.cursor, tenant, source.id, target.id, batch.now)
+    stored_settings.learn_alias(batch.cursor, tenant, source.id, target.id, batch.now)
     batch.learnt[source] = target
     merge(batch, source, target)
 
 
 def merge(batch: Batch, source: Agent, target: Agent) -> None:
     """Give an agent what is open at an id that turned out to be theirs."""
-    for key, state in batch.open_contacts(source):
-        batch.put_contact(key, state, target.id)
-        batch.say(
-            key.tenant,
-            messages.UPDATED,
-            contacts.view(state, agent=target.id),
-            agents=(target.id,),
-            subject=key.id,
+    for key, known in batch.open_contacts(source):
+        view = contacts.view(known[0], agent=target.id)
+        batch.put_contact(
+            key,
+            known,
+            known[0],
+            target.id,
+            kind=messages.UPDATED,
+            data=view,
+            audience=(target.id,),
         )
     pop_claims.move(batch, source, target)
     batch.renamed.append(source)
 
 
-def _agent_id(batch: Batch, key: ContactKey, contact: Contact | None) -> str | None:
-    if contact is None or contact.agent is None:
-        return None
-    return batch.agent(key.tenant, contact.agent).id
-
-
-def _audience(*agents: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_present(agents)))
-
-
-def _present(agents: Iterable[str | None]) -> Iterable[str]:
-    return (each for each in agents if each is not None)
+def _audience(now: str | None, before: str | None, named: str | None) -> tuple[str, ...]:
+    """Name who is told: the agent who has the contact, who had it, whom the event names."""
+    if now is not None and now == named and before in (None, now):
+        return (now,)
+    return tuple(dict.fromkeys(each for each in (now, before, named) if each is not None))

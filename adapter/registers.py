@@ -45,11 +45,12 @@ def newer(
     known: dict[str, tuple[Stamp, V]], said: Mapping[str, V], stamp: Stamp
 ) -> dict[str, tuple[Stamp, V]]:
     """Give what is known after a report of `stamp` said some of it."""
-    if not said:
-        return known
-    merged = dict(known)
+    if not known:
+        return {name: (stamp, value) for name, value in said.items()}
+    merged = known.copy()
     for name, value in said.items():
-        if name not in merged or merged[name][0] < stamp:
+        before = known.get(name)
+        if before is None or before[0] < stamp:
             merged[name] = (stamp, value)
     return merged
 
@@ -67,18 +68,56 @@ def bounded(
     if bounds.end is not None:
         end = _place(bounds.end)
         said = {name: value for name, value in said.items() if _place(name) < end}
-    merged = newer(known, said, stamp)
-    heaviest = dict(bounds.heaviest)
+    if not known:
+        first = newer(known, said, stamp)
+        fits = len(first) <= limit.names and len(_pack(said)) <= limit.size
+        return (first, bounds) if fits else _cut(first, bounds, limit)
+    merged, changed = _merged(known, said, stamp)
+    if not changed:  # said again, as nearly always: what fitted fits
+        return merged, bounds
+    return _cut(merged, _heaviest(known, bounds, changed, merged), limit)
+
+
+def _merged(
+    known: dict[str, tuple[Stamp, V]], said: Mapping[str, V], stamp: Stamp
+) -> tuple[dict[str, tuple[Stamp, V]], dict[str, V]]:
+    """Do what `newer` does, and tell what was said that is new or may have another size."""
+    merged = known.copy()
+    changed: dict[str, V] = {}
+    compared: Stamp | None = None
+    is_later = False
     for name, value in said.items():
-        if name not in known:
+        before = known.get(name)
+        if before is None:
+            merged[name] = (stamp, value)
+            changed[name] = value
             continue
-        before = known[name][1]
-        if isinstance(value, str) and value == before:  # the common case: said again
-            continue
-        largest = max(_size(name, before), _size(name, value), heaviest.pop(name, 0))
-        if largest > _size(name, merged[name][1]):
-            heaviest[name] = largest
-    return _cut(merged, Bounds(heaviest, bounds.end), limit)
+        if before[0] is not compared:  # what one event said has one stamp
+            compared = before[0]
+            is_later = compared < stamp
+        if is_later:
+            merged[name] = (stamp, value)
+        if not (isinstance(value, str) and value == before[1]):
+            changed[name] = value
+    return merged, changed
+
+
+def _heaviest(
+    known: dict[str, tuple[Stamp, V]],
+    bounds: Bounds,
+    changed: Mapping[str, V],
+    merged: dict[str, tuple[Stamp, V]],
+) -> Bounds:
+    """Remember the largest value of each name that now has a smaller one."""
+    if known.keys().isdisjoint(changed):
+        return bounds
+    heaviest = dict(bounds.heaviest)
+    for name, value in changed.items():
+        if name in known:
+            sizes = _size(name, known[name][1]), _size(name, value), heaviest.pop(name, 0)
+            if max(sizes) > _size(name, merged[name][1]):
+                heaviest[name] = max(sizes)
+    return Bounds(heaviest, bounds.end)
 
 
 def _cut(

@@ -20,9 +20,12 @@ from adapter.steps import Steps
 from adapter.store import settings as stored
 from adapter.store.database import Database
 from adapter.telephony import standard_webhooks
-from adapter.tenants import Agent, Tenant, agent
+from adapter.tenants import Agent, Tenant, folded
 
 log = structlog.get_logger()
+
+MOST_HOSTS = 1_000
+"""Host names remembered: strangers may write one name with a thousand ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,12 @@ class TenantSettings:
 
     def agent(self, source_id: str) -> Agent:
         """Give the agent behind an id of a source: by the alias, else an agent of that name."""
-        named = agent(self.tenant, source_id)
-        known = self.aliases.get(named.id)
-        return named if known is None else Agent(self.tenant, known)
+        return Agent(self.tenant, self.agent_id(source_id))
+
+    def agent_id(self, source_id: str) -> str:
+        """Give the id of the agent behind an id of a source."""
+        name = folded(source_id)
+        return self.aliases.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,8 @@ class Registry:
         self._allow_loopback = allow_loopback
         self._tenants: dict[Tenant, TenantSettings] = {}
         self._keys: dict[str, Key] = {}
+        self._hosts: dict[str, Tenant] = {}
+        """What hosts were found to be, until the next refresh."""
         self.pending = Changes()
         """What is in force here and still to be carried out (`adapter.changes`)."""
 
@@ -98,6 +106,14 @@ class Registry:
 
     def tenant_of_host(self, host: str) -> Tenant | None:
         """Give the tenant whose host this is; with one tenant any host is it (design 13)."""
+        known = self._hosts.get(host)
+        if known is None and (known := self._find_host(host)) is not None:
+            if len(self._hosts) >= MOST_HOSTS:
+                self._hosts.clear()
+            self._hosts[host] = known
+        return known
+
+    def _find_host(self, host: str) -> Tenant | None:
         if len(self._tenants) == 1:
             return next(iter(self._tenants))
         name = host.lower().rsplit(":", 1)[0] if not host.endswith("]") else host
@@ -169,6 +185,7 @@ class Registry:
             )
         self.pending |= self._changes(tenants, keys)
         self._tenants, self._keys = tenants, keys
+        self._hosts = {}
 
     def _with_rules(
         self, known: TenantSettings, row: stored.StoredSetting | None

@@ -21,7 +21,7 @@ from adapter.settings import Settings
 from adapter.store import maintenance
 from adapter.store.database import sqlite_path
 from adapter.web.feed_socket import FeedSocket
-from adapter.web.http_connections import HttpConnection
+from adapter.web.short_requests import ShortConnection
 
 log = structlog.get_logger()
 
@@ -120,7 +120,7 @@ def config(services: Services, app: Application, settings: Settings) -> uvicorn.
         app,
         host=settings.host,
         port=settings.port,
-        http=HttpConnection,
+        http=ShortConnection,
         loop="uvloop",
         ws=socket,  # type: ignore[arg-type]  # a public setting, typed for uvicorn's own classes
         lifespan="on",

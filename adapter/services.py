@@ -79,6 +79,8 @@ class Services:
     tasks: Tasks
     connections: Connections
     outbox: Outbox
+    event_limit: RateLimit
+    """Of each key that sends events, whichever way they come."""
     demo: bool = False
     refusal_limit: RateLimit = field(
         default_factory=lambda: RateLimit(REFUSALS_A_SECOND, "too many reports of blocked frames")

@@ -18,7 +18,7 @@ from adapter.messages import Message, PopOutcome, Presence
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.store import journal, pops as stored_pops
-from adapter.store.database import Database
+from adapter.store.database import Cursor, Database
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent
 
@@ -124,10 +124,9 @@ class Subscriptions:
         feed.send(frames.text(frame))
 
     def _replay(self, feed: Subscriber, after: int) -> None:
-        name = None if feed.agent is None else feed.agent.id
+        cursor = self._database.raw.cursor()
         while feed.is_open():
-            cursor = self._database.raw.cursor()
-            missed = journal.messages_after(cursor, feed.tenant, name, after, limit=CHUNK)
+            missed = self._missed(cursor, feed, after)
             if not missed:
                 # Nothing was committed since the read: this is all one turn of the event loop.
                 feed.live = True
@@ -143,6 +142,11 @@ class Subscriptions:
                 if feed.buffered():
                     feed.when_drained(lambda after=after: self._go_on(feed, after))  # type: ignore[misc]
                     return
+
+    @staticmethod
+    def _missed(cursor: Cursor, feed: Subscriber, after: int) -> list[Message]:
+        name = None if feed.agent is None else feed.agent.id
+        return journal.messages_after(cursor, feed.tenant, name, after, limit=CHUNK)
 
     def _go_on(self, feed: Subscriber, after: int) -> None:
         try:

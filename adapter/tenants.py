@@ -26,4 +26,9 @@ class ContactKey(NamedTuple):
 
 def agent(tenant: Tenant, source_id: str) -> Agent:
     """Name an agent by an id as a source or an admin writes it (case does not count)."""
-    return Agent(tenant, source_id.strip().casefold())
+    return Agent(tenant, folded(source_id))
+
+
+def folded(source_id: str) -> str:
+    """Give the id of an agent as it is compared and kept."""
+    return source_id.strip().casefold()

@@ -74,6 +74,7 @@ async def forget(services: Services) -> None:
     while True:
         horizon = datetime.now(UTC) - timedelta(days=services.settings.retention_days)
         count = 0
+        services.committer.write_index()
         while deleted := await services.committer.submit(
             lambda batch, horizon=horizon: _forget_step(batch, horizon)  # type: ignore[misc]
         ):
@@ -93,14 +94,11 @@ def _forget_step(batch: Batch, horizon: datetime) -> int:
 
 async def _forget_audiences(services: Services) -> None:
     for tenant in services.registry.tenants:
-        agent: str | None = ""
-        while agent is not None:
 
-            def job(batch: Batch, tenant: Tenant = tenant, after: str = agent) -> str | None:
-                return retention.forget_audiences(batch.cursor, tenant, after, limit=FORGET_STEP)
+        def job(batch: Batch, tenant: Tenant = tenant) -> int:
+            return retention.forget_audiences(batch.cursor, tenant)
 
-            agent = await services.committer.submit(job)
-            await asyncio.sleep(FORGET_PAUSE)
+        await services.committer.submit(job)
 
 
 async def send_steps(services: Services) -> None:

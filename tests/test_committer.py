@@ -111,7 +111,7 @@ async def test_nothing_is_published_before_it_is_committed(workshop: Workshop) -
     def look(batch: Batch) -> None:
         say("late")(batch)
         with sqlite3.connect(workshop.database.path) as other:
-            seen.append(other.execute("SELECT data FROM messages").fetchall())
+            seen.append(other.execute("SELECT data FROM journal").fetchall())
         assert workshop.hub.published == []
 
     await workshop.committer.submit(look)

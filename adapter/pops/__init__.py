@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 
+NO_POLICY = "no pop policy is set"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What to show, and why; of a pop that is none only the reason counts."""
@@ -54,7 +57,7 @@ def decide(
     that rang into view does not open twice.
     """
     if policy is None:
-        return _nothing("no pop policy is set")
+        return _nothing(NO_POLICY)
     obstacle = (
         _no_agent(agent_id, ended=ended, popped=popped)
         or _outside("stage", event_stage, policy.stages)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from adapter.errors import InvalidSettings, StoreUnavailable
+from adapter.store.journal.tail import Connection as TailedConnection
 
 Cursor = sqlite3.Cursor
 """What a transaction writes through, so that no other module names the driver."""
@@ -80,8 +81,8 @@ class Database:
             driver = self.connection.connection.driver_connection
         except (DatabaseError, sqlite3.Error) as error:
             raise explain(error, self.path) from error
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect says so
-        self.raw: sqlite3.Connection = driver
+        assert isinstance(driver, TailedConnection)  # noqa: S101 - the dialect says so
+        self.raw: TailedConnection = driver
         self._files = {str(self.path): _identity(str(self.path))}
 
     def migrate(self) -> None:
@@ -95,6 +96,7 @@ class Database:
         """Prepare for the event loop: never wait for a lock, never checkpoint inside a commit."""
         self.raw.execute("PRAGMA busy_timeout=0")
         self.raw.execute("PRAGMA wal_autocheckpoint=0")
+        self.raw.tail.is_writer = True
         self.data_version()  # opens the log
         log = f"{self.path}-wal"
         self._files[log] = _identity(log)
@@ -204,6 +206,7 @@ def _engine(path: Path, *, busy_timeout: float, synchronous: str) -> Engine:
             "check_same_thread": False,
             "timeout": busy_timeout,
             "cached_statements": 256,
+            "factory": TailedConnection,
         },
     )
 

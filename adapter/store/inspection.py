@@ -13,8 +13,12 @@ from adapter.store.times import moment
 def last_stored(database: Database) -> datetime | None:
     """Give when the newest event was stored; None where there is none."""
     with database.reading():
-        (micros,) = database.raw.execute("SELECT max(stored) FROM events").fetchone()
-    return None if micros is None else moment(micros)
+        rows = database.raw.execute(
+            "SELECT time FROM journal_marks, journal WHERE journal.position ="
+            " (SELECT max(position) FROM journal WHERE position < (number + 1) << 40"
+            " AND report NOT NULL)"
+        ).fetchall()
+    return max((moment(micros) for (micros,) in rows), default=None)
 
 
 def log_bytes(path: Path) -> int:

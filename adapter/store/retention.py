@@ -1,7 +1,8 @@
 """Forget what is older than the retention, in steps that the event loop does not feel.
 
-Every table is cut from its oldest end by its key, so that a step costs by what it deletes and not
-by what is kept, and no table needs an index by age that each event would have to pay for.
+The journal is cut from its oldest end by position, so that a step costs by what it deletes and not
+by what is kept, and no table needs an index by age that each event would have to pay for. Chains
+of rows simply end where the rows do.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from adapter.store import journal, recordings
+from adapter.store.journal import Oldest, tail
 from adapter.store.times import micros
 from adapter.tenants import ContactKey, Tenant
 
@@ -23,9 +25,12 @@ def forget_step(
     now: datetime,
     limit: int,
 ) -> int:
-    """Delete at most `limit` rows of each kind older than `horizon`; 0 means that none is left."""
+    """Delete at most `limit` rows of each kind older than `horizon`; 0 means that none is left.
+
+    The index must be written (`journal.write_index`) before the first step.
+    """
     old = micros(horizon)
-    count = _events(cursor, old, limit)
+    count = sum(_rows(cursor, tenant, old, limit) for tenant in tenants)
     for table, key, time in (("trace", "position", "at"), ("pops", "rowid", "created")):
         # Both keys grow with time.
         count += cursor.execute(
@@ -33,70 +38,62 @@ def forget_step(
             f" (SELECT {key} FROM {table} ORDER BY {key} LIMIT ?) AND {time}<?",
             (limit, old),
         ).rowcount
-    count += sum(_messages(cursor, tenant, old, limit) for tenant in tenants)
     return count + cursor.execute("DELETE FROM sessions WHERE expires<?", (micros(now),)).rowcount
 
 
-def forget_audiences(
-    cursor: sqlite3.Cursor, tenant: Tenant, after: str, *, limit: int
-) -> str | None:
-    """Delete to whom deleted messages went, for the next `limit` agents; give the last of them.
-
-    None means that there is no further agent.
-    """
+def forget_audiences(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
+    """Delete the heads of the agents to whom nothing was sent that is kept; give how many."""
     first, _ = journal.sequences(cursor, tenant)
-    agent: str | None = after
-    for _ in range(limit):
-        (agent,) = cursor.execute(
-            "SELECT min(agent) FROM message_agents WHERE tenant=? AND agent>?", (tenant, agent)
-        ).fetchone()
-        if agent is None:
-            return None
-        cursor.execute(
-            "DELETE FROM message_agents WHERE tenant=? AND agent=? AND sequence<?",
-            (tenant, agent, first),
-        )
-    return agent
+    tail.of(cursor).known_agents.clear()
+    return cursor.execute(
+        "DELETE FROM agent_heads WHERE tenant=? AND sequence<?", (tenant, first)
+    ).rowcount
 
 
-def _events(cursor: sqlite3.Cursor, old: int, limit: int) -> int:
-    rows = cursor.execute(
-        "SELECT position, tenant, contact FROM (SELECT position, tenant, contact, stored"
-        " FROM events ORDER BY position LIMIT ?) WHERE stored<?",
-        (limit, old),
-    ).fetchall()
-    keys = {ContactKey(tenant, contact) for _, tenant, contact in rows if contact is not None}
-    for key in keys:
-        recordings.keep_agents(cursor, key)
-    cursor.executemany("DELETE FROM events WHERE position=?", [row[:1] for row in rows])
-    for key in keys:
-        _contact(cursor, *key)
-    return len(rows)
+def _rows(cursor: sqlite3.Cursor, tenant: Tenant, old: int, limit: int) -> int:
+    oldest = [
+        *journal.oldest(cursor, tenant, old, limit),
+        *journal.oldest_silent(cursor, tenant, old, limit),
+    ]
+    if not oldest:
+        return 0
+    positions = {each.position for each in oldest}
+    for contact in dict.fromkeys(each.contact for each in oldest if each.contact is not None):
+        _contact(cursor, ContactKey(tenant, contact), positions)
+    _delete(cursor, oldest)
+    return len(oldest)
 
 
-def _contact(cursor: sqlite3.Cursor, tenant: str, contact: str) -> None:
-    """Delete a contact with its links in both directions, once its last event is gone."""
-    key = (tenant, contact)
-    if cursor.execute("SELECT 1 FROM events WHERE tenant=? AND contact=? LIMIT 1", key).fetchone():
+def _delete(cursor: sqlite3.Cursor, oldest: list[Oldest]) -> None:
+    cursor.executemany(
+        "DELETE FROM journal WHERE position=?", [(each.position,) for each in oldest]
+    )
+    cursor.executemany(
+        "DELETE FROM event_keys WHERE key=? AND position=?",
+        [(each.event_key, each.position) for each in oldest if each.event_key is not None],
+    )
+    last = max(each.position for each in oldest)
+    cursor.execute(
+        "DELETE FROM pushes WHERE position<? AND position>=?",
+        (last, last >> journal.SEQUENCE_BITS << journal.SEQUENCE_BITS),
+    )
+
+
+def _contact(cursor: sqlite3.Cursor, key: ContactKey, positions: set[int]) -> None:
+    """Forget a contact with its last row; where that stays, let it hold the state of all."""
+    recordings.keep_agents(cursor, key)
+    head = journal.head(cursor, key)
+    if head is None:
         return
-    cursor.execute("DELETE FROM contacts WHERE tenant=? AND id=?", key)
+    if head.position not in positions:
+        journal.keep_state(cursor, key)
+        return
+    cursor.execute("DELETE FROM contact_heads WHERE tenant=? AND contact=?", key)
+    tail.of(cursor).states.pop(key, None)
     linked = cursor.execute(
         "SELECT linked FROM contact_links WHERE tenant=? AND contact=?", key
     ).fetchall()
-    pairs = [(tenant, a, b) for (other,) in linked for a, b in ((contact, other), (other, contact))]
+    pairs = [
+        (key.tenant, *pair) for (other,) in linked for pair in ((key.id, other), (other, key.id))
+    ]
     cursor.executemany("DELETE FROM contact_links WHERE tenant=? AND contact=? AND linked=?", pairs)
-
-
-def _messages(cursor: sqlite3.Cursor, tenant: Tenant, old: int, limit: int) -> int:
-    """Delete a tenant's oldest messages, never the last: the next one's sequence follows it."""
-    (until,) = cursor.execute(
-        "SELECT max(sequence) FROM (SELECT sequence, time FROM messages WHERE tenant=?"
-        " ORDER BY sequence LIMIT ?) WHERE time<?",
-        (tenant, limit, old),
-    ).fetchone()
-    if until is None:
-        return 0
-    last = journal.sequences(cursor, tenant)[1]
-    return cursor.execute(
-        "DELETE FROM messages WHERE tenant=? AND sequence<=?", (tenant, min(until, last - 1))
-    ).rowcount

@@ -30,34 +30,65 @@ tenants = Table(
     Column("created", BigInteger, nullable=False),
 )
 
-events = Table(
-    "events",
+journal = Table(
+    "journal",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=True),
-    Column("tenant", String(63), nullable=False),
-    Column("source", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("contact", Text),
-    Column("received", BigInteger, nullable=False),
-    Column("stored", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("matched", Text),
-    Column("failure", Text),
-    UniqueConstraint("tenant", "source", "event", name="event_identity"),
-    Index("events_of_contact", "tenant", "contact"),
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("type", Text),
+    Column("subject", Text),
+    Column("links", LargeBinary, nullable=False),
+    Column("data", LargeBinary),
+    Column("pop", Text),
+    Column("report", LargeBinary),
+    Column("state", LargeBinary),
 )
+"""What is kept of each event and each message; `adapter.store.journal` says how."""
 
-contacts = Table(
-    "contacts",
+journal_marks = Table(
+    "journal_marks",
     metadata,
     Column("tenant", String(63), primary_key=True),
-    Column("id", Text, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("silent", BigInteger, nullable=False),
+)
+
+event_keys = Table(
+    "event_keys",
+    metadata,
+    Column("key", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+contact_heads = Table(
+    "contact_heads",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("contact", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("depth", Integer, nullable=False),
     Column("agent", Text),
     Column("ended", Boolean, nullable=False),
     Column("updated", BigInteger, nullable=False),
-    Column("state", LargeBinary, nullable=False),
     Index("open_contacts", "tenant", "agent", sqlite_where=text("ended = 0")),
     sqlite_with_rowid=False,
+)
+
+agent_heads = Table(
+    "agent_heads",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
 )
 
 contact_links = Table(
@@ -66,28 +97,6 @@ contact_links = Table(
     Column("tenant", String(63), primary_key=True),
     Column("contact", Text, primary_key=True),
     Column("linked", Text, primary_key=True),
-)
-
-messages = Table(
-    "messages",
-    metadata,
-    Column("tenant", String(63), primary_key=True),
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("type", Text, nullable=False),
-    Column("subject", Text),
-    Column("time", BigInteger, nullable=False),
-    Column("data", LargeBinary, nullable=False),
-    Column("pop", Text),
-    sqlite_with_rowid=False,
-)
-
-message_agents = Table(
-    "message_agents",
-    metadata,
-    Column("tenant", String(63), primary_key=True),
-    Column("agent", Text, primary_key=True),
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
 )
 
 pops = Table(

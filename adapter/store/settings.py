@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 
 import msgspec
@@ -263,4 +264,15 @@ def _audit(
         insert(schema.audit).values(
             tenant=tenant, at=micros(now), who=who, what=what, before=before, after=after
         )
+    )
+
+
+def learn_alias(
+    cursor: sqlite3.Cursor, tenant: Tenant, source_id: str, agent: str, now: datetime
+) -> None:
+    """Store an alias that a source taught us, unless there is one."""
+    cursor.execute(
+        "INSERT OR IGNORE INTO agent_aliases (tenant, source_id, agent, origin, created)"
+        " VALUES (?,?,?,'learnt',?)",
+        (tenant, source_id, agent, micros(now)),
     )

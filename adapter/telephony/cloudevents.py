@@ -10,14 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from adapter.errors import MalformedInput, UnsupportedMediaType
 from adapter.events import ContactEvent, Decoded, Entry, Rejected, Stage
-from adapter.telephony import contact_data, identifiers, json_limits, timestamps
+from adapter.telephony import contact_data, identifiers, json_limits, structured, timestamps
 from adapter.telephony.json_limits import fault
 
 MAX_BATCH = 1_000
@@ -25,12 +25,9 @@ MAX_BATCH = 1_000
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
-TYPE_PREFIX: Final = "screenpop.contact."
+JSON: Final = "application/json"
 
-_STAGES: Final[dict[str, Stage | None]] = {
-    **{TYPE_PREFIX + stage: stage for stage in Stage},
-    f"{TYPE_PREFIX}updated": None,
-}
+_USUAL: Final = frozenset({STRUCTURED, BATCH, JSON})
 _KNOWN: Final = frozenset(
     {
         *("specversion", "id", "source", "type", "subject", "time"),
@@ -55,17 +52,17 @@ def decode(headers: Mapping[str, str], body: bytes, *, received: datetime) -> De
     """
     media = _media_type(headers)
     if media == STRUCTURED:
-        return _collect([json_limits.parse(body)], received)
+        return _one(body, received)
     if media == BATCH:
         return _batch(body, received)
     if media.startswith("application/cloudevents"):
         raise UnsupportedMediaType(f"{media} is not taken here. {_TAKES}")
     if any(name.startswith("ce-") for name in headers):
         return _binary(headers, media, body, received)
-    if media == "application/json":
+    if media == JSON:
         if body.lstrip()[:1] == b"[":
             return _batch(body, received)
-        return _collect([json_limits.parse(body)], received)
+        return _one(body, received)
     raise UnsupportedMediaType(f"{media or 'No content type'} is not taken here. {_TAKES}")
 
 
@@ -89,7 +86,10 @@ def webhook_handshake(headers: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def _media_type(headers: Mapping[str, str]) -> str:
-    media, _, parameters = headers.get("content-type", "").partition(";")
+    said = headers.get("content-type", "")
+    if said in _USUAL:
+        return said
+    media, _, parameters = said.partition(";")
     media = media.strip().lower()
     charset = _CHARSET.search(parameters)
     if charset and charset[1].lower() not in _UTF8:
@@ -97,30 +97,41 @@ def _media_type(headers: Mapping[str, str]) -> str:
     return media
 
 
+def _one(body: bytes, received: datetime) -> Decoded:
+    usual = structured.read(body, received)
+    if usual is not None:
+        return Decoded((Entry(0, (usual,)),))
+    value = json_limits.parse(body)  # what is no JSON is a fault of the request, not of an event
+    try:
+        found = facts(value, received)
+    except MalformedInput as error:
+        return Decoded(rejected=(Rejected(0, str(error)),))
+    return Decoded((Entry(0, found),)) if found else Decoded(ignored=1)
+
+
 def _batch(body: bytes, received: datetime) -> Decoded:
-    return _collect(json_limits.items(body, most=MAX_BATCH), received, parse=True)
-
-
-def _collect(events: Iterable[Any], received: datetime, *, parse: bool = False) -> Decoded:
     entries, rejected, ignored = [], [], 0
-    for index, event in enumerate(events):
+    for index, event in enumerate(json_limits.items(body, most=MAX_BATCH)):
+        text = bytes(event)
+        usual = structured.read(text, received)
         try:
-            facts = _facts(json_limits.parse(event) if parse else event, received)
+            found = (usual,) if usual else facts(json_limits.parse(text), received)
         except MalformedInput as error:
             rejected.append(Rejected(index, str(error)))
         else:
-            if facts:
-                entries.append(Entry(index, facts))
+            if found:
+                entries.append(Entry(index, found))
             else:
                 ignored += 1
     return Decoded(tuple(entries), ignored, tuple(rejected))
 
 
-def _facts(event: Any, received: datetime) -> tuple[ContactEvent, ...]:
+def facts(event: Any, received: datetime) -> tuple[ContactEvent, ...]:
+    """Decode one parsed event, none where it is of another type; raises `MalformedInput`."""
     if not isinstance(event, dict):
         raise fault("", "expected an object, a CloudEvent")
     _check_attributes(event, "/")
-    if event["type"] not in _STAGES:
+    if event["type"] not in structured.STAGES:
         return ()
     return _contact_events(event, _data(event), received, "/")
 
@@ -145,7 +156,7 @@ def _check_attributes(event: Mapping[str, Any], prefix: str) -> None:
 def _contact_events(
     event: Mapping[str, Any], data: Any, received: datetime, prefix: str
 ) -> tuple[ContactEvent, ...]:
-    stage = _STAGES[event["type"]]
+    stage = structured.STAGES[event["type"]]
     contact = identifiers.contact(event.get("subject"), prefix, "subject")
     said = contact_data.read(data, contact=contact, stage=stage)
     first = ContactEvent(
@@ -223,7 +234,7 @@ def _binary(headers: Mapping[str, str], media: str, body: bytes, received: datet
         for name in ("data", "data_base64", "datacontenttype"):
             event.pop(name, None)  # no attributes in this mode: the body and Content-Type are it
         _check_attributes(event, "ce-")
-        if event["type"] not in _STAGES:
+        if event["type"] not in structured.STAGES:
             return Decoded(ignored=1)
         data = _binary_data(media, body)
         facts = _contact_events(event, data, received, "ce-")

@@ -3,7 +3,8 @@
 uvicorn has one timeout, for idle connections between requests. This adds the rest: a request's
 head, its body, and the rest of a body that a refusal did not wait for. Websockets leave before
 any of it (`feed_socket` has deadlines of its own). A request that comes in one piece, as nearly
-all do, costs one call.
+all do, sets no timer: the one of an idle connection is left to run and looks, when it is due,
+how long there has been nothing to do.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ class HttpConnection(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _in_head = False
     """Whether the timer is that of a head: bytes do not set it back."""
+    _head_has_begun = False
+    """Whether a head has begun and is not yet whole."""
+    _idle_since: float | None = None
+    """When the last answer was complete, in the loop's seconds; None since bytes have come."""
+    _idle_timer: asyncio.TimerHandle | None = None
     _left: int | None = None
     """Bytes that may still be thrown away; None while requests are read."""
     _is_websocket = False
@@ -44,8 +50,9 @@ class HttpConnection(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._stop()
+        self._stop_idling()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -56,32 +63,88 @@ class HttpConnection(HttpToolsProtocol):
                 self.transport.close()
             return
         super().data_received(data)
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        if self._is_websocket or self.transport.is_closing():
-            self._stop()
-        elif cycle is None or cycle.scope is not self.scope:
-            self._await_head()  # uvicorn makes a request's scope at its first byte
-        elif cycle.more_body:
-            self._await_body(cycle)
-        elif cycle.response_complete and self.timeout_keep_alive_task is None:
-            self._await_head()  # an empty line between requests has ended uvicorn's own timeout
-        else:
-            self._stop()
+        self.after_reading()
+        self._set_deadline()
+
+    def after_reading(self) -> None:
+        """Do what waits until the parser has returned."""
+
+    def on_message_begin(self) -> None:
+        """Note that a head has begun."""
+        self._head_has_begun = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, and no trailer for one (RFC 9110, 6.5.1)."""
+        if self._head_has_begun:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Note that the head is whole."""
+        self._head_has_begun = False
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Begin the next request that has come already, or be idle."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idling)
 
     def handle_websocket_upgrade(self) -> None:
         """Refuse what uvicorn would hand on as if it were HTTP/1.1 (RFC 6455, 4.2.1)."""
         self._is_websocket = True
         self._stop()
+        self._stop_idling()
         if self.scope["http_version"] == "1.1":
             super().handle_websocket_upgrade()
         else:
             self.send_400_response("A websocket needs HTTP/1.1.")
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Be busy: uvicorn calls this where it would cancel its own timer."""
+        self._idle_since = None
+
+    def _end_idling(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None:
+            return  # the next answer sets a timer again
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._end_idling)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+    def _stop_idling(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def _stop(self) -> None:
         self._in_head = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _set_deadline(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if self._is_websocket or self.transport.is_closing():
+            self._stop()
+        elif cycle is None or self._head_has_begun:
+            self._await_head()
+        elif cycle.more_body:
+            self._await_body(cycle)
+        elif cycle.response_complete and self._idle_since is None:
+            self._await_head()  # an empty line between requests has ended the idle time
+        else:
+            self._stop()
 
     def _await_head(self) -> None:
         if not self._in_head:
@@ -102,8 +165,7 @@ class HttpConnection(HttpToolsProtocol):
         if self.flow.read_paused or (self._in_head and is_answering):  # it is us who are slow
             self._timer = self.loop.call_later(self.body_silence, self._give_up)
             return
-        scope: object = self.scope
-        has_begun = scope is not None and not (self._in_head and cycle and cycle.scope is scope)
+        has_begun = self._head_has_begun or not self._in_head
         if has_begun and not (cycle and is_answering and cycle.response_started):
             self.transport.write(_TOO_SLOW)
         self.transport.close()

@@ -17,7 +17,7 @@ from tests.server import Server
 def events_in(path: Path) -> int:
     with closing(sqlite3.connect(path)) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        (number,) = copy.execute("SELECT count(*) FROM events").fetchone()
+        (number,) = copy.execute("SELECT count(*) FROM journal").fetchone()
     return int(number)
 
 

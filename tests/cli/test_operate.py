@@ -160,9 +160,11 @@ def test_a_clock_that_went_back_is_a_problem(command: Run, data: dict[str, str])
     tomorrow = int((time.time() + 86_400) * 1_000_000)
     with sqlite3.connect(Path(data["SCREENPOP_DATA_DIR"]) / "screenpop.db") as database:
         database.execute(
-            "INSERT INTO events (tenant, source, event, contact, received, stored, body)"
-            " VALUES ('default', 's', 'e', 'c', ?, ?, x'')",
-            (tomorrow, tomorrow),
+            "INSERT INTO journal_marks (tenant, number, sequence, silent) VALUES ('default',1,1,0)"
+        )
+        database.execute(
+            "INSERT INTO journal (position, time, links, report) VALUES ((1 << 40) + 1, ?, x'90', x'')",
+            (tomorrow,),
         )
     database.close()
     code, found = examine(command, data)

@@ -106,7 +106,7 @@ def test_resuming_from_before_what_is_kept_starts_with_a_marked_snapshot(
         server.report("offered", contact, agent="alice")
     server.stop()
     with server.office() as office:  # what thirty days do
-        office.database.raw.execute("UPDATE messages SET time=1")
+        office.database.raw.execute("UPDATE journal SET time=1")
     server.start()
 
     def snapshot() -> dict[str, Any] | None:

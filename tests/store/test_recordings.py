@@ -11,8 +11,8 @@ import pytest
 from adapter.events import ContactEvent, Recording, Stage
 from adapter.store import journal, recordings, retention
 from adapter.store.database import Database
-from adapter.store.journal import AcceptedEvent
 from adapter.tenants import ContactKey, Tenant
+from tests.store import rows
 
 HERE, THERE = Tenant("here"), Tenant("there")
 KEY = ContactKey(HERE, "c-1")
@@ -24,6 +24,7 @@ FILE = Recording("recording", "https://calls.s3.eu-central-1.amazonaws.com/c-1.w
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(str(tmp_path / "links.db"))
     database.migrate()
+    database.serve()
     yield database
     database.close()
 
@@ -35,8 +36,8 @@ def report(
     event = ContactEvent(
         source="s", id=f"{contact}-{day}", contact=contact, time=now, stage=stage, agent=agent
     )
-    with database.transaction() as cursor:
-        journal.add_events(cursor, [AcceptedEvent(HERE, event, now, None, None)], now)
+    with rows.batch(database, now) as batch:
+        assert rows.keep(batch, HERE, event)
 
 
 def token(database: Database, key: ContactKey = KEY, file: Recording = FILE) -> str:
@@ -51,6 +52,7 @@ def agents(database: Database, of: str) -> frozenset[str]:
 
 
 def forget_before(database: Database, day: int) -> None:
+    rows.write_index(database)
     with database.transaction() as cursor:
         while retention.forget_step(
             cursor, [HERE], horizon=START + timedelta(days=day), now=START, limit=1

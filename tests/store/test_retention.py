@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from adapter import contacts
+from adapter.batch import Batch
 from adapter.events import ContactEvent, Stage
-from adapter.messages import Message
 from adapter.store import journal, retention
-from adapter.store.database import Cursor, Database
-from adapter.store.journal import AcceptedEvent
+from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
+from tests.store import rows
 
 HERE, THERE = Tenant("here"), Tenant("there")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,29 +29,30 @@ def day(number: int) -> datetime:
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(str(tmp_path / "old.db"))
     database.migrate()
+    database.serve()
     yield database
     database.close()
 
 
-def report(cursor: Cursor, tenant: Tenant, number: int, links: tuple[str, ...] = ()) -> None:
-    """Store what an event of day `number` on contact c-`number` leaves."""
-    contact, now = f"c-{number}", day(number)
+def report(batch: Batch, tenant: Tenant, number: int, links: tuple[str, ...] = ()) -> None:
+    """Stage what an event of day `number` on contact c-`number` leaves."""
+    contact = f"c-{number}"
     event = ContactEvent(
-        source="s", id=f"e-{number}", contact=contact, time=now, stage=Stage.CREATED, links=links
+        source="s",
+        id=f"e-{number}",
+        contact=contact,
+        time=day(number),
+        stage=Stage.CREATED,
+        links=links,
     )
-    journal.add_events(cursor, [AcceptedEvent(tenant, event, now, None, None)], now)
-    state = contacts.advance(journal.contact(cursor, ContactKey(tenant, contact)), event)
-    journal.save_contacts(cursor, [(ContactKey(tenant, contact), state, "alice")], now)
-    journal.add_links(cursor, tenant, contact, links)
-    sequence = journal.sequences(cursor, tenant)[1] + 1
-    agents = (f"agent-{number % 3}", "alice")
-    message = Message(sequence, "t", contact, now, b"{}", agents)
-    journal.add_messages(cursor, tenant, [message])
-    journal.add_traces(cursor, [(tenant, contact, now, "matched", "x")])
+    assert rows.keep(batch, tenant, event, audience=(f"agent-{number % 3}", "alice"))
+    journal.add_links(batch.cursor, tenant, contact, links)
+    batch.trace(tenant, contact, "matched", "x")
 
 
 def forget(database: Database, horizon: datetime) -> list[int]:
     """Run the steps to their end and give what each deleted."""
+    rows.write_index(database)
     steps: list[int] = []
     while True:
         with database.transaction() as cursor:
@@ -64,10 +64,8 @@ def forget(database: Database, horizon: datetime) -> list[int]:
         if not steps[-1]:
             break
     for tenant in (HERE, THERE):
-        agent: str | None = ""
-        while agent is not None:
-            with database.transaction() as cursor:
-                agent = retention.forget_audiences(cursor, tenant, agent, limit=2)
+        with database.transaction() as cursor:
+            retention.forget_audiences(cursor, tenant)
     return steps[:-1]
 
 
@@ -76,53 +74,50 @@ def count(database: Database, table: str) -> int:
     return int(found)
 
 
-@contextmanager
-def thirty_days(database: Database) -> Iterator[Cursor]:
-    with database.transaction() as cursor:
-        for number in range(30):
-            report(cursor, HERE, number)
-        yield cursor
+@pytest.fixture
+def thirty_days(database: Database) -> None:
+    for number in range(30):
+        with rows.batch(database, day(number)) as batch:
+            report(batch, HERE, number)
 
 
+@pytest.mark.usefixtures("thirty_days")
 def test_what_is_old_is_forgotten_and_what_is_not_stays(database: Database) -> None:
-    with thirty_days(database):
-        pass
     forget(database, day(20))
     cursor = database.raw.cursor()
-    for table in ("events", "contacts", "messages", "trace"):
+    for table in ("journal", "event_keys", "contact_heads", "trace"):
         assert count(database, table) == 10, table
-    assert count(database, "message_agents") == 20
+    assert count(database, "agent_heads") == 4
     assert journal.contact(cursor, ContactKey(HERE, "c-19")) is None
     assert journal.contact(cursor, ContactKey(HERE, "c-20")) is not None
     assert journal.sequences(cursor, HERE) == (21, 30)
 
 
+@pytest.mark.usefixtures("thirty_days")
 def test_each_step_deletes_a_bounded_number_of_rows(database: Database) -> None:
-    with thirty_days(database):
-        pass
     steps = forget(database, day(100))
     assert len(steps) >= 30 // LIMIT
-    assert max(steps) <= 3 * LIMIT  # events, messages, trace
+    assert max(steps) <= 3 * LIMIT  # the journal, silent rows, trace
 
 
+@pytest.mark.usefixtures("thirty_days")
 def test_the_last_sequence_is_kept_though_everything_is_old(database: Database) -> None:
-    with thirty_days(database):
-        pass
     forget(database, day(1000))
     cursor = database.raw.cursor()
-    assert count(database, "events") == count(database, "contacts") == 0
+    assert count(database, "journal") == count(database, "event_keys") == 1
     assert journal.sequences(cursor, HERE) == (30, 30)
-    with database.transaction() as writing:
-        report(writing, HERE, 31)
+    with rows.batch(database, day(1001)) as batch:
+        report(batch, HERE, 31)
     assert journal.sequences(cursor, HERE) == (30, 31)
     replay = journal.messages_after(cursor, HERE, "alice", 29, limit=10)
     assert [each.sequence for each in replay] == [30, 31]  # its audience is kept with it
 
 
+@pytest.mark.usefixtures("thirty_days")
 def test_tenants_are_cut_each_at_its_own_sequence(database: Database) -> None:
-    with thirty_days(database) as cursor:
-        report(cursor, THERE, 25)
-        report(cursor, THERE, 26)
+    for number in (25, 26):
+        with rows.batch(database, day(number)) as batch:
+            report(batch, THERE, number)
     forget(database, day(26))
     cursor = database.raw.cursor()
     assert journal.sequences(cursor, HERE) == (27, 30)
@@ -130,28 +125,35 @@ def test_tenants_are_cut_each_at_its_own_sequence(database: Database) -> None:
 
 
 def test_a_contact_stays_while_one_of_its_events_does(database: Database) -> None:
-    with database.transaction() as cursor:
-        report(cursor, HERE, 1)
-        late = ContactEvent(source="s", id="late", contact="c-1", time=day(2))
-        journal.add_events(cursor, [AcceptedEvent(HERE, late, day(50), None, None)], day(50))
+    with rows.batch(database, day(1)) as batch:
+        report(batch, HERE, 1)
+    before = journal.contact(database.raw.cursor(), ContactKey(HERE, "c-1"))
+    assert before is not None
+    with rows.batch(database, day(50)) as batch:
+        late = ContactEvent(source="s", id="late", contact="c-1", time=day(2), agent="bob")
+        rows.keep(batch, HERE, late)
+    with rows.batch(database, day(70)) as batch:
+        report(batch, HERE, 70)  # the last message of a tenant is never deleted
     forget(database, day(40))
-    assert journal.contact(database.raw.cursor(), ContactKey(HERE, "c-1")) is not None
+    database.raw.tail.forget_all()
+    state = journal.contact(database.raw.cursor(), ContactKey(HERE, "c-1"))
+    assert state == contacts.advance(before, late)  # what forgotten events said is still known
     forget(database, day(60))
     assert journal.contact(database.raw.cursor(), ContactKey(HERE, "c-1")) is None
 
 
 def test_links_go_with_their_contact_in_both_directions(database: Database) -> None:
-    with database.transaction() as cursor:
-        report(cursor, HERE, 1, links=("c-50", "never-seen"))
-        report(cursor, HERE, 50, links=("c-51",))
+    with rows.batch(database, day(1)) as batch:
+        report(batch, HERE, 1, links=("c-50", "never-seen"))
+    with rows.batch(database, day(50)) as batch:
+        report(batch, HERE, 50, links=("c-51",))
     forget(database, day(40))
     cursor = database.raw.cursor()
     assert journal.links_of(cursor, ContactKey(HERE, "c-50")) == ("c-51",)
     assert journal.links_of(cursor, ContactKey(HERE, "never-seen")) == ()
 
 
+@pytest.mark.usefixtures("thirty_days")
 def test_nothing_old_costs_no_deletion(database: Database) -> None:
-    with thirty_days(database):
-        pass
     assert forget(database, day(0)) == []
-    assert count(database, "events") == 30
+    assert count(database, "journal") == 30

@@ -1,0 +1,105 @@
+"""Write and read the journal: one row for each event with its message, and the index to find it.
+
+A row is appended at `position`: the tenant's number above, the message's sequence below. It names
+the row before it of the same contact and of each of its agents, so that a contact's story and an
+agent's messages are chains that are followed backwards, and an event changes one page. Rows
+without a message (an event that could not be handled, a source's word on an agent) have negative
+positions. Everything here runs on the connection of one thread, inside `Database.transaction`
+where it writes. See docs/decisions/0010-one-row-per-event.md.
+"""
+
+from adapter.store.journal.index import (
+    count,
+    event_key,
+    find_event,
+    head,
+    last_silent,
+    last_to,
+    loaded,
+    mark,
+    next_key,
+    number_for_writing,
+    sequences,
+    write_index,
+)
+from adapter.store.journal.oldest import Oldest, oldest, oldest_silent
+from adapter.store.journal.replay import messages_after, read, sequences_to
+from adapter.store.journal.rows import (
+    SEQUENCE_BITS,
+    Links,
+    Report,
+    Row,
+    append,
+    pack_links,
+    pack_report,
+    position_of,
+    sequence_of,
+)
+from adapter.store.journal.states import (
+    STATE_EVERY,
+    add_links,
+    agents_contacts,
+    contact,
+    contact_with_head,
+    keep_state,
+    links_of,
+    open_contacts,
+    open_keys,
+)
+from adapter.store.journal.story import (
+    StoredEvent,
+    Traced,
+    TraceLine,
+    add_traces,
+    events_of,
+    first_report,
+    pushes_of,
+    trace_of,
+)
+
+__all__ = [
+    "SEQUENCE_BITS",
+    "STATE_EVERY",
+    "Links",
+    "Oldest",
+    "Report",
+    "Row",
+    "StoredEvent",
+    "TraceLine",
+    "Traced",
+    "add_links",
+    "add_traces",
+    "agents_contacts",
+    "append",
+    "contact",
+    "contact_with_head",
+    "count",
+    "event_key",
+    "events_of",
+    "find_event",
+    "first_report",
+    "head",
+    "keep_state",
+    "last_silent",
+    "last_to",
+    "links_of",
+    "loaded",
+    "mark",
+    "messages_after",
+    "next_key",
+    "number_for_writing",
+    "oldest",
+    "oldest_silent",
+    "open_contacts",
+    "open_keys",
+    "pack_links",
+    "pack_report",
+    "position_of",
+    "pushes_of",
+    "read",
+    "sequence_of",
+    "sequences",
+    "sequences_to",
+    "trace_of",
+    "write_index",
+]

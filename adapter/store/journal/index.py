@@ -1,0 +1,243 @@
+"""Find events, contacts and agents in the journal: by its index, and by the tail that it lacks."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+
+from adapter.events import Fact
+from adapter.store.journal import tail
+from adapter.store.journal.rows import (
+    SEQUENCE_BITS,
+    pack_pushes,
+    position_of,
+    sequence_of,
+    unpack_links,
+    unpack_report,
+)
+from adapter.store.journal.tail import Head, Mark, Tail
+from adapter.tenants import Agent, ContactKey, Tenant
+
+_KEY_MASK = (1 << 63) - 1
+
+
+def mark(cursor: sqlite3.Cursor, tenant: Tenant) -> Mark | None:
+    """Give a tenant's number and how far its index is; None where it has no row at all."""
+    known = loaded(cursor)
+    found = known.marks.get(tenant)
+    if found is None:
+        row = cursor.execute(
+            "SELECT number, sequence, silent FROM journal_marks WHERE tenant=?", (tenant,)
+        ).fetchone()
+        if row is None:
+            return None
+        found = known.marks[tenant] = Mark(*row)
+    return found
+
+
+def number_for_writing(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
+    """Give a tenant's number, a new one where it has none."""
+    found = mark(cursor, tenant)
+    if found is None:
+        cursor.execute(
+            "INSERT INTO journal_marks (tenant, number, sequence, silent)"
+            " SELECT ?, coalesce(max(number), 0) + 1, 0, 0 FROM journal_marks",
+            (tenant,),
+        )
+        found = mark(cursor, tenant)
+        assert found is not None  # noqa: S101 - just written
+    return found.number
+
+
+def sequences(cursor: sqlite3.Cursor, tenant: Tenant) -> tuple[int, int]:
+    """Give the first kept and the last sequence of a tenant; (1, 0) where there is none."""
+    found = mark(cursor, tenant)
+    if found is None:
+        return 1, 0
+    # Two subqueries: SQLite answers min or max from the index, but both in one by a full scan.
+    first, last = cursor.execute(
+        "SELECT (SELECT min(position) FROM journal WHERE position>?1 AND position<?2),"
+        " (SELECT max(position) FROM journal WHERE position>?1 AND position<?2)",
+        (position_of(found.number, 0), position_of(found.number + 1, 0)),
+    ).fetchone()
+    return (1, 0) if last is None else (sequence_of(first), sequence_of(last))
+
+
+def last_silent(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
+    """Give the number of a tenant's last row without a message; 0 where there is none."""
+    found = mark(cursor, tenant)
+    if found is None:
+        return 0
+    (last,) = cursor.execute(
+        "SELECT min(position) FROM journal WHERE position<? AND position>?",
+        (-position_of(found.number, 0), -position_of(found.number + 1, 0)),
+    ).fetchone()
+    return 0 if last is None else sequence_of(-last)
+
+
+def event_key(tenant: Tenant, source: str, event: str) -> int:
+    """Give the first key under which an event of this identity is looked for: 63 bits of a hash."""
+    digest = hashlib.blake2b(f"{tenant}\0{source}\0{event}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") & _KEY_MASK
+
+
+def next_key(key: int) -> int:
+    """Give the key to look under where an event of another identity stands (linear probing)."""
+    return (key + 1) & _KEY_MASK
+
+
+def find_event(
+    cursor: sqlite3.Cursor, tenant: Tenant, fact: Fact, key: int | None = None
+) -> tuple[int, bool]:
+    """Look an event up by its identity (source, id).
+
+    Gives its key and True, or the key that is free for it and False.
+    """
+    known = loaded(cursor)
+    if key is None:
+        key = event_key(tenant, fact.source, fact.id)
+    while True:
+        position = known.events.get(key)
+        if position is None:
+            row = cursor.execute("SELECT position FROM event_keys WHERE key=?", (key,)).fetchone()
+            if row is None:
+                return key, False
+            (position,) = row
+        if _is_event(cursor, position, tenant, fact):
+            return key, True
+        key = next_key(key)
+
+
+def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact) -> bool:
+    row = cursor.execute("SELECT report FROM journal WHERE position=?", (position,)).fetchone()
+    if row is None or row[0] is None:
+        return True  # it was erased, and must not come back
+    report = unpack_report(row[0])
+    kept = report.fact or report.seen
+    found = mark(cursor, tenant)
+    here = found is not None and abs(position) >> SEQUENCE_BITS == found.number
+    return here and kept is not None and (kept.source, kept.id) == (fact.source, fact.id)
+
+
+def head(cursor: sqlite3.Cursor, key: ContactKey) -> Head | None:
+    """Give a contact's newest row; None where nobody reported on it."""
+    found = loaded(cursor).contacts.get(key)
+    if found is not None:
+        return found
+    row = cursor.execute(
+        "SELECT position, depth, agent, ended, updated FROM contact_heads"
+        " WHERE tenant=? AND contact=?",
+        key,
+    ).fetchone()
+    return None if row is None else Head(row[0], row[1], row[2], bool(row[3]), row[4])
+
+
+def last_to(cursor: sqlite3.Cursor, agent: Agent) -> int:
+    """Give the last sequence that went to an agent; 0 where none did."""
+    known = loaded(cursor)
+    found = known.known_agents.get(agent)
+    if found is None:
+        row = cursor.execute(
+            "SELECT sequence FROM agent_heads WHERE tenant=? AND agent=?", agent
+        ).fetchone()
+        found = 0 if row is None else int(row[0])
+        if known.is_writer:
+            known.known_agents[agent] = found
+    return found
+
+
+def write_index(cursor: sqlite3.Cursor) -> None:
+    """Write into the index what it lacks; `Tail.forget_written` must follow the commit."""
+    known = loaded(cursor)
+    cursor.executemany(
+        "INSERT OR REPLACE INTO event_keys (key, position) VALUES (?,?)",
+        sorted(known.events.items()),
+    )
+    cursor.executemany(
+        "INSERT OR REPLACE INTO contact_heads"
+        " (tenant, contact, position, depth, agent, ended, updated) VALUES (?,?,?,?,?,?,?)",
+        sorted((*key, *last) for key, last in known.contacts.items()),
+    )
+    cursor.executemany(
+        "INSERT OR REPLACE INTO agent_heads (tenant, agent, sequence) VALUES (?,?,?)",
+        sorted((*agent, sequence) for agent, sequence in known.agents.items()),
+    )
+    for pushes in known.pushes.values():
+        pushes.sort()
+        cursor.execute(
+            "INSERT OR REPLACE INTO pushes (position, body) VALUES (?,?)",
+            (pushes[0].position, pack_pushes(pushes)),
+        )
+    cursor.executemany(
+        "UPDATE journal_marks SET sequence=?, silent=? WHERE tenant=?",
+        [(*end, tenant) for tenant, end in known.ends.items()],
+    )
+
+
+def loaded(cursor: sqlite3.Cursor) -> Tail:
+    """Give the tail, read from the journal first where that is needed.
+
+    The writer reads it once; another process again whenever the journal may have grown.
+    """
+    known = tail.of(cursor)
+    if not known.is_writer:
+        (version,) = cursor.connection.execute("PRAGMA data_version").fetchone()
+        if version != known.version:
+            known.forget_all()
+            known.version = version
+    if not known.is_loaded:
+        known.is_loaded = True
+        _load(cursor, known)
+    return known
+
+
+def _load(cursor: sqlite3.Cursor, known: Tail) -> None:
+    for tenant, *numbers in cursor.execute(
+        "SELECT tenant, number, sequence, silent FROM journal_marks"
+    ).fetchall():
+        known.marks[Tenant(tenant)] = behind = Mark(*numbers)
+        end = position_of(behind.number + 1, 0)
+        rows = cursor.execute(
+            "SELECT position, time, subject, links, report FROM journal WHERE"
+            " position>? AND position<? OR position<? AND position>? ORDER BY abs(position)",
+            (
+                position_of(behind.number, behind.sequence),
+                end,
+                -position_of(behind.number, behind.silent),
+                -end,
+            ),
+        ).fetchall()
+        for row in rows:
+            _take_up(cursor, known, Tenant(tenant), row)
+
+
+def _take_up(
+    cursor: sqlite3.Cursor,
+    known: Tail,
+    tenant: Tenant,
+    row: tuple[int, int, str | None, bytes, bytes | None],
+) -> None:
+    """Note what the index lacks of a row that was committed before a crash."""
+    position, time, subject, links, packed = row
+    sequence = sequence_of(abs(position))
+    for name, _ in unpack_links(links):
+        known.put_agent(Agent(tenant, name), sequence)
+    if packed is not None:
+        report = unpack_report(packed)
+        fact = report.fact or report.seen
+        if fact is not None:
+            known.events[find_event(cursor, tenant, fact)[0]] = position
+        if subject is not None and report.seen is None:
+            last = Head(position, report.depth, report.agent, report.ended, time)
+            known.put_contact(ContactKey(tenant, subject), last)
+    count(known, tenant, position)
+
+
+def count(known: Tail, tenant: Tenant, position: int) -> None:
+    """Note that the index lacks one more row, of a tenant whose mark is known."""
+    known.rows += 1
+    last, silent = known.ends.get(tenant) or known.marks[tenant][1:]
+    if position > 0:
+        known.ends[tenant] = (sequence_of(position), silent)
+    else:
+        known.ends[tenant] = (last, sequence_of(-position))

@@ -1,0 +1,77 @@
+"""Shape the rows of the journal, and append them."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+import msgspec
+
+from adapter.events import AgentSeen, ContactEvent
+
+SEQUENCE_BITS = 40
+"""Sequences of a tenant before its number: a trillion messages."""
+
+
+_MASK = (1 << SEQUENCE_BITS) - 1
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """What a row keeps of an event, and of the contact after it."""
+
+    fact: ContactEvent | None
+    seen: AgentSeen | None
+    received: datetime
+    matched: str | None
+    """Why it popped or not."""
+    failure: str | None
+    """Why it could not be handled, though it is kept."""
+    previous: int
+    """Position of the contact's row before this one; 0 for its first."""
+    depth: int
+    agent: str | None
+    ended: bool
+
+
+Links = list[tuple[str, int]]
+"""Each agent of a message with the sequence of the message to them before it; 0 for none."""
+
+
+Row = tuple[
+    int, int, str | None, str | None, bytes, bytes | None, str | None, bytes | None, bytes | None
+]
+"""As it is written: position, time, type, subject, links, data, pop, report, state."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+pack_report = _encode
+"""Pack a `Report` for its row."""
+
+
+unpack_report = msgspec.msgpack.Decoder(Report).decode
+pack_links = _encode
+"""Pack `Links` for their row."""
+pack_pushes = _encode
+"""Pack a list of `Push`."""
+unpack_links = msgspec.msgpack.Decoder(Links).decode
+
+
+def position_of(number: int, sequence: int) -> int:
+    """Give the position of a message."""
+    return number << SEQUENCE_BITS | sequence
+
+
+def sequence_of(position: int) -> int:
+    """Give the sequence of the message at a position."""
+    return position & _MASK
+
+
+def append(cursor: sqlite3.Cursor, rows: list[Row]) -> None:
+    """Append rows; their positions must be new."""
+    cursor.executemany(
+        "INSERT INTO journal (position, time, type, subject, links, data, pop, report, state)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        rows,
+    )

@@ -1,0 +1,143 @@
+"""Read what a contact is: fold its rows, back to one that holds the whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from adapter import contacts
+from adapter.contacts import Contact
+from adapter.events import ContactEvent
+from adapter.store.journal.index import head, loaded
+from adapter.store.journal.rows import Report, unpack_report
+from adapter.store.journal.tail import Head
+from adapter.store.times import micros
+from adapter.tenants import Agent, ContactKey, Tenant
+
+STATE_EVERY = 32
+"""Rows of a contact after which one holds its whole state, so that no chain is long to follow."""
+
+
+def chain(cursor: sqlite3.Cursor, position: int) -> Iterator[tuple[int, int, Report, bytes | None]]:
+    """Follow a contact's rows backwards: position, time, report, whole state."""
+    while position:
+        row = cursor.execute(
+            "SELECT time, report, state FROM journal WHERE position=?", (position,)
+        ).fetchone()
+        if row is None or row[1] is None:
+            return  # older than the retention, or erased
+        report = unpack_report(row[1])
+        yield position, row[0], report, row[2]
+        position = report.previous
+
+
+def contact(cursor: sqlite3.Cursor, key: ContactKey) -> Contact | None:
+    """Read a contact's state."""
+    found = contact_with_head(cursor, key)
+    return None if found is None else found[0]
+
+
+def contact_with_head(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[Contact, Head] | None:
+    """Read a contact's state and its newest row."""
+    known = loaded(cursor)
+    remembered = known.states.get(key)
+    if remembered is not None:
+        return remembered
+    found = head(cursor, key)
+    if found is None:
+        return None
+    state = _fold(cursor, found.position)
+    if state is None:
+        return None
+    if known.is_writer:
+        known.put_state(key, state, found)
+    return state, found
+
+
+def _fold(cursor: sqlite3.Cursor, position: int) -> Contact | None:
+    state: Contact | None = None
+    facts: list[ContactEvent] = []
+    for _, _, report, whole in chain(cursor, position):
+        if whole is not None:
+            state = contacts.decode(whole)
+            break
+        if report.fact is not None:
+            facts.append(report.fact)
+    for fact in reversed(facts):
+        # What could not be handled when it came in cannot be handled now, and is left out again.
+        with suppress(ValueError, TypeError, LookupError):
+            state = contacts.advance(state, fact)
+    return state
+
+
+def keep_state(cursor: sqlite3.Cursor, key: ContactKey) -> None:
+    """Write a contact's whole state into its newest row, before older ones are deleted."""
+    found = head(cursor, key)
+    if found is None:
+        return
+    state = _fold(cursor, found.position)
+    if state is not None:
+        cursor.execute(
+            "UPDATE journal SET state=? WHERE position=? AND state IS NULL",
+            (contacts.encode(state), found.position),
+        )
+
+
+def open_keys(
+    cursor: sqlite3.Cursor, tenant: Tenant, agent: str | None
+) -> list[tuple[ContactKey, Head]]:
+    """Give the contacts that are not over, of one agent or of the tenant, oldest change first."""
+    known = loaded(cursor)
+    where = "tenant=? AND ended=0" + ("" if agent is None else " AND agent=?")
+    rows = cursor.execute(
+        f"SELECT contact, position, depth, agent, updated FROM contact_heads WHERE {where}",
+        (tenant,) if agent is None else (tenant, agent),
+    ).fetchall()
+    found = {
+        ContactKey(tenant, row[0]): Head(row[1], row[2], row[3], False, row[4]) for row in rows
+    }
+    if known.contacts:
+        for key in [key for key in found if key in known.contacts]:
+            del found[key]
+        if agent is None:
+            newer = [each for each in known.contacts.items() if each[0].tenant == tenant]
+            found.update((key, last) for key, last in newer if not last.ended)
+        else:
+            found.update(known.open_of(Agent(tenant, agent)))
+    return sorted(found.items(), key=lambda each: each[1].updated)
+
+
+def open_contacts(
+    cursor: sqlite3.Cursor, tenant: Tenant, agent: str | None, *, since: datetime
+) -> list[Contact]:
+    """Read the contacts that are not over: of one agent, or of the tenant."""
+    old = micros(since)
+    states = (
+        contact(cursor, key)
+        for key, found in open_keys(cursor, tenant, agent)
+        if found.updated >= old
+    )
+    return [state for state in states if state is not None]
+
+
+def agents_contacts(cursor: sqlite3.Cursor, agent: Agent) -> list[ContactKey]:
+    """Read the keys of the contacts that are open at an agent."""
+    return [key for key, _ in open_keys(cursor, agent.tenant, agent.id)]
+
+
+def add_links(cursor: sqlite3.Cursor, tenant: Tenant, contact: str, links: Iterable[str]) -> None:
+    """Link contacts in both directions: either end may come in first."""
+    rows = [(tenant, a, b) for link in links for a, b in ((contact, link), (link, contact))]
+    cursor.executemany(
+        "INSERT OR IGNORE INTO contact_links (tenant, contact, linked) VALUES (?,?,?)", rows
+    )
+
+
+def links_of(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[str, ...]:
+    """Read the ids of the contacts linked with this one."""
+    rows = cursor.execute(
+        "SELECT linked FROM contact_links WHERE tenant=? AND contact=? ORDER BY linked", key
+    ).fetchall()
+    return tuple(linked for (linked,) in rows)

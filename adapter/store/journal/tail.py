@@ -1,0 +1,148 @@
+"""Remember the end of the journal that is not in its index yet, beside its connection.
+
+The journal is the truth, and a row of it is all that a commit appends. Where an event, a contact
+or an agent stands in it is an index of three tables (`event_keys`, `contact_heads`, `agent_heads`),
+which many commits write together a moment later: by itself each event would change a page in each
+of them. Until then a tail holds what they lack; after a crash it is read again from the journal
+(docs/decisions/0010-one-row-per-event.md).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+
+from adapter.contacts import Contact
+from adapter.tenants import Agent, ContactKey, Tenant
+
+KNOWN_STATES = 20_000
+KNOWN_AGENTS = 100_000
+"""What is kept in memory of what the index holds too."""
+
+
+class Head(NamedTuple):
+    """The newest row of a contact, and what a list of open contacts asks of it."""
+
+    position: int
+    depth: int
+    """Rows before it, back to the last that holds the contact's whole state."""
+    agent: str | None
+    """The tenant's id of the agent who has it."""
+    ended: bool
+    updated: int
+    """Microseconds since 1970."""
+
+
+class Push(NamedTuple):
+    """That a message was written to sockets."""
+
+    position: int
+    at: int
+    """Microseconds since 1970."""
+    sockets: int
+
+
+class Mark(NamedTuple):
+    """How far the index of a tenant is written."""
+
+    number: int
+    """The tenant's number, the upper part of its positions."""
+    sequence: int
+    """Of the last message that the index knows."""
+    silent: int
+    """Number of the last row without a message that the index knows."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """What the index lacks, and what was read from it."""
+
+    is_writer: bool = False
+    """Whether this connection writes the journal: then nothing appears in it behind our back."""
+    is_loaded: bool = False
+    version: int = -1
+    """PRAGMA data_version when it was read."""
+    marks: dict[Tenant, Mark] = field(default_factory=dict)
+    rows: int = 0
+    """Rows of the journal that the index lacks."""
+    events: dict[int, int] = field(default_factory=dict)
+    """Event key to position."""
+    contacts: dict[ContactKey, Head] = field(default_factory=dict)
+    contacts_of: dict[Agent, set[ContactKey]] = field(default_factory=dict)
+    """Contacts that an agent has or had, of `contacts` alone."""
+    agents: dict[Agent, int] = field(default_factory=dict)
+    """The last sequence that went to an agent."""
+    ends: dict[Tenant, tuple[int, int]] = field(default_factory=dict)
+    """The last sequence and the last silent number of the tenants that have rows here."""
+    pushes: dict[Tenant, list[Push]] = field(default_factory=dict)
+    known_agents: dict[Agent, int] = field(default_factory=dict)
+    states: OrderedDict[ContactKey, tuple[Contact, Head]] = field(default_factory=OrderedDict)
+    """Contacts as they are, those used last at the end."""
+
+    def put_contact(self, key: ContactKey, head: Head) -> None:
+        """Note the newest row of a contact."""
+        self.contacts[key] = head
+        if head.agent is not None:
+            self.contacts_of.setdefault(Agent(key.tenant, head.agent), set()).add(key)
+
+    def put_state(self, key: ContactKey, state: Contact, head: Head) -> None:
+        """Keep a contact's state in memory while it is open; the one not used for longest goes."""
+        if state.ended:
+            self.states.pop(key, None)
+            return
+        self.states[key] = (state, head)
+        self.states.move_to_end(key)
+        if len(self.states) > KNOWN_STATES:
+            self.states.popitem(last=False)
+
+    def put_agent(self, agent: Agent, sequence: int) -> None:
+        """Note the last sequence that went to an agent."""
+        self.agents[agent] = self.known_agents[agent] = sequence
+
+    def put_push(self, tenant: Tenant, push: Push) -> None:
+        """Note that a message was pushed; a crash before the index is written forgets it."""
+        self.pushes.setdefault(tenant, []).append(push)
+
+    def forget_written(self) -> None:
+        """Drop what the index has now."""
+        for tenant, (sequence, silent) in self.ends.items():
+            self.marks[tenant] = self.marks[tenant]._replace(sequence=sequence, silent=silent)
+        self.rows = 0
+        for written in (self.events, self.contacts, self.contacts_of, self.agents, self.ends):
+            written.clear()
+        self.pushes.clear()
+        if len(self.known_agents) > KNOWN_AGENTS:
+            self.known_agents.clear()
+
+    def forget_all(self) -> None:
+        """Drop everything: another process has changed what was read."""
+        self.forget_written()
+        self.marks.clear()
+        self.known_agents.clear()
+        self.states.clear()
+        self.is_loaded = False
+
+    def open_of(self, agent: Agent) -> Iterator[tuple[ContactKey, Head]]:
+        """Give what an agent has open, as far as the index lacks it."""
+        for key in self.contacts_of.get(agent, ()):
+            head = self.contacts[key]
+            if head.agent == agent.id and not head.ended:
+                yield key, head
+
+
+class Connection(sqlite3.Connection):
+    """A connection that knows the end of its journal."""
+
+    tail: Tail
+
+    def __init__(self, *args: object, **more: object) -> None:
+        super().__init__(*args, **more)  # type: ignore[arg-type]
+        self.tail = Tail()
+
+
+def of(cursor: sqlite3.Cursor) -> Tail:
+    """Give the tail of a cursor's connection."""
+    return cast(Connection, cursor.connection).tail

@@ -1,0 +1,112 @@
+"""Decode the usual structured CloudEvent of a contact in one step, or leave it to `cloudevents`.
+
+msgspec reads and checks the JSON in one go, a fifth of what looking at each member costs. What
+is taken here is what `cloudevents` would take and comes out the same (a property test compares
+them); whatever is less usual, and whatever is wrong, gives None: there it is taken, or explained.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from adapter import agent_ids
+from adapter.events import ContactEvent, Stage
+from adapter.telephony import identifiers
+from adapter.telephony.contact_data import MAX_CUSTOMER_FIELDS, MAX_CUSTOMER_TEXT, MAX_TEXT
+from adapter.telephony.json_limits import MIN_INTEGER
+
+TYPE_PREFIX: Final = "screenpop.contact."
+STAGES: Final[dict[str, Stage | None]] = {
+    **{TYPE_PREFIX + stage.value: stage for stage in Stage},
+    f"{TYPE_PREFIX}updated": None,
+}
+"""The types that tell of a contact, with their stages."""
+
+MAX_BODY = 16_384
+"""Bytes. No JSON text takes more than three times its length as MessagePack, so the attributes of
+a body of this length need not be packed to know that they are below their limit."""
+
+# No character takes more than four bytes, so texts of these lengths need no encoding.
+_Id = Annotated[str, Meta(min_length=1, max_length=identifiers.MAX_EVENT // 4)]
+_Source = Annotated[str, Meta(min_length=1, max_length=identifiers.MAX_SOURCE // 4)]
+_Contact = Annotated[str, Meta(min_length=1, max_length=identifiers.MAX_CONTACT)]
+_Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+_Customer = Annotated[
+    dict[_Text, Annotated[str, Meta(max_length=MAX_CUSTOMER_TEXT)]],
+    Meta(max_length=MAX_CUSTOMER_FIELDS),
+]
+_Integer = Annotated[int, Meta(ge=MIN_INTEGER, le=2**63 - 1)]
+# Nothing nested: that keeps the depth within its limit without counting it.
+_Attribute = str | _Integer | float | bool | None
+
+
+class _Data(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    channel: _Text | None = None
+    direction: Literal["inbound", "outbound"] | None = None
+    agent: _Text | None = None
+    customer: _Customer = {}
+    queue: _Text | None = None
+    attributes: dict[str, _Attribute] = {}
+
+
+class _Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    specversion: Literal["1.0"]
+    id: _Id
+    source: _Source
+    type: Literal[tuple(STAGES)]  # type: ignore[valid-type]  # a Literal of what the table has
+    subject: _Contact
+    data: _Data
+    time: Annotated[datetime, Meta(tz=True)] | None = None
+    datacontenttype: str | None = None
+    dataschema: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+def read(body: bytes, received: datetime) -> ContactEvent | None:
+    """Give the event of a contact, or None where `cloudevents` has to look at it."""
+    # U+0000 can only be written with an escape: a bare one is no JSON. One byte is found faster.
+    if len(body) > MAX_BODY or (b"\\" in body and b"\\u0000" in body):
+        return None
+    try:
+        event = _decode(body)
+        time = received if event.time is None else event.time.astimezone(UTC)
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+        return None
+    return _contact_event(event, time)
+
+
+def _contact_event(event: _Event, time: datetime) -> ContactEvent | None:
+    data = event.data
+    channel, agent, queue = data.channel or "", data.agent or "", data.queue or ""
+    # Printable are letters, signs and the space: neither a control character is among them nor
+    # one that turns the direction of text.
+    if not f"{event.id}{event.source}{event.subject}{channel}{agent}{queue}".isprintable():
+        return None
+    if event.id.isspace() or event.source.isspace() or event.subject.isspace():
+        return None
+    agent = agent.strip()
+    if agent == agent_ids.EVERYBODY:
+        return None
+    stage = STAGES[event.type]
+    customer = data.customer
+    return ContactEvent(
+        source=event.source,
+        id=event.id,
+        contact=event.subject,
+        time=time,
+        stage=stage,
+        channel=channel.strip().lower() or None,
+        direction=data.direction,
+        agent=agent or None,
+        # Who transfers a contact and names no agent took it from the one it had.
+        agent_left=stage is Stage.TRANSFERRED and not agent,
+        customer={name: text for name in customer if (text := customer[name].strip())},
+        queue=queue.strip() or None,
+        attributes=data.attributes,
+    )

@@ -1,0 +1,183 @@
+"""Check what a source sends, and word the answer: what every way of an event has in common.
+
+The order of the checks is the order of their cost: nothing that an unauthenticated sender posts
+costs more than the check.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+import structlog
+
+from adapter import pipeline
+from adapter.errors import (
+    MalformedInput,
+    PayloadTooLarge,
+    Place,
+    ScreenpopError,
+    StoreUnavailable,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from adapter.events import Decoded
+from adapter.pipeline import Receipt
+from adapter.services import Services
+from adapter.telephony import standard_webhooks
+from adapter.tenants import Tenant
+from adapter.web import problems
+from adapter.web.requests import UnknownTenant
+
+log = structlog.get_logger()
+
+Headers = Mapping[str, str]
+"""Of one request, by lower-case name; of two with one name the last counts."""
+
+JSON: Final = (b"content-type", b"application/json")
+NO_STORE: Final = (b"cache-control", b"no-store")
+CLOSE: Final = (b"connection", b"close")
+"""Said where a body was not read: what follows on the connection would be its rest."""
+STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
+"""Told to who came by TLS: come by TLS only (RFC 6797)."""
+
+
+# Compared by identity: that makes the usual answers cheap keys.
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """A status, the headers beside `content-length`, and the body."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+class Sender(NamedTuple):
+    """Who sends, as far as the head of the request tells."""
+
+    tenant: Tenant
+    key: str | None
+    """The key's id; None where only a signature of the body can tell."""
+    now: float
+    """Unix time in seconds, by which a signature is judged however long its body takes."""
+
+
+def text_headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Give the headers of a request as text (ISO 8859-1, RFC 9110, 5.5)."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
+
+
+def tenant(services: Services, headers: Headers) -> Tenant:
+    """Give the tenant of a request's host; raises `UnknownTenant`."""
+    found = services.registry.tenant_of_host(headers.get("host", ""))
+    if found is None:
+        raise UnknownTenant("this host name is no tenant of this server")
+    return found
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether the head announces a body (RFC 9112, 6.3)."""
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def require_plain(headers: Headers) -> None:
+    """Refuse a body that is packed; raises `UnsupportedMediaType`."""
+    coding = headers.get("content-encoding")
+    if coding is not None and coding.strip().lower() != "identity":
+        raise UnsupportedMediaType("this content encoding is not taken here: send it plain")
+
+
+def require_short(headers: Headers, limit: int) -> None:
+    """Refuse a body by the length that it declares; raises `PayloadTooLarge`."""
+    declared = headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:19]) > limit:
+        raise PayloadTooLarge(f"the body has {declared} bytes; {limit} is the limit")
+
+
+def too_long(limit: int) -> PayloadTooLarge:
+    """Give the error of a body that turned out to be longer than `limit` bytes."""
+    return PayloadTooLarge(f"the body has more than {limit} bytes")
+
+
+def sender(services: Services, here: Tenant, headers: Headers, secret: str | None) -> Sender:
+    """Check all that can be checked of the sender before the body is read.
+
+    Raises:
+        Unauthenticated: no credential, or a wrong one.
+        Forbidden: a key of another scope.
+    """
+    if secret is None and "webhook-signature" in headers:
+        if not services.registry[here].signing_secrets:
+            raise Unauthenticated("this tenant has no signing secret")
+        now = time.time()
+        standard_webhooks.looks_signed(headers, now)
+        return Sender(here, None, now)
+    return Sender(here, services.registry.check_key(here, secret, "ingest").id, 0.0)
+
+
+def prove(services: Services, who: Sender, headers: Headers, body: bytes) -> str:
+    """Give the name under which a sender's rate is limited; raises `Unauthenticated`."""
+    if who.key is not None:
+        return who.key
+    secrets = services.registry[who.tenant].signing_secrets
+    standard_webhooks.verify(secrets, headers, body, now=who.now)
+    return f"signed/{who.tenant}"
+
+
+def admit(services: Services, name: str, decoded: Decoded) -> None:
+    """Take what was decoded off the sender's allowance, and refuse a request of nothing but faults.
+
+    Raises:
+        Overloaded: the sender sends too much.
+        MalformedInput: no event of the request is good.
+    """
+    services.event_limit.take(name, len(decoded.entries) or 1, time.monotonic())
+    if not decoded.entries and decoded.rejected:
+        raise _none_good(decoded)
+
+
+def accepted(services: Services, receipt: Receipt) -> Answer:
+    """Count a receipt and give its answer (202: the events are kept)."""
+    if receipt == _ONE:
+        services.metrics.accepted.inc()
+        return ONE_ACCEPTED
+    pipeline.count(services.metrics, receipt)
+    return _receipt(receipt)
+
+
+def refused(services: Services, error: ScreenpopError, *, unread: bool) -> Answer:
+    """Count a refusal and give its answer; `unread`: the body was not waited for."""
+    count_refusal(services, error)
+    if isinstance(error, StoreUnavailable):
+        log.warning("event refused", error=str(error))
+    return problem(problems.of(error), *([CLOSE] if unread else ()))
+
+
+def count_refusal(services: Services, error: ScreenpopError) -> None:
+    """Count a refusal by its reason."""
+    services.metrics.requests_refused.labels(type(error).__name__).inc()
+
+
+def problem(told: problems.Problem, *more: tuple[bytes, bytes]) -> Answer:
+    """Give the answer of a problem (RFC 9457)."""
+    lines = ((name.encode(), value.encode()) for name, value in told.headers)
+    return Answer(told.status, (*lines, *more), told.body)
+
+
+def _none_good(decoded: Decoded) -> MalformedInput:
+    first = decoded.rejected[0]
+    more = f" (and {len(decoded.rejected) - 1} more)" if len(decoded.rejected) > 1 else ""
+    places = [Place(f"/{each.index}", each.detail) for each in decoded.rejected]
+    return MalformedInput(f"event {first.index}: {first.detail}{more}", places)
+
+
+def _receipt(receipt: Receipt) -> Answer:
+    return Answer(202, (JSON, NO_STORE), msgspec.json.encode(receipt))
+
+
+_ONE: Final = Receipt(1, 0, 0, ())
+ONE_ACCEPTED: Final = _receipt(_ONE)
+"""The answer of nearly all requests: one event, new."""

@@ -1,0 +1,63 @@
+"""Write rows of the journal as a commit does, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, cast
+
+from adapter import contacts
+from adapter.batch import Batch
+from adapter.events import ContactEvent
+from adapter.messages import CONTACT_PREFIX, UPDATED
+from adapter.step_queue import StepQueue
+from adapter.store import journal
+from adapter.store.database import Database
+from adapter.tenants import ContactKey, Tenant
+
+NOBODY = cast(Any, None)
+"""Neither the registry nor the hub is asked by what these tests stage."""
+
+
+@contextmanager
+def batch(database: Database, now: datetime) -> Iterator[Batch]:
+    """Open a transaction, commit it, and remember where everything stands."""
+    with database.transaction() as cursor:
+        made = Batch(
+            cursor, now=now, registry=NOBODY, hub=NOBODY, queue=StepQueue(), last_sequences={}
+        )
+        yield made
+        made.finish()
+    made.remember()
+
+
+def keep(
+    made: Batch, tenant: Tenant, event: ContactEvent, *, audience: tuple[str, ...] | None = None
+) -> bool:
+    """Stage an event and what follows from it; False where it was kept before."""
+    key = ContactKey(tenant, event.contact)
+    event_key = made.new_event_key(tenant, event)
+    if event_key is None:
+        return False
+    known = made.known(key)
+    state = contacts.advance(None if known is None else known[0], event)
+    told = audience if audience is not None else (event.agent,) if event.agent else ()
+    entry = made.put_contact(
+        key,
+        known,
+        state,
+        state.agent,
+        kind=UPDATED if event.stage is None else CONTACT_PREFIX + event.stage.value,
+        data=contacts.view(state, agent=state.agent),
+        audience=told,
+    )
+    made.put_event(entry, event, event_key, made.now, None)
+    return True
+
+
+def write_index(database: Database) -> None:
+    """Write into the index what it lacks."""
+    with database.transaction() as cursor:
+        journal.write_index(cursor)
+    database.raw.tail.forget_written()
