@@ -133,11 +133,10 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         InvalidSettings: a setting is wrong.
         StoreUnavailable: the database cannot be opened or migrated.
     """
-    synchronous = "FULL" if settings.durability == "power" else "NORMAL"
     # The event loop never waits for a lock: the committer tries again by itself.
-    database = Database(settings.database_url, busy_timeout=5.0, synchronous=synchronous)
+    database = Database(settings.database_url, busy_timeout=5.0)
     database.migrate()
-    database.serve()
+    database.serve(outlives_power=settings.durability == "power")
     secret = settings.secret_key.get_secret_value() if settings.secret_key else None
     box = secret_box.load(secret, settings.data_dir / "secret.key")
     registry = Registry(

@@ -75,6 +75,15 @@ class _Waiting:
     """Cancelled by a sender who no longer waits."""
 
 
+@dataclass(slots=True)
+class _Group:
+    """What was committed together and nobody has been told of yet."""
+
+    taken: list[_Waiting]
+    results: list[Any]
+    batches: list[Batch]
+
+
 class Committer:
     """The one writer of the journal."""
 
@@ -100,6 +109,10 @@ class Committer:
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
         self._index_timer: asyncio.TimerHandle | None = None
+        self._unsynced: _Group | None = None
+        """What is committed and not yet on the disk, where it must outlive a loss of power."""
+        self._lost: StoreUnavailable | None = None
+        """What the disk could not keep: nothing may be built on it in this process."""
         self.queue = StepQueue()
         self.failure: StoreUnavailable | None = None
         """Why the last commit failed; None while the journal works."""
@@ -147,7 +160,11 @@ class Committer:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
         self._queue.append(waiting)
         self._weight += waiting.weight
-        if self._scheduled is None:
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        # What arrives while the disk works goes together when it is done.
+        if self._scheduled is None and self._unsynced is None and self._queue:
             self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
 
     def run_now(self, job: Job[T]) -> T:
@@ -156,12 +173,32 @@ class Committer:
         Raises:
             StoreUnavailable: nothing was written.
         """
+        self.settle()
         results, batches = self._transact([job])
+        self._database.sync()
         self._publish(batches)
         outcome = results[0]
         if isinstance(outcome, Exception):
             raise outcome
         return outcome  # type: ignore[no-any-return]
+
+    def settle(self) -> None:
+        """Have everything that is committed on the disk and published, before it is read.
+
+        Raises:
+            StoreUnavailable: the disk cannot keep it.
+        """
+        group = self._unsynced
+        if group is None:
+            return
+        error: StoreUnavailable | None = None
+        try:
+            self._database.sync()
+        except StoreUnavailable as refused:
+            error = refused
+        self._synced(group, error)
+        if error is not None:
+            raise error
 
     def trace_later(
         self, tenant: Tenant, contact: str | None, at: datetime, what: str, detail: str
@@ -174,7 +211,7 @@ class Committer:
 
     async def drain(self) -> None:
         """Wait until nothing is queued (before a shutdown)."""
-        while self._queue:
+        while self._queue or self._unsynced:
             await self.submit(lambda _: None, weight=0)  # the queue is kept in order
         if self._traces:
             self._write_traces()
@@ -189,7 +226,7 @@ class Committer:
         if not known.rows and not known.pushes:
             return
         try:
-            with self._database.transaction() as cursor:
+            with self._database.transaction(synced=False) as cursor:
                 journal.write_index(cursor)
         except StoreUnavailable as error:
             # The journal itself is whole, and what the index lacks is in memory.
@@ -229,14 +266,32 @@ class Committer:
             results, batches = [error] * len(taken), []
         except StoreUnavailable as error:
             results, batches = [error] * len(taken), []
-        self._publish(batches)
-        for waiting, result in zip(taken, results, strict=True):
+        group = _Group(taken, results, batches)
+        if self._database.disk is not None and batches:
+            self._unsynced = group
+            self._database.disk.ask(lambda error: self._synced(group, error))
+        else:
+            self._deliver(group)
+
+    def _synced(self, group: _Group, error: StoreUnavailable | None) -> None:
+        if self._unsynced is not group:
+            return  # somebody could not wait for the thread (`settle`)
+        self._unsynced = None
+        if error is not None:
+            log.critical("the disk refuses", error=str(error))
+            self._lost = error
+            group = _Group(group.taken, [error] * len(group.taken), [])
+        self._deliver(group)
+
+    def _deliver(self, group: _Group) -> None:
+        """Push what was committed, and tell who waits for it."""
+        self._publish(group.batches)
+        for waiting, result in zip(group.taken, group.results, strict=True):
             waiting.tell(result)
         if self._database.raw.tail.rows >= INDEX_ROWS:
             self.write_index()
-        self._weight -= sum(waiting.weight for waiting in taken)
-        if self._queue:
-            self._scheduled = loop.call_soon(self._flush)
+        self._weight -= sum(waiting.weight for waiting in group.taken)
+        self._flush_soon()
 
     def _take_group(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
@@ -291,7 +346,7 @@ class Committer:
         if not jobs:  # the timer's turn: many lines in one commit cost a third of one by one
             traces, self._traces = self._traces, []
         try:
-            with self._database.transaction() as cursor:
+            with self._database.transaction(synced=False) as cursor:
                 batch = Batch(
                     cursor,
                     now=datetime.now(UTC),
@@ -351,6 +406,8 @@ class Committer:
         known.put_push(tenant, Push(position, micros(now), count))
 
     def _check_file(self) -> None:
+        if self._lost is not None:
+            raise StoreUnavailable(f"{self._lost}; restart the server", retry_after=30)
         if isinstance(self.failure, StoreCorrupt):
             # Other pages may still take writes, but the file is to be replaced by a backup.
             raise StoreCorrupt(str(self.failure), retry_after=self.failure.retry_after)

@@ -66,6 +66,7 @@ class Subscriptions:
     def open(self, feed: Subscriber, after: int | None) -> None:
         """Start a feed whose credential is good. It goes live in this call, or after its replay."""
         try:
+            self._committer.settle()
             with self._database.reading():
                 self._open(feed, after)
         except StoreUnavailable as error:
@@ -150,6 +151,7 @@ class Subscriptions:
 
     def _go_on(self, feed: Subscriber, after: int) -> None:
         try:
+            self._committer.settle()
             with self._database.reading():
                 self._replay(feed, after)
         except StoreUnavailable as error:

@@ -15,6 +15,7 @@ from sqlalchemy.pool import StaticPool
 
 from adapter.errors import InvalidSettings, StoreUnavailable
 from adapter.store.journal.tail import Connection as TailedConnection
+from adapter.store.syncing import DiskSync, sync
 
 Cursor = sqlite3.Cursor
 """What a transaction writes through, so that no other module names the driver."""
@@ -71,11 +72,11 @@ class Database:
     both are the same connection, so they see the same transaction.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float = 5.0, synchronous: str = "NORMAL") -> None:
+    def __init__(self, url: str, *, busy_timeout: float = 5.0) -> None:
         self.path = sqlite_path(url)
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _create_private(self.path)
-        self._engine = _engine(self.path, busy_timeout=busy_timeout, synchronous=synchronous)
+        self._engine = _engine(self.path, busy_timeout=busy_timeout)
         try:
             self.connection: Connection = self._engine.connect()
             driver = self.connection.connection.driver_connection
@@ -84,6 +85,9 @@ class Database:
         assert isinstance(driver, TailedConnection)  # noqa: S101 - the dialect says so
         self.raw: TailedConnection = driver
         self._files = {str(self.path): _identity(str(self.path))}
+        self._log: int | None = None
+        self.disk: DiskSync | None = None
+        """Waits for the disk; None where a commit need not outlive a loss of power."""
 
     def migrate(self) -> None:
         """Bring the schema up to date; costs one query where it is."""
@@ -92,18 +96,36 @@ class Database:
         except (DatabaseError, sqlite3.Error) as error:
             raise explain(error, self.path) from error
 
-    def serve(self) -> None:
-        """Prepare for the event loop: never wait for a lock, never checkpoint inside a commit."""
+    def serve(self, *, outlives_power: bool = False) -> None:
+        """Prepare for the event loop: never wait for a lock, never checkpoint inside a commit.
+
+        Where commits must outlive a loss of power, each is followed by a sync of the log, here or
+        by who commits (`transaction(synced=False)`): the same bytes that `synchronous=FULL` syncs.
+        """
         self.raw.execute("PRAGMA busy_timeout=0")
         self.raw.execute("PRAGMA wal_autocheckpoint=0")
         self.raw.tail.is_writer = True
         self.data_version()  # opens the log
         log = f"{self.path}-wal"
         self._files[log] = _identity(log)
+        if outlives_power:
+            self._log = os.open(log, os.O_RDWR)
+            self.disk = DiskSync(self._log)
+
+    def sync(self) -> None:
+        """Wait until the disk has all that is committed, where that is asked for.
+
+        Raises:
+            StoreUnavailable: the disk cannot keep it.
+        """
+        if self._log is not None and (error := sync(self._log)) is not None:
+            raise error
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Cursor]:
+    def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Cursor]:
         """Write atomically: commit at the end, roll back on any exception.
+
+        `synced=False` leaves it to the caller to `sync`, or to ask `disk` for it.
 
         Raises:
             StoreBusy: another process is writing.
@@ -119,6 +141,8 @@ class Database:
                 if self.raw.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
+            if synced:
+                self.sync()
         except (DatabaseError, sqlite3.Error) as error:
             if _is_fault(error):
                 raise  # of the statement, not of the store
@@ -146,8 +170,13 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
+        if self.disk is not None:
+            self.disk.close()
         self.connection.close()
         self._engine.dispose()
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
 
 
 def _create_private(path: Path) -> None:
@@ -195,7 +224,7 @@ def sqlite_path(url: str) -> Path:
     return Path(parsed.database).expanduser()
 
 
-def _engine(path: Path, *, busy_timeout: float, synchronous: str) -> Engine:
+def _engine(path: Path, *, busy_timeout: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),  # a path may hold what a URL may not
         poolclass=StaticPool,
@@ -213,7 +242,7 @@ def _engine(path: Path, *, busy_timeout: float, synchronous: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA cache_size=-65536")

@@ -76,8 +76,12 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, and no trailer for one (RFC 9110, 6.5.1)."""
-        if self._head_has_begun:
-            super().on_header(name, value)
+        if not self._head_has_begun:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Note that the head is whole."""

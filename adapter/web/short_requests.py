@@ -50,7 +50,7 @@ class Short:
     response_started = False
     message_event = _Nobody
 
-    def __init__(self, lines: list[tuple[bytes, bytes]], *, keep_alive: bool) -> None:
+    def __init__(self, lines: list[tuple[bytes, bytes]], keep_alive: bool) -> None:
         self.lines = lines
         self.pieces: list[bytes] = []
         self.keep_alive = keep_alive
@@ -74,7 +74,9 @@ class ShortConnection(HttpConnection):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See whether this server can answer without its application."""
         super().connection_made(transport)
-        is_plain = not self.root_path and self.limit_concurrency is None and not self.access_log
+        chosen = self.config
+        is_plain = not (chosen.root_path or chosen.limit_concurrency or chosen.access_log)
+        # Only our own application leaves them there: the demo's tells its sites apart by host.
         self._services = self.app_state.get("services") if is_plain else None
         if isinstance(self.app, ProxyHeadersMiddleware):
             host = self.client[0] if self.client else None
@@ -91,7 +93,7 @@ class ShortConnection(HttpConnection):
         """Choose the way of a request."""
         if self._may_be_short():
             self._head_has_begun = False
-            self._coming = Short(self.headers, keep_alive=self.parser.should_keep_alive())
+            self._coming = Short(self.headers, self.parser.should_keep_alive())
         else:
             self._go_the_long_way()
 

@@ -135,7 +135,7 @@ def head(cursor: sqlite3.Cursor, key: ContactKey) -> Head | None:
 def last_to(cursor: sqlite3.Cursor, agent: Agent) -> int:
     """Give the last sequence that went to an agent; 0 where none did."""
     known = loaded(cursor)
-    found = known.known_agents.get(agent)
+    found = known.known_agents.get(agent) or known.agents.get(agent)
     if found is None:
         row = cursor.execute(
             "SELECT sequence FROM agent_heads WHERE tenant=? AND agent=?", agent

@@ -1,0 +1,54 @@
+"""Wait for the disk in a thread, so that the event loop goes on while it writes.
+
+SQLite's `synchronous=FULL` does the same within each commit, and the loop would stand still for
+the quarter of a millisecond that it takes (docs/decisions/0011-durability.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from adapter.errors import StoreUnavailable
+
+Done = Callable[[StoreUnavailable | None], None]
+
+
+class DiskSync:
+    """One thread that syncs one file when it is asked to."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._asked: SimpleQueue[tuple[asyncio.AbstractEventLoop, Done] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def ask(self, done: Done) -> None:
+        """Sync what is written now; `done` is called on the running event loop."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="disk sync", daemon=True)
+            self._thread.start()
+        self._asked.put((asyncio.get_running_loop(), done))
+
+    def close(self) -> None:
+        """End the thread, after what was asked for."""
+        if self._thread is not None:
+            self._asked.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _work(self) -> None:
+        while (asked := self._asked.get()) is not None:
+            loop, done = asked
+            loop.call_soon_threadsafe(done, sync(self._descriptor))
+
+
+def sync(descriptor: int) -> StoreUnavailable | None:
+    """Wait until the disk has what was written to a file; give the error where it has not."""
+    try:
+        os.fdatasync(descriptor)
+    except OSError as error:
+        return StoreUnavailable(f"the disk cannot keep what was written: {error}", retry_after=30)
+    return None

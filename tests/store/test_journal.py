@@ -1,0 +1,239 @@
+"""The journal says the same from memory, from its index, and read again after a crash."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings, strategies as st
+
+from adapter import contacts
+from adapter.contacts import Contact
+from adapter.events import AgentSeen, ContactEvent, Stage
+from adapter.messages import EVERYONE
+from adapter.store import journal
+from adapter.store.database import Database
+from adapter.store.journal import index
+from adapter.tenants import Agent, ContactKey, Tenant
+from tests.store import rows
+
+HERE, THERE = Tenant("here"), Tenant("there")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+AGENTS = ("alice", "bob", "carol")
+
+
+def event(
+    number: int, contact: str = "c", agent: str | None = None, **more: object
+) -> ContactEvent:
+    return ContactEvent(
+        source="s",
+        id=f"e-{number}",
+        contact=contact,
+        time=START + timedelta(seconds=number),
+        agent=agent,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def opened(path: Path) -> Database:
+    database = Database(str(path))
+    database.migrate()
+    database.serve()
+    return database
+
+
+class Model:
+    """What was kept, in plain lists."""
+
+    def __init__(self) -> None:
+        self.events: dict[ContactKey, list[ContactEvent]] = {}
+        self.sent: dict[Agent, list[int]] = {}
+        self.last: dict[Tenant, int] = {}
+
+    def take(self, tenant: Tenant, kept: ContactEvent, audience: tuple[str, ...]) -> None:
+        self.events.setdefault(ContactKey(tenant, kept.contact), []).append(kept)
+        self.last[tenant] = self.last.get(tenant, 0) + 1
+        for name in audience:
+            self.sent.setdefault(Agent(tenant, name), []).append(self.last[tenant])
+
+    def state(self, key: ContactKey) -> Contact | None:
+        state = None
+        for each in self.events[key]:
+            state = contacts.advance(state, each)
+        return state
+
+    def check(self, database: Database) -> None:
+        cursor = database.raw.cursor()
+        for key, kept in self.events.items():
+            assert journal.contact(cursor, key) == self.state(key)
+            assert [each.event for each in journal.events_of(cursor, key)] == kept
+            for each in kept:
+                assert journal.find_event(cursor, key.tenant, each)[1]
+        for tenant, last in self.last.items():
+            assert journal.sequences(cursor, tenant) == (1, last)
+            self._check_open(database, tenant)
+            everything = journal.messages_after(cursor, tenant, None, 0, limit=10_000)
+            assert [each.sequence for each in everything] == list(range(1, last + 1))
+            for name in AGENTS:
+                mine = self.sent.get(Agent(tenant, name), [])
+                common = self.sent.get(Agent(tenant, EVERYONE), [])
+                for after in (0, last // 2):
+                    expected = [each for each in sorted({*mine, *common}) if each > after]
+                    assert journal.sequences_to(cursor, tenant, name, after) == expected
+
+    def _check_open(self, database: Database, tenant: Tenant) -> None:
+        cursor = database.raw.cursor()
+        states = {key: self.state(key) for key in self.events if key.tenant == tenant}
+        running = {key for key, state in states.items() if state and not state.ended}
+        found = journal.open_keys(cursor, tenant, None)
+        assert {key for key, _ in found} == running
+        for name in AGENTS:
+            mine = {key for key in running if (states[key] or Contact(id="")).agent == name}
+            assert set(journal.agents_contacts(cursor, Agent(tenant, name))) == mine
+
+
+_step = st.tuples(
+    st.sampled_from([HERE, THERE]),
+    st.integers(0, 3),
+    st.sampled_from([None, *AGENTS]),
+    st.sampled_from([None, Stage.OFFERED, Stage.ANSWERED, Stage.ENDED]),
+    st.sets(st.sampled_from([*AGENTS, EVERYONE]), max_size=3),
+)
+_plan = st.lists(
+    st.one_of(
+        st.lists(_step, min_size=1, max_size=6),
+        st.sampled_from(["index", "crash", "forget what is in memory"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])
+@given(plan=_plan)
+def test_whatever_is_written_behind_the_journal_reads_the_same(plan: list[object]) -> None:
+    folder = Path(tempfile.mkdtemp())
+    database = opened(folder / "j.db")
+    model, number = Model(), 0
+    try:
+        for each in plan:
+            if each == "index":
+                rows.write_index(database)
+            elif each == "crash":
+                database.close()
+                database = opened(folder / "j.db")
+            elif each == "forget what is in memory":
+                database.raw.tail.states.clear()
+                database.raw.tail.known_agents.clear()
+            elif isinstance(each, list):
+                with rows.batch(database, START + timedelta(minutes=number)) as batch:
+                    for tenant, contact, agent, stage, told in each:
+                        number += 1
+                        kept = event(number, f"c-{contact}", agent, stage=stage)
+                        audience = tuple(sorted(told))
+                        assert rows.keep(batch, tenant, kept, audience=audience)
+                        assert not rows.keep(batch, tenant, kept)
+                        model.take(tenant, kept, audience)
+        model.check(database)
+        other = Database(str(folder / "j.db"))  # as a command reads it beside the server
+        model.check(other)
+        other.close()
+    finally:
+        database.close()
+        shutil.rmtree(folder)
+
+
+def test_a_long_contact_keeps_its_whole_state_now_and_then(tmp_path: Path) -> None:
+    database = opened(tmp_path / "j.db")
+    model = Model()
+    for number in range(3 * journal.STATE_EVERY):
+        with rows.batch(database, START) as batch:
+            kept = event(number, agent=AGENTS[number % 3], attributes={f"a{number % 7}": number})
+            rows.keep(batch, HERE, kept, audience=())
+            model.take(HERE, kept, ())
+    model.check(database)
+    (whole,) = database.raw.execute("SELECT count(*) FROM journal WHERE state NOT NULL").fetchone()
+    assert whole == 2
+    # What is older than the last whole state is not needed to know the contact.
+    database.raw.execute(
+        "DELETE FROM journal WHERE position < (1 << 40) + ?", (journal.STATE_EVERY,)
+    )
+    database.raw.tail.forget_all()
+    assert journal.contact(database.raw.cursor(), ContactKey(HERE, "c")) == model.state(
+        ContactKey(HERE, "c")
+    )
+    database.close()
+
+
+def test_events_whose_keys_collide_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_KEY_MASK", 3)  # four keys for eleven events
+    database = opened(tmp_path / "j.db")
+    kept = [event(number) for number in range(3)]
+    for number, each in enumerate(kept):
+        with rows.batch(database, START) as batch:
+            assert rows.keep(batch, HERE, each)
+            assert not rows.keep(batch, HERE, each)
+        if number == 1:
+            rows.write_index(database)
+    with rows.batch(database, START) as batch:
+        assert not any(rows.keep(batch, HERE, each) for each in kept)
+        assert rows.keep(batch, THERE, kept[0])  # another tenant's event of the same name
+    database.close()
+
+
+def test_a_word_on_an_agent_and_a_failed_event_are_kept_and_known_after_a_crash(
+    tmp_path: Path,
+) -> None:
+    seen = AgentSeen(source="s", id="seen", source_id="arn:1", agent="alice")
+    failed = event(1)
+    database = opened(tmp_path / "j.db")
+    with rows.batch(database, START) as batch:
+        for fact, failure in ((seen, None), (failed, "it broke")):
+            key = batch.new_event_key(HERE, fact)
+            assert key is not None
+            batch.keep_event(HERE, fact, key, START, failure)
+
+    def again() -> None:
+        cursor = database.raw.cursor()
+        assert journal.find_event(cursor, HERE, seen)[1]
+        assert journal.find_event(cursor, HERE, failed)[1]
+        assert journal.sequences(cursor, HERE) == (1, 0)
+        (story,) = journal.events_of(cursor, ContactKey(HERE, "c"))
+        assert story.failure == "it broke"
+
+    _in_every_way(database, again)
+    with rows.batch(database, START) as batch:
+        assert rows.keep(batch, HERE, event(2))
+    assert len(journal.events_of(database.raw.cursor(), ContactKey(HERE, "c"))) == 2
+    database.close()
+
+
+def _in_every_way(database: Database, check: Callable[[], None]) -> None:
+    check()
+    database.raw.tail.forget_all()  # as a crash does
+    check()
+    rows.write_index(database)
+    check()
+
+
+def test_a_transaction_that_is_rolled_back_leaves_nothing_in_memory(tmp_path: Path) -> None:
+    database = opened(tmp_path / "j.db")
+
+    def fail() -> None:
+        with rows.batch(database, START) as batch:
+            rows.keep(batch, HERE, event(1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert database.raw.tail.rows == 0
+    assert journal.contact(database.raw.cursor(), ContactKey(HERE, "c")) is None
+    database.raw.tail.marks.clear()  # the committer does it: the tenant's number is gone too
+    with rows.batch(database, START) as batch:
+        assert rows.keep(batch, HERE, event(1))
+    database.close()
