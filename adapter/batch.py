@@ -87,6 +87,8 @@ class Batch:
         self.queue = queue
         self.due: list[ContactKey] = []
         """Contacts that have something due in Dynamics from this commit on."""
+        self.erased: set[ContactKey] = set()
+        """Contacts of which nothing is kept any more."""
         self.renamed: list[Agent] = []
         """Ids that stand for another agent from this commit on."""
         self._events: dict[int, tuple[Tenant, str, str]] = {}
@@ -164,11 +166,19 @@ class Batch:
 
     def known(self, key: ContactKey) -> Known | None:
         """Read a contact as `contact` does, with its newest row."""
+        if self.erased and key in self.erased:
+            return self.contacts.get(key)
         return (
             self.contacts.get(key)
             or self._tail.states.get(key)
             or journal.contact_with_head(self.cursor, key)
         )
+
+    def erase(self, key: ContactKey) -> int:
+        """Empty a contact's rows in the journal; give how many there were."""
+        self.erased.add(key)
+        self.contacts.pop(key, None)
+        return journal.empty_rows(self.cursor, key)
 
     def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Known]]:
         """Read what is open at an agent, as it is after the jobs before this one."""
@@ -262,6 +272,8 @@ class Batch:
     def remember(self) -> None:
         """Note, after the commit, where everything stands in the journal."""
         known = self._tail
+        for key in self.erased:
+            known.drop_contact(key)
         for entry in self.outgoing:
             if entry.event_key is not None:
                 known.events[entry.event_key] = entry.position

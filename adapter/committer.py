@@ -17,11 +17,10 @@ from typing import Any, TypeVar
 import structlog
 
 from adapter import messages
-from adapter.batch import Batch
+from adapter.batch import Batch, Entry
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
 from adapter.events import Stage
 from adapter.hub import Hub
-from adapter.messages import Message
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
@@ -367,7 +366,7 @@ class Committer:
         if self.failure is not None:
             log.info("the journal works again")
             self.failure = None
-        self._metrics.commits.inc()
+        self._metrics.commits.count += 1
         self._metrics.commit_seconds.observe(time.perf_counter() - started)
         return results, [batch]
 
@@ -378,7 +377,10 @@ class Committer:
             self._registry.learn(source.tenant, source.id, target.id)
 
     def _publish(self, batches: list[Batch]) -> None:
+        if not batches:
+            return
         now = datetime.now(UTC)
+        at = micros(now)
         for outgoing in (each for batch in batches for each in batch.outgoing):
             try:
                 count = self._hub.publish(outgoing, now)
@@ -388,7 +390,7 @@ class Committer:
                 continue
             message = outgoing.message
             if message.type in TRACED_PUSHES and message.subject is not None:
-                self._note_push(outgoing.tenant, message, now, count)
+                self._note_push(outgoing, Push(outgoing.position, at, count), now)
         self._index_later()
         for batch in batches:
             for agent in batch.renamed:
@@ -396,14 +398,13 @@ class Committer:
             if batch.due:
                 self.queue.wake(batch.due)
 
-    def _note_push(self, tenant: Tenant, message: Message, now: datetime, count: int) -> None:
-        if message.type == messages.POP:
-            told = f"{message.type} to {', '.join(message.agents)}: {count} sockets"
-            self.trace_later(tenant, message.subject, now, "pushed", told)
+    def _note_push(self, outgoing: Entry, push: Push, now: datetime) -> None:
+        if outgoing.pop is None:
+            self._database.raw.tail.put_push(outgoing.tenant, push)
             return
-        known = self._database.raw.tail
-        position = journal.position_of(known.marks[tenant].number, message.sequence)
-        known.put_push(tenant, Push(position, micros(now), count))
+        message = outgoing.message
+        told = f"{message.type} to {', '.join(message.agents)}: {push.sockets} sockets"
+        self.trace_later(outgoing.tenant, message.subject, now, "pushed", told)
 
     def _check_file(self) -> None:
         if self._lost is not None:

@@ -122,8 +122,10 @@ class Hub:
         """Write one message to every socket that it is for; give how many, wallboards apart."""
         tenant, message, pop = outgoing.tenant, outgoing.message, outgoing.pop
         targets = self._targets(tenant, message.agents)
-        # Copied: a feed that is full leaves while it is written to.
-        wallboards = [feed for feed in self._wallboards.get(tenant, ()) if feed.live]
+        wallboards: list[Feed] = []
+        if tenant in self._wallboards:
+            # Copied: a feed that is full leaves while it is written to.
+            wallboards = [feed for feed in self._wallboards[tenant] if feed.live]
         if not targets and not wallboards:
             return 0
         data = None if pop is None else pop_data(pop, None, now)
@@ -137,10 +139,12 @@ class Hub:
                 feed.send(frame)
         for feed in wallboards:
             feed.send(frame)
-        self._metrics.messages.inc(len(targets) + len(wallboards))
+        self._metrics.messages.count += len(targets) + len(wallboards)
         return len(targets)
 
     def _targets(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
+        if len(agents) == 1 and agents[0] != EVERYONE:
+            return [feed for feed in self._agents.get(Agent(tenant, agents[0]), ()) if feed.live]
         if agents == (EVERYONE,):
             groups = [feeds for agent, feeds in self._agents.items() if agent.tenant == tenant]
         else:

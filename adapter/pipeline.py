@@ -52,14 +52,10 @@ def accept(batch: Batch, tenant: Tenant, decoded: Decoded, received: datetime) -
 
 def count(metrics: Metrics, receipt: Receipt) -> None:
     """Count a receipt for the operator."""
-    for result, number in (
-        ("accepted", receipt.accepted),
-        ("duplicate", receipt.duplicates),
-        ("ignored", receipt.ignored),
-        ("rejected", len(receipt.rejected)),
-    ):
-        if number:
-            metrics.events.labels(result).inc(number)
+    metrics.events["accepted"].count += receipt.accepted
+    metrics.events["duplicate"].count += receipt.duplicates
+    metrics.events["ignored"].count += receipt.ignored
+    metrics.events["rejected"].count += len(receipt.rejected)
 
 
 def _take(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> bool:

@@ -27,10 +27,10 @@ HERE = Tenant("here")
 class Workshop:
     """A committer on a real file, whose hub remembers what was published."""
 
-    def __init__(self, path: Path, *, queue_limit: int = 100) -> None:
+    def __init__(self, path: Path, *, queue_limit: int = 100, outlives_power: bool = False) -> None:
         self.database = Database(str(path))
         self.database.migrate()
-        self.database.serve()
+        self.database.serve(outlives_power=outlives_power)
         self.metrics = Metrics()
         self.hub = Remembering(self.metrics)
         box = secret_box.load("a key of many characters", path)

@@ -14,7 +14,7 @@ from typing import Final, cast
 
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from adapter.services import Services
 from adapter.web import intake, short_ingest
@@ -126,10 +126,11 @@ class ShortConnection(HttpConnection):
                     super().on_body(piece)
 
     def _may_be_short(self) -> bool:
+        before: RequestResponseCycle | Short | None = self.cycle  # None before the first request
         return (
             self.url == TARGET
             and self._services is not None
-            and (self.cycle is None or self.cycle.response_complete)
+            and (before is None or before.response_complete)
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and not self.expect_100_continue

@@ -163,7 +163,8 @@ def test_a_clock_that_went_back_is_a_problem(command: Run, data: dict[str, str])
             "INSERT INTO journal_marks (tenant, number, sequence, silent) VALUES ('default',1,1,0)"
         )
         database.execute(
-            "INSERT INTO journal (position, time, links, report) VALUES ((1 << 40) + 1, ?, x'90', x'')",
+            "INSERT INTO journal (position, time, links, report)"
+            " VALUES ((1 << 40) + 1, ?, x'90', x'')",
             (tomorrow,),
         )
     database.close()

@@ -257,6 +257,7 @@ def _audit_file(server: Server) -> None:
     with contextlib.closing(sqlite3.connect(server.database)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         doubled = database.execute(
-            "SELECT subject, data FROM journal WHERE report NOT NULL GROUP BY 1, 2 HAVING count(*) > 1"
+            "SELECT subject, data FROM journal WHERE report NOT NULL"
+            " GROUP BY subject, data HAVING count(*) > 1"
         ).fetchall()
         assert doubled == []

@@ -8,6 +8,7 @@ positions. Everything here runs on the connection of one thread, inside `Databas
 where it writes. See docs/decisions/0010-one-row-per-event.md.
 """
 
+from adapter.store.journal.erasing import empty_rows
 from adapter.store.journal.index import (
     count,
     event_key,
@@ -23,7 +24,7 @@ from adapter.store.journal.index import (
     write_index,
 )
 from adapter.store.journal.oldest import Oldest, oldest, oldest_silent
-from adapter.store.journal.replay import messages_after, read, sequences_to
+from adapter.store.journal.replay import Sent, messages_after, read, sent_to, sequences_to
 from adapter.store.journal.rows import (
     SEQUENCE_BITS,
     Links,
@@ -64,6 +65,7 @@ __all__ = [
     "Oldest",
     "Report",
     "Row",
+    "Sent",
     "StoredEvent",
     "TraceLine",
     "Traced",
@@ -74,6 +76,7 @@ __all__ = [
     "contact",
     "contact_with_head",
     "count",
+    "empty_rows",
     "event_key",
     "events_of",
     "find_event",
@@ -97,6 +100,7 @@ __all__ = [
     "position_of",
     "pushes_of",
     "read",
+    "sent_to",
     "sequence_of",
     "sequences",
     "sequences_to",

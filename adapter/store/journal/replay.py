@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
 
 from adapter.messages import EVERYONE, Message
 from adapter.store.journal.index import last_to, mark
 from adapter.store.journal.rows import position_of, sequence_of, unpack_links
-from adapter.store.times import moment
+from adapter.store.times import micros, moment
 from adapter.tenants import Agent, Tenant
 
 
@@ -30,6 +32,32 @@ def sequences_to(cursor: sqlite3.Cursor, tenant: Tenant, agent: str, after: int)
             merged.add(sequence)
             sequence = dict(unpack_links(row[0])).get(name, 0)
     return sorted(merged)
+
+
+class Sent(NamedTuple):
+    """That a message went to an agent."""
+
+    sequence: int
+    subject: str | None
+    """The contact that it was about."""
+    time: datetime
+
+
+def sent_to(cursor: sqlite3.Cursor, agent: Agent, *, since: datetime, most: int) -> Iterator[Sent]:
+    """Give what went to an agent since then, the newest first, at most so many."""
+    found = mark(cursor, agent.tenant)
+    sequence = 0 if found is None else last_to(cursor, agent)
+    old = micros(since)
+    while found is not None and sequence and most:
+        row = cursor.execute(
+            "SELECT links, subject, time FROM journal WHERE position=?",
+            (position_of(found.number, sequence),),
+        ).fetchone()
+        if row is None or row[2] < old:
+            return
+        yield Sent(sequence, row[1], moment(row[2]))
+        sequence = dict(unpack_links(row[0])).get(agent.id, 0)
+        most -= 1
 
 
 def read(cursor: sqlite3.Cursor, tenant: Tenant, wanted: Iterable[int]) -> list[Message]:

@@ -98,6 +98,14 @@ class Tail:
         if len(self.states) > KNOWN_STATES:
             self.states.popitem(last=False)
 
+    def drop_contact(self, key: ContactKey) -> None:
+        """Forget a contact that was erased."""
+        self.states.pop(key, None)
+        gone = self.contacts.pop(key, None)
+        if gone is not None:
+            for keys in self.contacts_of.values():
+                keys.discard(key)
+
     def put_agent(self, agent: Agent, sequence: int) -> None:
         """Note the last sequence that went to an agent."""
         self.agents[agent] = self.known_agents[agent] = sequence

@@ -1,0 +1,113 @@
+"""Where commits must outlive a loss of power, nobody is told of one before the disk has it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter.errors import StoreUnavailable
+from adapter.store import syncing
+from tests.test_committer import Workshop, say
+
+
+class Disk:
+    """The operating system's sync, which can be held up and can fail."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.is_broken = False
+        self.synced = 0
+
+    def fdatasync(self, descriptor: int) -> None:
+        self.may_go_on.wait(10)
+        if self.is_broken:
+            raise OSError(5, "Input/output error")
+        os.fdatasync(descriptor)
+        self.synced += 1
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    made = Disk()
+
+    class System:
+        fdatasync = staticmethod(made.fdatasync)
+
+    monkeypatch.setattr(syncing, "os", System)
+    return made
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    made = Workshop(tmp_path / "c.db", outlives_power=True)
+    yield made
+    made.database.close()
+
+
+async def a_moment() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+
+
+async def test_nobody_is_told_before_the_disk_has_it(workshop: Workshop, disk: Disk) -> None:
+    disk.may_go_on.clear()
+    waiting = workshop.committer.submit(say("x"))
+    await a_moment()
+    assert workshop.kept == [b'"x"']  # committed
+    assert workshop.hub.published == []
+    assert not waiting.done()
+    disk.may_go_on.set()
+    assert await waiting == 1
+    assert workshop.hub.published == [1]
+
+
+async def test_what_arrives_meanwhile_goes_together(workshop: Workshop, disk: Disk) -> None:
+    disk.may_go_on.clear()
+    first = workshop.committer.submit(say("first"))
+    await a_moment()
+    more = [workshop.committer.submit(say(str(number))) for number in range(20)]
+    await a_moment()
+    assert workshop.commits == 1
+    disk.may_go_on.set()
+    await asyncio.gather(first, *more)
+    assert workshop.commits == disk.synced == 2
+    assert workshop.hub.published == list(range(1, 22))
+
+
+async def test_who_cannot_wait_finds_the_feed_in_order(workshop: Workshop, disk: Disk) -> None:
+    disk.may_go_on.clear()
+    waiting = workshop.committer.submit(say("first"))
+    await a_moment()
+    disk.may_go_on.set()
+    assert workshop.committer.run_now(say("second")) == 2
+    assert workshop.hub.published == [1, 2]
+    assert await waiting == 1
+    await a_moment()
+    assert workshop.hub.published == [1, 2]  # the thread's answer comes too late to tell anybody
+
+
+async def test_after_the_disk_has_failed_nothing_more_is_promised(
+    workshop: Workshop, disk: Disk
+) -> None:
+    disk.is_broken = True
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        await workshop.committer.submit(say("lost"))
+    disk.is_broken = False
+    # The kernel may have dropped the pages: a sync that succeeds now proves nothing.
+    with pytest.raises(StoreUnavailable, match="restart the server"):
+        await workshop.committer.submit(say("later"))
+    assert workshop.hub.published == []
+
+
+async def test_a_settled_committer_waits_for_nothing(workshop: Workshop, disk: Disk) -> None:
+    workshop.committer.settle()
+    assert disk.synced == 0
+    await workshop.committer.submit(say("x"))
+    await workshop.committer.drain()
+    assert workshop.hub.published == [1]
