@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import date
 
 from adapter import accounts
-from adapter.cli import step_places
-from adapter.cli.findings import Finding, ok, problem, warning
+from adapter.checkups import steps_off
+from adapter.checkups.findings import Finding, ok, problem, warning
 from adapter.connections import views
+from adapter.dynamics import hosts
 from adapter.errors import InvalidSettings
+from adapter.events import Stage
 from adapter.office import Office
 from adapter.store import accounts as stored
 from adapter.store.accounts import StoredAccount
@@ -25,6 +27,7 @@ def check_dynamics(office: Office, tenant: Tenant, option: str, today: date) -> 
         yield _check_account(account, tenant, option)
         yield from _check_expiry(account, tenant, option, today)
     yield from _check_steps(office, tenant, option)
+    yield from _check_links(office, tenant)
     yield from _check_dead_letters(office, tenant, option)
 
 
@@ -39,6 +42,9 @@ def _check_account(account: StoredAccount, tenant: Tenant, option: str) -> Findi
     if report is None:
         return warning(check, reason or "", f"{test} --side applied")
     if not report.valid:
+        failing = views.failing(account)
+        if failing is not None:
+            reason = f"{failing} Its steps go on; what Dynamics refuses becomes a dead letter."
         do = f"{report.advice} Then: " if report.advice else ""
         return problem(check, reason or "", f"{do}{test}")
     where = account.applied.account.environment_url
@@ -68,7 +74,7 @@ def _check_steps(office: Office, tenant: Tenant, option: str) -> Iterator[Findin
         return
     if not steps.steps:
         return
-    off = step_places.why_off(steps, step_places.in_force(office, tenant))
+    off = steps_off.why_off(steps, steps_off.in_force(office, tenant))
     for reason in off:
         yield problem(check, reason, f"screenpop accounts list{option}")
     if not off:
@@ -77,11 +83,38 @@ def _check_steps(office: Office, tenant: Tenant, option: str) -> Iterator[Findin
         yield ok(check, f"{len(steps.steps)} steps{more}")
 
 
+def _check_links(office: Office, tenant: Tenant) -> Iterator[Finding]:
+    """Look at the address that links to recordings get: they stay in Dynamics for years."""
+    settings = office.settings
+    if settings.public_url is not None or settings.environment_domain is not None:
+        return
+    try:
+        steps = office.steps(tenant).requests
+    except InvalidSettings:
+        return  # `_check_steps` says so
+    writes = any(step.enabled and _FILES.intersection(step.stages) for step in steps)
+    # A simulated Dynamics on this machine is read on this machine.
+    real = any(
+        each.applied is not None and not hosts.is_loopback(each.applied.account.environment_url)
+        for each in stored.listed(office.database, tenant)
+    )
+    if writes and real:
+        yield warning(
+            f"recordings of {tenant}",
+            f"their links are written into Dynamics as {settings.origin_of(tenant)}/r/…, which "
+            "opens on this machine alone",
+            "set SCREENPOP_PUBLIC_URL to the address that browsers use",
+        )
+
+
+_FILES = frozenset((Stage.RECORDED, Stage.TRANSCRIBED))
+
+
 def _check_dead_letters(office: Office, tenant: Tenant, option: str) -> Iterator[Finding]:
-    letters = office.dead_letters(tenant)
-    if letters:
+    page = office.dead_letters(tenant, limit=1)
+    if page.letters:
         yield warning(
             f"dead letters of {tenant}",
-            f"{len(letters)}, the latest: {letters[0].cause}",
+            f"{page.total}, the latest: {page.letters[0].cause}",
             f"screenpop steps dead{option}, mend the cause, screenpop steps replay --all{option}",
         )

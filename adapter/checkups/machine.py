@@ -1,4 +1,4 @@
-"""Check what a server stands on: settings, disk, clock, key file, the port that it listens on."""
+"""Check what a server stands on: settings, disk, clock, key file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from adapter import settings as all_settings
-from adapter.cli.findings import Finding, ok, problem, warning
+from adapter.checkups.findings import Finding, ok, problem, warning
 from adapter.settings import Settings
-from adapter.store import inspection, maintenance
-from adapter.store.database import Database, sqlite_path
+from adapter.store import inspection
+from adapter.store.database import Database
 
 FULL = 100 * 1024**2
 TIGHT = 1024**3
@@ -101,52 +98,6 @@ def check_key_file(settings: Settings) -> Finding:
     )
 
 
-def check_server(settings: Settings) -> Finding:
-    """Ask who answers at the server's address, and whether it is ready.
-
-    What answers is ours only if a server holds the database's lock; a demo, or a server on
-    another database, may listen there as well.
-    """
-    host = _dialled(settings.host)
-    at = f"{host}:{settings.port}"
-    runs = maintenance.is_locked(sqlite_path(settings.database_url))
-    try:
-        answer = httpx.get(f"http://{at}/readyz", timeout=5, trust_env=False)
-    except (httpx.ConnectError, httpx.ConnectTimeout):
-        if runs:
-            return warning("server", f"one runs on this database, but none answers at {at}", _PORT)
-        return ok("server", f"none answers at {at}; `screenpop serve` starts one")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = str(error) or type(error).__name__
-        return problem("server", f"{at} takes connections and gives no answer: {reason}", _OTHER)
-    return _check_answer(answer, at, runs=runs)
-
-
-def _check_answer(answer: httpx.Response, at: str, *, runs: bool) -> Finding:
-    checks = _checks(answer)
-    if checks is None:
-        return problem("server", f"what answers at {at} is no Screenpop server", _OTHER)
-    if not runs:
-        return problem("server", f"the server at {at} runs on another database", _OTHER)
-    bad = [f"{name}: {result}" for name, result in checks.items() if result != "ok"]
-    if bad:
-        return problem("server", f"{at} is not ready: {'; '.join(bad)}", "see the server's log")
-    return ok("server", f"{at} is ready")
-
-
-_PORT = "see with which --host and --port it was started"
-_OTHER = "stop the other program, or choose another SCREENPOP_PORT"
-
-
-def _checks(answer: httpx.Response) -> dict[str, Any] | None:
-    try:
-        found = answer.json()
-    except ValueError:
-        return None
-    checks = found.get("checks") if isinstance(found, dict) else None
-    return checks if isinstance(checks, dict) else None
-
-
 def _has_address(settings: Settings) -> bool:
     return settings.public_url is not None or settings.environment_domain is not None
 
@@ -156,15 +107,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _dialled(host: str) -> str:
-    """Give an address to dial: a server on every address is also on the loopback."""
-    if host in ("0.0.0.0", ""):  # noqa: S104  # compared, not listened on
-        return "127.0.0.1"
-    if host == "::":
-        return "[::1]"
-    return f"[{host}]" if ":" in host else host
 
 
 def _size(count: int) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from adapter import saving
-from adapter.cli import dynamics_checks
-from adapter.cli.findings import Finding, ok, problem, warning
+from adapter.checkups import dynamics
+from adapter.checkups.findings import Finding, ok, problem, warning
 from adapter.credentials import SIGNING
 from adapter.domains import DomainRules
 from adapter.errors import InvalidSettings
@@ -35,11 +35,16 @@ def check_tenants(office: Office, today: date) -> Iterator[Finding]:
     else:
         yield ok("tenants", f"{tenants[0]}, at any host name")
     for tenant in tenants:
-        option = "" if tenant == "default" else f" --tenant {tenant}"
-        yield _check_rules(office, tenant, option)
-        yield _check_policy(office, tenant, option)
-        yield from _check_keys(office, tenant, option)
-        yield from dynamics_checks.check_dynamics(office, tenant, option, today)
+        yield from check_tenant(office, tenant, today)
+
+
+def check_tenant(office: Office, tenant: Tenant, today: date) -> Iterator[Finding]:
+    """Look at one tenant."""
+    option = "" if tenant == "default" else f" --tenant {tenant}"
+    yield _check_rules(office, tenant, option)
+    yield _check_policy(office, tenant, option)
+    yield from _check_keys(office, tenant, option)
+    yield from dynamics.check_dynamics(office, tenant, option, today)
 
 
 def _check_rules(office: Office, tenant: Tenant, option: str) -> Finding:
@@ -94,7 +99,7 @@ def _steps_open_it(office: Office, tenant: Tenant) -> bool:
     try:
         return office.steps(tenant).pop is not None
     except InvalidSettings:
-        return False  # `dynamics_checks` says so
+        return False  # `dynamics` says so
 
 
 def _check_keys(office: Office, tenant: Tenant, option: str) -> Iterator[Finding]:
