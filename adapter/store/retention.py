@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from adapter.store import journal, recordings
+from adapter.store import journal, notes, outbox, recordings
 from adapter.store.times import micros
 from adapter.tenants import ContactKey, Tenant
+
+REQUESTS_LONGER = timedelta(days=365)
+"""For which ids of rows in Dynamics are kept beyond the retention: recordings may come late."""
 
 
 def forget_step(
@@ -33,6 +36,7 @@ def forget_step(
             f" (SELECT {key} FROM {table} ORDER BY {key} LIMIT ?) AND {time}<?",
             (limit, old),
         ).rowcount
+    count += outbox.forget(cursor, horizon - REQUESTS_LONGER, limit=limit)
     count += sum(_messages(cursor, tenant, old, limit) for tenant in tenants)
     return count + cursor.execute("DELETE FROM sessions WHERE expires<?", (micros(now),)).rowcount
 
@@ -75,11 +79,13 @@ def _events(cursor: sqlite3.Cursor, old: int, limit: int) -> int:
 
 
 def _contact(cursor: sqlite3.Cursor, tenant: str, contact: str) -> None:
-    """Delete a contact with its links in both directions, once its last event is gone."""
+    """Delete a contact with its links in both directions and its notes, once no event is left."""
     key = (tenant, contact)
     if cursor.execute("SELECT 1 FROM events WHERE tenant=? AND contact=? LIMIT 1", key).fetchone():
         return
     cursor.execute("DELETE FROM contacts WHERE tenant=? AND id=?", key)
+    notes.forget(cursor, ContactKey(Tenant(tenant), contact))
+    outbox.keep_ids(cursor, ContactKey(Tenant(tenant), contact))
     linked = cursor.execute(
         "SELECT linked FROM contact_links WHERE tenant=? AND contact=?", key
     ).fetchall()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from adapter import contacts
+from adapter import contacts, steps
 from adapter.events import ContactEvent, Stage
 from adapter.messages import Message
-from adapter.store import journal, retention
+from adapter.steps import PlannedRequest
+from adapter.store import journal, outbox, retention
 from adapter.store.database import Cursor, Database
 from adapter.store.journal import AcceptedEvent
 from adapter.tenants import ContactKey, Tenant
@@ -155,3 +156,32 @@ def test_nothing_old_costs_no_deletion(database: Database) -> None:
         pass
     assert forget(database, day(0)) == []
     assert count(database, "events") == 30
+
+
+def test_of_what_dynamics_answered_only_ids_outlive_the_contact(database: Database) -> None:
+    row = "7a1c0001-53b2-ed11-83ff-000d3a020001"
+    answer = {"activityid": row, "phonenumber": "+4930", "to": {"name": "Maria"}, "state": 1}
+    step = PlannedRequest(key="2", step=steps.default_steps().requests[0])
+    key = ContactKey(HERE, "c-1")
+    with database.transaction() as cursor:
+        report(cursor, HERE, 1)
+        outbox.put(cursor, key, step, day(1), day(1))
+        (due,) = outbox.of_contact(cursor, key)
+        outbox.finish(cursor, due.position, "done", day(1), response=answer)
+    forget(database, day(1))
+    (kept,) = outbox.of_contact(database.raw.cursor(), key)
+    assert kept.response == answer, "the contact is not old yet"
+    forget(database, day(2))
+    (kept,) = outbox.of_contact(database.raw.cursor(), key)
+    assert kept.response == {"activityid": row}
+    forget(database, day(2) + retention.REQUESTS_LONGER)
+    assert outbox.of_contact(database.raw.cursor(), key) == []
+
+
+def test_a_request_that_waits_is_not_forgotten(database: Database) -> None:
+    step = PlannedRequest(key="2", step=steps.default_steps().requests[0])
+    key = ContactKey(HERE, "c-1")
+    with database.transaction() as cursor:
+        outbox.put(cursor, key, step, day(1), day(1))
+    forget(database, day(2) + 2 * retention.REQUESTS_LONGER)
+    assert len(outbox.of_contact(database.raw.cursor(), key)) == 1
