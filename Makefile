@@ -3,7 +3,7 @@
 
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test check bench bench-quick soak clean
+.PHONY: help setup demo test check bench bench-quick soak screenshots clean
 
 help:
 	@echo "make demo         the server, a simulated Dynamics and simulated calls on one port"
@@ -12,6 +12,7 @@ help:
 	@echo "make bench        speed against the peers; make bench-quick in seven minutes"
 	@echo "make soak         a hundred kills under load, a thousand contacts through faults of"
 	@echo "                  Dynamics: nothing lost, nothing doubled"
+	@echo "make screenshots  pictures of every page and state in build/screenshots"
 	@echo "make setup        .venv with everything for development"
 	@echo "make clean        remove what the above made"
 
@@ -42,6 +43,9 @@ soak:
 	@scripts/setup dev
 	@$(PYTHON) -m tests.crash.marathon --kills 100 $(ARGS)
 	@$(PYTHON) -m tests.outbox.marathon --contacts 1000
+
+screenshots:
+	@scripts/screenshots $(ARGS)
 
 clean:
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .grimp_cache .hypothesis .import_linter_cache \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +17,9 @@ from adapter.committer import Committer
 from adapter.connections import needs, open_connections
 from adapter.connections.consents import PATHS
 from adapter.dataverse.errors import DataverseError
-from adapter.errors import ScreenpopError
+from adapter.environments import Environments
+from adapter.errors import ScreenpopError, StoreUnavailable
+from adapter.fitting import Fitting
 from adapter.hub import Hub
 from adapter.metrics import Metrics
 from adapter.outbox import Outbox
@@ -25,6 +27,8 @@ from adapter.rate_limit import RateLimit
 from adapter.registry import Registry
 from adapter.services import Services, Tasks
 from adapter.settings import Settings
+from adapter.signing_in import open_signing_in
+from adapter.step_desk import StepDesk
 from adapter.store.database import Database
 from adapter.subscriptions import Subscriptions
 from adapter.tickets import Tickets
@@ -33,20 +37,31 @@ from adapter.web import (
     admin,
     consent_pages,
     contacts,
+    dead_letters,
     descriptions,
     embedding,
+    erasures,
     health,
+    history,
     panel,
+    people_admin,
     pop_requests,
+    portal_sign_in,
+    principals,
     problems,
     recordings,
     sessions,
+    sign_in,
+    sign_in_admin,
+    sign_in_windows,
     steps,
 )
 from adapter.web.assets import Assets, AssetsApp
 from adapter.web.id_routes import IdRoute
 from adapter.web.ingest import Ingest
 from adapter.web.intake import STRICT_TRANSPORT
+from adapter.web.portal import faults
+from adapter.web.portal.routes import routes as portal_routes
 
 
 def routes(assets: Assets) -> list[BaseRoute]:
@@ -56,9 +71,26 @@ def routes(assets: Assets) -> list[BaseRoute]:
         Route("/v1/embedder", embedding.embedder, methods=["POST"]),
         Route("/v1/demo/sign-in", sessions.demo_sign_in, methods=["POST"]),
         Route("/v1/feed/ticket", sessions.ticket, methods=["POST"]),
+        Route("/v1/session/renew", sessions.renew, methods=["POST"]),
         Route("/v1/session/end", sessions.end_session, methods=["POST"]),
+        Route("/v1/sign-in", sign_in.register, methods=["POST"]),
+        Route("/v1/sign-in/redeem", sign_in.redeem, methods=["POST"]),
+        Route("/v1/sign-in/cancel", sign_in.cancel, methods=["POST"]),
+        Route("/sign-in/start", sign_in_windows.start, methods=["GET"]),
+        Route("/sign-in/confirm", sign_in_windows.confirm, methods=["POST"]),
+        Route(sign_in_windows.CALLBACK, sign_in_windows.callback, methods=["GET", "POST"]),
+        Route("/admin/sign-in/start", sign_in_windows.portal_start, methods=["GET"]),
+        Route("/v1/admin/sign-in", sign_in_admin.get_sign_in, methods=["GET"]),
+        Route("/v1/admin/sign-in", sign_in_admin.put_sign_in, methods=["PUT"]),
+        Route("/v1/admin/sign-in/test", sign_in_admin.try_sign_in, methods=["POST"]),
+        Route("/v1/admin/people", people_admin.list_people, methods=["GET"]),
+        Route("/v1/admin/people/confirm", people_admin.confirm, methods=["POST"]),
+        Route("/v1/admin/people/{id}", people_admin.put_person, methods=["PUT"]),
+        *portal_sign_in.ROUTES,
         Route(panel.REPORT_URI, embedding.csp_report, methods=["POST"]),
         Route("/v1/pops", pop_requests.make_pop, methods=["POST"]),
+        Route("/v1/history", history.history, methods=["GET"]),
+        IdRoute("/v1/contacts/{id:path}/notes", history.put_note, methods=["PUT"]),
         IdRoute("/v1/contacts/{id:path}/trace", contacts.trace, methods=["GET"]),
         IdRoute("/v1/contacts/{id:path}", contacts.contact, methods=["GET"]),
         Route("/r/{token:path}", recordings.follow, methods=["GET"]),
@@ -75,15 +107,24 @@ def routes(assets: Assets) -> list[BaseRoute]:
         Route("/v1/admin/accounts/{name}", accounts.get_account, methods=["GET"]),
         Route("/v1/admin/accounts/{name}", accounts.put_account, methods=["PUT"]),
         Route("/v1/admin/accounts/{name}", accounts.delete_account, methods=["DELETE"]),
+        Route("/v1/admin/accounts/{name}/draft", accounts.discard_draft, methods=["DELETE"]),
+        Route("/v1/admin/accounts/{name}/rename", accounts.rename_account, methods=["POST"]),
         Route("/v1/admin/accounts/{name}/apply", accounts.apply_account, methods=["POST"]),
         Route("/v1/admin/accounts/{name}/test", accounts.test_account, methods=["POST"]),
         Route("/v1/admin/accounts/{name}/request-token", accounts.request_token, methods=["POST"]),
+        Route("/v1/admin/accounts/{name}/confirm", accounts.confirm_consent, methods=["POST"]),
         *(Route(path, consent_pages.callback, methods=["GET", "POST"]) for path in PATHS),
+        *portal_routes(),
         Route("/v1/admin/steps", steps.get_steps, methods=["GET"]),
         Route("/v1/admin/steps", steps.put_steps, methods=["PUT"]),
+        Route("/v1/admin/steps/check", steps.check, methods=["POST"]),
         Route("/v1/admin/steps/preview", steps.preview, methods=["POST"]),
-        Route("/v1/admin/dead-letters", steps.list_dead_letters, methods=["GET"]),
-        Route("/v1/admin/dead-letters/replay", steps.replay_dead_letters, methods=["POST"]),
+        Route("/v1/admin/dead-letters", dead_letters.list_dead_letters, methods=["GET"]),
+        Route("/v1/admin/dead-letters/replay", dead_letters.replay_dead_letters, methods=["POST"]),
+        Route(
+            "/v1/admin/dead-letters/dismiss", dead_letters.dismiss_dead_letters, methods=["POST"]
+        ),
+        Route("/v1/admin/erasures", erasures.erase, methods=["POST"]),
         Route("/healthz", health.healthz, methods=["GET"]),
         Route("/readyz", health.readyz, methods=["GET"]),
         Route("/metrics", health.metrics, methods=["GET"]),
@@ -106,9 +147,11 @@ class Adapter(Starlette):
             routes=routes(assets),
             exception_handlers={
                 DataverseError: accounts.on_dynamics_error,
+                principals.SignInRequired: portal_sign_in.on_sign_in_required,
+                principals.RoleMissing: portal_sign_in.on_role_missing,
                 ScreenpopError: problems.on_error,
                 HTTPException: problems.on_http_exception,
-                Exception: problems.on_fault,
+                Exception: faults.on_fault,
             },
             lifespan=lambda _: _lifespan(services, pages),
         )
@@ -157,9 +200,11 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         spawn=tasks.spawn,
         needs=lambda tenant, account: needs.of_steps(registry[tenant].steps, account),
     )
+    environments = Environments(database, connections.clients)
     return Services(
         settings=settings,
         database=database,
+        box=box,
         registry=registry,
         hub=hub,
         committer=committer,
@@ -168,6 +213,13 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         metrics=metrics,
         tasks=tasks,
         connections=connections,
+        environments=environments,
+        step_desk=StepDesk(
+            database,
+            environments,
+            origin=settings.origin_of,
+            agent=lambda tenant, who: registry[tenant].agent(who),
+        ),
         outbox=Outbox(
             database,
             committer,
@@ -175,8 +227,10 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
             connections.clients,
             metrics,
             link=recordings.linker(database, committer, settings),
+            fitting=Fitting(environments),
         ),
         event_limit=RateLimit(settings.rate_limit),
+        signing_in=open_signing_in(registry, box, settings),
         demo=demo,
     )
 
@@ -196,6 +250,8 @@ async def _lifespan(services: Services, pages: panel.Pages) -> AsyncIterator[dic
             )
         yield {"services": services, "pages": pages, "connections": services.connections}
         await services.tasks.finish()
+        with suppress(StoreUnavailable):  # a use that is not written down is no reason to hang
+            await workers.write_key_uses(services)
         await services.committer.drain()
         for task in services.workers.values():
             task.cancel()

@@ -174,11 +174,10 @@ class Batch:
             or journal.contact_with_head(self.cursor, key)
         )
 
-    def erase(self, key: ContactKey) -> int:
-        """Empty a contact's rows in the journal; give how many there were."""
+    def forget(self, key: ContactKey) -> None:
+        """Know nothing more of a contact, whose rows are emptied in this transaction."""
         self.erased.add(key)
         self.contacts.pop(key, None)
-        return journal.empty_rows(self.cursor, key)
 
     def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Known]]:
         """Read what is open at an agent, as it is after the jobs before this one."""

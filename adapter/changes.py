@@ -6,6 +6,7 @@ import structlog
 
 from adapter import messages, pipeline
 from adapter.batch import Batch
+from adapter.close_codes import UNAUTHENTICATED
 from adapter.messages import EVERYONE
 from adapter.registry import Changes
 from adapter.services import Services
@@ -22,6 +23,7 @@ async def apply(services: Services) -> None:
         StoreUnavailable: the changes are in force, and the next call tells of them.
     """
     services.connections.clients.refresh()
+    close_ended_sessions(services)
     registry = services.registry
     registry.refresh()
     changed, registry.pending = registry.pending, Changes()
@@ -40,6 +42,19 @@ async def apply(services: Services) -> None:
     except BaseException:
         registry.pending = changed | registry.pending
         raise
+
+
+def close_ended_sessions(services: Services) -> None:
+    """Close the feeds whose session was ended, or whose person is another agent now."""
+    bound = [socket for socket in services.sockets if socket.session is not None]
+    if not bound:
+        return
+    with services.database.reading():
+        agents = sessions.agents(services.database.raw.cursor())
+    for socket in bound:
+        known = agents.get(socket.session or b"")
+        if known is None or socket.agent is None or known != socket.agent.id:
+            socket.close(UNAUTHENTICATED)
 
 
 def _write(batch: Batch, services: Services, changed: Changes) -> None:

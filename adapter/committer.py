@@ -234,6 +234,11 @@ class Committer:
         else:
             known.forget_written()
 
+    def forget_memory(self) -> None:
+        """Read the journal again: another process has changed what is remembered of it."""
+        self.write_index()
+        self._database.raw.tail.forget_all()
+
     def _index_later(self) -> None:
         if self._index_timer is None:
             loop = asyncio.get_running_loop()

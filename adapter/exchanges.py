@@ -36,7 +36,9 @@ async def exchange(
     Raises:
         DataverseError: it had no effect, or nobody knows; the same request may be sent again.
     """
-    body = await _answer(client, rendered, priority)
+    # A replaced client is closed when its calls have ended: a read that follows belongs to them.
+    with client.held():
+        body = await _answer(client, rendered, priority)
     return steps.owner_of(body) if owner else steps.response_of(rendered, body)
 
 
@@ -47,6 +49,7 @@ async def _answer(client: DataverseClient, rendered: RenderedRequest, priority: 
         query=rendered.query,
         body=rendered.body,
         headers=rendered.headers,
+        caller=rendered.caller,
     )
     try:
         answer = await client.send(request, priority=priority)

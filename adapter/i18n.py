@@ -1,4 +1,8 @@
-"""Read the catalogues (`locales/<language>/LC_MESSAGES/messages.po`) and choose a language."""
+"""Read the catalogues (`locales/<language>/LC_MESSAGES/*.po`) and choose a language.
+
+`panel.po` holds the texts of the panel, for its page and its scripts; the other files hold those of
+the pages that the server renders whole. `scripts/messages` writes the ids, people the texts.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from importlib import resources
 from io import BytesIO
 from typing import Final
 
+from babel.core import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -14,6 +19,32 @@ from babel.support import Translations
 
 DEFAULT: Final = "en"
 LOCALES: Final = ("en", "ja")
+PANEL: Final = "panel"
+"""The catalogue whose texts go to the browser."""
+
+
+class Texts:
+    """Give texts in one language: `_ = Texts("ja")`, then `_(text, n=3)`.
+
+    As in the templates, a text's `%(name)s` are always filled in, so a bare `%` is written `%%`.
+    """
+
+    def __init__(self, locale: str) -> None:
+        self.locale = locale
+        self._translations = _compiled(locale)
+
+    def __call__(self, text: str, /, **values: object) -> str:
+        """Translate `text` and fill in `values`; raises KeyError for one that is missing."""
+        return self._translations.gettext(text) % values
+
+    def many(self, one: str, several: str, num: int, /, **values: object) -> str:
+        """Translate the form for a count, which the text may show as `%(num)d`."""
+        return self._translations.ngettext(one, several, num) % {"num": num, **values}
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark a text for the catalogues where it is listed, before its language is known."""
+    return text
 
 
 def translations(locale: str) -> Translations:
@@ -21,19 +52,34 @@ def translations(locale: str) -> Translations:
 
     Raises ValueError for a language that is not one of `LOCALES`.
     """
-    compiled = BytesIO()
-    write_mo(compiled, _catalog(locale))
-    compiled.seek(0)
-    return Translations(fp=compiled)
+    return _compiled(locale)
 
 
 def js_catalog(locale: str) -> dict[str, str]:
     """Give the texts for the panel's scripts: the English text to what is shown."""
     return {
         message.id: str(message.string or message.id)
-        for message in _catalog(locale)
+        for message in catalogs(locale)[PANEL]
         if isinstance(message.id, str) and message.id
     }
+
+
+@cache
+def catalogs(locale: str) -> dict[str, Catalog]:
+    """Read every catalogue of a language, by the file's name without `.po`.
+
+    Raises ValueError for a language that is not one of `LOCALES`.
+    """
+    if locale not in LOCALES:
+        raise ValueError(f"locale: {locale!r} is none of {', '.join(LOCALES)}")
+    folder = resources.files("adapter") / "locales" / locale / "LC_MESSAGES"
+    found = {}
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".po"):
+            with file.open("rb") as opened:
+                catalog = read_po(opened, locale=locale, abort_invalid=True)
+            found[file.name.removesuffix(".po")] = catalog
+    return found
 
 
 def negotiate(accept_language: str | None, preferred: str | None = None) -> str:
@@ -44,14 +90,34 @@ def negotiate(accept_language: str | None, preferred: str | None = None) -> str:
     """
     if preferred is not None and _language(preferred) in LOCALES:
         return _language(preferred)
-    wishes = [_wish(part) for part in (accept_language or "").split(",")]
-    # The sort is stable: of equal wishes the first named counts.
-    for tag, quality in sorted(wishes, key=lambda wish: -wish[1]):
-        if quality > 0 and tag == "*":
+    for tag in _wished(accept_language):
+        if tag == "*":
             return DEFAULT
-        if quality > 0 and _language(tag) in LOCALES:
+        if _language(tag) in LOCALES:
             return _language(tag)
     return DEFAULT
+
+
+def formats(accept_language: str | None, language: str) -> Locale:
+    """Give the locale to write dates and numbers in: the browser's region of a chosen language.
+
+    `en-GB` in the header gives British dates to a page in English; a page in Japanese has Japan's.
+    """
+    for tag in _wished(accept_language):
+        if _language(tag) == language and "-" in tag:
+            try:
+                return Locale.parse(tag, sep="-")
+            except (ValueError, TypeError, UnknownLocaleError):
+                continue
+    return Locale.parse(language)
+
+
+def _wished(accept_language: str | None) -> list[str]:
+    """List the tags that the browser accepts, the dearest first."""
+    wishes = [_wish(part) for part in (accept_language or "").split(",")]
+    # The sort is stable: of equal wishes the first named counts.
+    ordered = sorted(wishes, key=lambda wish: -wish[1])
+    return [tag for tag, quality in ordered if quality > 0]
 
 
 def _wish(part: str) -> tuple[str, float]:
@@ -71,9 +137,13 @@ def _language(tag: str) -> str:
 
 
 @cache
-def _catalog(locale: str) -> Catalog:
-    if locale not in LOCALES:
-        raise ValueError(f"locale: {locale!r} is none of {', '.join(LOCALES)}")
-    file = resources.files("adapter") / "locales" / locale / "LC_MESSAGES" / "messages.po"
-    with file.open("rb") as opened:
-        return read_po(opened, locale=locale, abort_invalid=True)
+def _compiled(locale: str) -> Translations:
+    merged = Catalog(locale=locale)
+    for catalog in catalogs(locale).values():
+        for message in catalog:
+            if message.id:
+                merged[message.id] = message
+    compiled = BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return Translations(fp=compiled)

@@ -107,16 +107,14 @@ def pop(
     if step is None or stage not in step.stages:
         return f"{stage.value} at {who.id}: no step opens a record at this stage"
     reason = _obstacle(batch, contact, who)
-    environment = batch.queue.environment(who.tenant, step.account)
-    if environment is None:
+    where = batch.queue.environment(who.tenant, step.account)
+    if where is None:
         reason = "the integration account may not be used yet"
-    if reason is not None or environment is None:
+    if reason is not None or where is None:
         return f"{stage.value} at {who.id}: {reason}"
     key = ContactKey(who.tenant, contact.id)
     view = contacts.view(contact, agent=who.id)
-    found = steps.opening(
-        tenant.steps, view, environment, so_far(outbox.of_contact(batch.cursor, key))
-    )
+    found = steps.opening(tenant.steps, view, where, so_far(outbox.of_contact(batch.cursor, key)))
     if found is None or found.url is None:
         return f"{stage.value} at {who.id}: {found.reason if found else 'nothing to open'}"
     new = _new_pop(found, stage, contact, who, since)

@@ -114,6 +114,12 @@ class Metrics:
             ["tenant", "account", "what"],
             registry=self.registry,
         )
+        self.accounts_failing = Gauge(
+            "screenpop_accounts_failing",
+            "1 where the last test of an integration account in force failed",
+            ["tenant", "account"],
+            registry=self.registry,
+        )
         self.refusals = Counter(
             "screenpop_embedders_refused", "Framed loads refused by rule", registry=self.registry
         )

@@ -6,25 +6,34 @@ The command line calls this; a running server sees the change within a second (`
 from __future__ import annotations
 
 import getpass
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapter import credentials, saving, secret_box, steps
-from adapter.credentials import SCOPES, SIGNING
+from adapter import credentials, new_keys, people, saving, secret_box, steps
 from adapter.domains import DomainRules
-from adapter.errors import InvalidSettings, NotFound, Place
+from adapter.errors import InvalidSettings, NotFound
+from adapter.identity.people import Person
 from adapter.pops import PopPolicy
 from adapter.settings import Settings
+from adapter.sought import Sought
 from adapter.steps import Steps
-from adapter.store import accounts, maintenance, outbox, settings as stored
-from adapter.store.database import Database
-from adapter.store.outbox import DueRequest
+from adapter.store import (
+    accounts,
+    dead_letters,
+    erasing,
+    maintenance,
+    people as stored_people,
+    settings as stored,
+)
+from adapter.store.database import Cursor, Database
+from adapter.store.dead_letters import Page
+from adapter.store.erasing import Erased
 from adapter.store.settings import Alias, StoredKey
-from adapter.telephony import standard_webhooks
-from adapter.tenants import DEFAULT, Agent, Tenant, agent
+from adapter.tenants import DEFAULT, Agent, ContactKey, Tenant, agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,11 @@ class Office:
         self.database = database
         self.settings = settings
         self._who = f"command line ({_user()})"
+
+    @property
+    def who(self) -> str:
+        """Name who changes things, for the audit log."""
+        return self._who
 
     def ensure_default_tenant(self) -> None:
         """Create the tenant `default` where there is no tenant at all."""
@@ -65,11 +79,9 @@ class Office:
 
     def create_key(self, tenant: str, scope: str, name: str) -> NewKey:
         """Make a service key of one scope."""
-        if scope not in SCOPES:
-            raise InvalidSettings(f"scope {scope!r}: use one of {', '.join(SCOPES)}")
-        key_id, secret = credentials.new_key()
-        self.add_key(tenant, scope, name, key_id, secret)
-        return NewKey(key_id, secret)
+        made = new_keys.service_key(self.tenant(tenant), scope, name, _now())
+        stored.add_key(self.database, made.row, who=self._who)
+        return NewKey(made.row.id, made.secret)
 
     def add_key(self, tenant: str, scope: str, name: str, key_id: str, secret: str) -> None:
         """Store a key whose secret is already chosen (the demo's are fixed)."""
@@ -79,12 +91,9 @@ class Office:
 
     def create_signing_secret(self, tenant: str, name: str) -> NewKey:
         """Make a Standard Webhooks secret (`whsec_…`), stored encrypted."""
-        key_id, _ = credentials.new_key()
-        secret = standard_webhooks.new_secret(credentials.random_bytes(32))
-        sealed = self._box().seal(secret.encode(), place=f"keys/{key_id}/secret")
-        row = StoredKey(key_id, self.tenant(tenant), SIGNING, name, None, sealed, _now(), None)
-        stored.add_key(self.database, row, who=self._who)
-        return NewKey(key_id, secret)
+        made = new_keys.signing_secret(self.tenant(tenant), name, _now(), self._box())
+        stored.add_key(self.database, made.row, who=self._who)
+        return NewKey(made.row.id, made.secret)
 
     def keys(self) -> list[StoredKey]:
         """List all keys, without secrets."""
@@ -138,23 +147,21 @@ class Office:
         """Give a tenant's pop policy as it was written; `{}` for none."""
         return self._setting(tenant, stored.POP_POLICY) or "{}"
 
-    def set_steps(self, tenant: str, text: str) -> tuple[Steps, tuple[Place, ...]]:
-        """Replace a tenant's lifecycle steps; give them with hints."""
-        parsed, hints = steps.parse_with_hints(text)
-        stored.put_steps(
-            self.database, self.tenant(tenant), steps.dump(parsed), _now(), who=self._who
-        )
-        return parsed, hints
-
     def steps(self, tenant: str) -> Steps:
         """Give a tenant's lifecycle steps."""
-        return steps.parse_steps(self._setting(tenant, stored.STEPS) or "{}")
+        return steps.read_steps(self._setting(tenant, stored.STEPS) or "{}")
 
-    def dead_letters(self, tenant: str) -> list[DueRequest]:
-        """List the requests to Dynamics that are not tried again by themselves."""
+    def dead_letters(
+        self, tenant: str, *, limit: int = dead_letters.PAGE, after: str | None = None
+    ) -> Page:
+        """List the requests to Dynamics that are not tried again by themselves, a page of them.
+
+        Raises:
+            MalformedInput: `after` is not the `next` of a page.
+        """
         here = self.tenant(tenant)
         with self.database.reading():
-            return outbox.dead_letters(self.database.raw.cursor(), here)
+            return dead_letters.page(self.database.raw.cursor(), here, limit=limit, after=after)
 
     def replay(self, tenant: str, position: int | None) -> int:
         """Let one dead letter (None: all) be tried again; give the number of contacts.
@@ -164,10 +171,46 @@ class Office:
         """
         here = self.tenant(tenant)
         with self.database.transaction() as cursor:
-            revived = outbox.revive(cursor, here, position, _now())
+            revived = dead_letters.replay(cursor, here, position, _now(), who=self._who)
         if position is not None and not revived:
             raise NotFound(f"there is no dead letter {position}")
         return len(revived)
+
+    def dismiss(self, tenant: str, position: int | None, reason: str) -> int:
+        """Give up one dead letter (None: all) for good; give how many there were.
+
+        Raises:
+            NotFound: there is no such dead letter.
+        """
+        here = self.tenant(tenant)
+        with self.database.transaction() as cursor:
+            count = dead_letters.dismiss(
+                cursor, here, position, _now(), who=self._who, reason=reason
+            )
+        if position is not None and not count:
+            raise NotFound(f"there is no dead letter {position}")
+        return count
+
+    def erase(self, tenant: str, wanted: Sought, *, dry_run: bool = False) -> Erased:
+        """Erase the contacts of who is sought; a running server forgets them within a second.
+
+        Raises:
+            StoreUnavailable: the disk or the file refuses; what was erased before that stays so.
+        """
+        here = self.tenant(tenant)
+        ids = erasing.find(self.database.path, here, wanted)
+        with self.database.reading():
+            beside = erasing.linked(self.database.raw.cursor(), here, ids)
+        if dry_run:
+            return Erased(contacts=ids, linked=beside, rows={})
+        count: Counter[str] = Counter()
+        for each in ids:
+            with self.database.transaction() as cursor:
+                count += erasing.erase(cursor, ContactKey(here, each))
+        done = Erased(contacts=ids, linked=beside, rows=dict(count))
+        with self.database.transaction() as cursor:
+            erasing.conclude(cursor, here, wanted, done, _now(), who=self._who)
+        return done
 
     def alias(self, tenant: str, agent: str, source_id: str) -> Alias:
         """Map an id of a source to an agent."""
@@ -179,6 +222,60 @@ class Office:
         """List a tenant's aliases."""
         here = self.tenant(tenant)
         return [alias for alias in stored.aliases(self.database) if alias.tenant == here]
+
+    def admin_link(self, tenant: str, origin: str | None = None) -> str:
+        """Make a one-time link into the portal; the token stands where no server logs it."""
+        here = self.tenant(tenant)
+        with self.database.transaction() as cursor:
+            token = people.admin_link(cursor, here, _now(), who=self._who)
+        return f"{origin or self.settings.origin_of(here)}/admin/first#{token}"
+
+    def first_admin_links(self, origin: str | None = None) -> list[str]:
+        """Make a link for each tenant that never had an admin."""
+        tenants = sorted(stored.tenants(self.database))
+        with self.database.reading():
+            cursor = self.database.raw.cursor()
+            without = [each for each in tenants if not stored_people.has_admin(cursor, each)]
+        alone = origin if len(tenants) == 1 else None
+        return [self.admin_link(each, alone) for each in without]
+
+    def people(self, tenant: str) -> list[Person]:
+        """List the people who have signed in."""
+        here = self.tenant(tenant)
+        with self.database.reading():
+            return stored_people.listed(self.database.raw.cursor(), here)
+
+    def set_roles(self, tenant: str, person: str, roles: list[str]) -> Person:
+        """Replace a person's assigned roles."""
+        with self._changing(tenant, person) as (cursor, known):
+            return people.set_roles(cursor, known, roles, _now(), who=self._who)
+
+    def link(self, tenant: str, person: str, agent_id: str | None) -> Person:
+        """Say which agent a person is."""
+        with self._changing(tenant, person) as (cursor, known):
+            return people.link(cursor, known, agent_id, _now(), who=self._who)
+
+    def revoke_person(self, tenant: str, person: str) -> Person:
+        """Let a person in no more; a running server closes the feeds."""
+        with self._changing(tenant, person) as (cursor, known):
+            return people.revoke(cursor, known, _now(), who=self._who)
+
+    def restore_person(self, tenant: str, person: str) -> Person:
+        """Let a revoked person sign in again."""
+        with self._changing(tenant, person) as (cursor, known):
+            return people.restore(cursor, known, _now(), who=self._who)
+
+    def confirm(self, tenant: str, directory: str) -> list[Person]:
+        """Confirm every link that people of a directory wait for."""
+        here = self.tenant(tenant)
+        with self.database.transaction() as cursor:
+            return people.confirm(cursor, here, directory, _now(), who=self._who)
+
+    @contextmanager
+    def _changing(self, tenant: str, person: str) -> Iterator[tuple[Cursor, Person]]:
+        here = self.tenant(tenant)
+        with self.database.transaction() as cursor:
+            yield cursor, people.get(cursor, here, person)
 
     def agent_of(self, tenant: Tenant) -> Callable[[str], Agent]:
         """Give what finds the agent of a tenant who stands behind an id of a source."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -22,8 +22,9 @@ from adapter.connections import AccountNotReady, Clients
 from adapter.dataverse.client import DataverseClient
 from adapter.dataverse.errors import DataverseError, RecordReadOnly, TokenRefused, UserMissing
 from adapter.dataverse.sign_in import SignInFailed
+from adapter.environments import environment_of
 from adapter.errors import Unavailable
-from adapter.exchanges import exchange
+from adapter.fitting import Fitting, Sent
 from adapter.metrics import Metrics
 from adapter.placeholders import Unrenderable
 from adapter.registry import Registry
@@ -79,6 +80,7 @@ class Outbox:
         metrics: Metrics,
         *,
         link: Link,
+        fitting: Fitting,
     ) -> None:
         self._database = database
         self._committer = committer
@@ -86,6 +88,7 @@ class Outbox:
         self._clients = clients
         self._metrics = metrics
         self._link = link
+        self._fitting = fitting
         self._turns = Turns(self._contact, at_once=AT_ONCE)
         self._hopeful: set[int] = set()
         """Positions that wait for a value: tried at any news of the contact, ahead of time."""
@@ -102,7 +105,7 @@ class Outbox:
             settings = self._clients.client(tenant, account).account
         except AccountNotReady:
             return None
-        return lifecycle.environment_of(settings.environment_url, settings.api_url, settings.app_id)
+        return environment_of(settings)
 
     async def run(self) -> None:
         """Work for good: first on what a crash or a restart left."""
@@ -180,12 +183,11 @@ class Outbox:
             sofar = lifecycle.so_far(outbox.of_contact(cursor, key))
         who = None if state is None or state.agent is None else settings.agent(state.agent).id
         view = {} if state is None else contacts.view(state, agent=who)
-        account = client.account
         try:
             rendered = steps.render(
                 due.planned,
                 view,
-                lifecycle.environment_of(account.environment_url, account.api_url, account.app_id),
+                environment_of(client.account),
                 sofar,
                 link=lambda file: self._link(key.tenant, key.id, file),
             )
@@ -198,8 +200,9 @@ class Outbox:
                 await self._postpone(due, str(error), wait=HOLD_STEP, told_once=True)
             return
         try:
-            response = await exchange(
+            sent = await self._fitting.send(
                 client,
+                key.tenant,
                 rendered,
                 owner=due.planned.action == "owner",
                 priority=lifecycle.priority(due.planned.step, settings, state),
@@ -210,15 +213,15 @@ class Outbox:
             cause = f"{_name(due, rendered)}: {lifecycle.without_personal(str(error), view)}"
             await self._refused(due, cause, error)
         else:
-            await self._done(due, rendered, response, time.perf_counter() - started)
+            await self._done(due, rendered, sent, time.perf_counter() - started)
 
     async def _done(
-        self, due: DueRequest, rendered: RenderedRequest, response: Any, seconds: float
+        self, due: DueRequest, rendered: RenderedRequest, sent: Sent, seconds: float
     ) -> None:
-        told = f"{_name(due, rendered)}: done in {seconds * 1000:.0f} ms"
+        told = "; ".join((f"{_name(due, rendered)}: done in {seconds * 1000:.0f} ms", *sent.notes))
 
         def job(batch: Batch) -> None:
-            outbox.finish(batch.cursor, due.position, "done", batch.now, response=response)
+            outbox.finish(batch.cursor, due.position, "done", batch.now, response=sent.response)
             self._tell(batch, due, "step", told)
 
         await self._committer.submit(job)

@@ -7,17 +7,22 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from adapter import s3
 from adapter.errors import Forbidden, NotFound, Unavailable
+from adapter.events import ContactEvent, Decoded, Entry, Fact
 from adapter.tenants import Tenant
 
 PREFIX = "/r/"
 PLACEHOLDERS = frozenset({"bucket", "key", "contact"})
 """What a configured location may name."""
+
+S3 = "aws.s3"
+"""The source of what S3 itself reports, alone or before the AWS account (`aws.s3/1234…`)."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _FIT_FOR_A_HEADER = re.compile(r"[!-~]+")
@@ -26,6 +31,18 @@ _NO_CREDENTIALS_AGAIN = 300
 
 class ForeignBucket(Forbidden):
     """The file is in a bucket that none of the tenant's integration accounts names."""
+
+
+class Stray(NamedTuple):
+    """A file of a contact that was not taken: its bucket is none of the tenant's accounts'."""
+
+    contact: str
+    kind: str
+    bucket: str
+
+    def __str__(self) -> str:
+        """Say it in a line of the contact's story."""
+        return f"{self.kind} in the bucket {self.bucket}, which no integration account names"
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +96,50 @@ def is_expected(url: str, buckets: Collection[str]) -> bool:
     """Tell if a file is in one of these buckets; no buckets means any, and so does no S3 file."""
     held = s3.parse(url)
     return held is None or not buckets or held.bucket in buckets
+
+
+def sift(decoded: Decoded, buckets: Collection[str]) -> tuple[Decoded, tuple[Stray, ...]]:
+    """Take out the files that S3 tells of buckets which no integration account names.
+
+    They count as ignored. A request without such a file is given back as it is.
+    """
+    if not buckets:
+        return decoded, ()
+    strays = [
+        _stray(fact)
+        for entry in decoded.entries
+        for fact in entry.facts
+        if not _is_wanted(fact, buckets)
+    ]
+    if not strays:
+        return decoded, ()
+    sifted = [_without_strays(entry, buckets) for entry in decoded.entries]
+    kept = tuple(entry for entry in sifted if entry.facts)
+    ignored = decoded.ignored + len(decoded.entries) - len(kept)
+    return msgspec.structs.replace(decoded, entries=kept, ignored=ignored), tuple(strays)
+
+
+def _without_strays(entry: Entry, buckets: Collection[str]) -> Entry:
+    facts = tuple(fact for fact in entry.facts if _is_wanted(fact, buckets))
+    return entry if len(facts) == len(entry.facts) else Entry(entry.index, facts)
+
+
+def _is_wanted(fact: Fact, buckets: Collection[str]) -> bool:
+    """Tell if a fact is anything but an object of a foreign bucket, which S3 itself reports.
+
+    What a telephony platform says of its contact's recording is the contact's, wherever it lies.
+    """
+    if not isinstance(fact, ContactEvent) or fact.recording is None:
+        return True
+    of_s3 = fact.source == S3 or fact.source.startswith(f"{S3}/")
+    return not of_s3 or is_expected(fact.recording.url, buckets)
+
+
+def _stray(fact: Fact) -> Stray:
+    assert isinstance(fact, ContactEvent)  # noqa: S101 - `_is_wanted` took the others
+    assert fact.recording is not None  # noqa: S101 - likewise
+    held = s3.parse(fact.recording.url)
+    return Stray(fact.contact, fact.recording.kind, "?" if held is None else held.bucket)
 
 
 def about(link: Link) -> str:

@@ -10,14 +10,16 @@ from datetime import datetime
 
 import structlog
 
-from adapter import credentials, saving, steps
+from adapter import credentials, preferences, saving, steps
 from adapter.credentials import Key
 from adapter.domains import DomainRules
 from adapter.errors import Forbidden, InvalidSettings, Unauthenticated
+from adapter.identity.providers import SignInSettings
 from adapter.pops import PopPolicy
+from adapter.preferences import Preferences
 from adapter.secret_box import SecretBox
 from adapter.steps import Steps
-from adapter.store import settings as stored
+from adapter.store import settings as stored, sign_in_settings
 from adapter.store.database import Database
 from adapter.telephony import standard_webhooks
 from adapter.tenants import Agent, Tenant, folded
@@ -44,6 +46,12 @@ class TenantSettings:
     steps_version: int = 0
     steps_since: datetime | None = None
     """When the steps were put into effect: contacts that began earlier are left alone."""
+    sign_in: SignInSettings | None = None
+    sign_in_secret: bytes | None = None
+    """The client's secret, sealed."""
+    sign_in_version: int = 0
+    preferences: Preferences = field(default_factory=Preferences)
+    preferences_version: int = 0
     signing_secrets: tuple[bytes, ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     """A source's agent id, case-folded, to the tenant's."""
@@ -178,6 +186,8 @@ class Registry:
                 settings.get((tenant, stored.STEPS)),
                 settings.get((tenant, stored.STEPS_SINCE)),
             )
+            known = _with_preferences(known, settings.get((tenant, stored.PREFERENCES)))
+            known = _with_sign_in(known, settings.get((tenant, sign_in_settings.NAME)))
             tenants[tenant] = replace(
                 known,
                 signing_secrets=tuple(signing.get(tenant, ())),
@@ -225,6 +235,8 @@ class Registry:
                 settings.append((tenant, stored.POP_POLICY))
             if old.steps_version != new.steps_version:
                 settings.append((tenant, stored.STEPS))
+            if old.sign_in_version != new.sign_in_version:
+                settings.append((tenant, sign_in_settings.NAME))
             aliases.extend(
                 (tenant, source_id)
                 for source_id, agent_id in new.aliases.items()
@@ -233,13 +245,29 @@ class Registry:
         return Changes(tuple(settings), frozenset(self._keys.keys() - keys.keys()), tuple(aliases))
 
 
+def _with_sign_in(known: TenantSettings, row: stored.StoredSetting | None) -> TenantSettings:
+    if row is None or row.version == known.sign_in_version:
+        return known
+    try:
+        held = sign_in_settings.decode(row.value)
+        return replace(
+            known,
+            sign_in=held.settings,
+            sign_in_secret=held.sealed(),
+            sign_in_version=row.version,
+        )
+    except InvalidSettings as error:
+        log.error("sign-in cannot be read", tenant=known.tenant, error=str(error))  # noqa: TRY400
+        return replace(known, sign_in=None, sign_in_secret=None, sign_in_version=row.version)
+
+
 def _with_steps(
     known: TenantSettings, row: stored.StoredSetting | None, first: stored.StoredSetting | None
 ) -> TenantSettings:
     if row is None or row.version == known.steps_version:
         return known
     try:
-        parsed = steps.parse_steps(row.value)
+        parsed = steps.read_steps(row.value)
     except InvalidSettings as error:
         log.error("steps cannot be read", tenant=known.tenant, error=str(error))  # noqa: TRY400
         parsed = Steps()
@@ -250,3 +278,14 @@ def _with_steps(
         steps_version=row.version,
         steps_since=row.changed if first is None else first.changed,
     )
+
+
+def _with_preferences(known: TenantSettings, row: stored.StoredSetting | None) -> TenantSettings:
+    if row is None or row.version == known.preferences_version:
+        return known
+    try:
+        read = preferences.parse(row.value)
+    except InvalidSettings as error:
+        log.warning("preferences cannot be read", tenant=known.tenant, error=str(error))
+        read = Preferences()
+    return replace(known, preferences=read, preferences_version=row.version)

@@ -52,7 +52,7 @@ def alias(tenant: Tenant, agent_id: object, source_id: object) -> Alias:
     places = [
         Place(f"/{name}", fault)
         for name, value in (("agent", agent_id), ("source_id", source_id))
-        if (fault := _id_fault(value)) is not None
+        if (fault := agent_id_fault(value)) is not None
     ]
     if places or not isinstance(agent_id, str) or not isinstance(source_id, str):
         raise MalformedInput("; ".join(f"{each.at}: {each.detail}" for each in places), places)
@@ -62,7 +62,8 @@ def alias(tenant: Tenant, agent_id: object, source_id: object) -> Alias:
     return Alias(tenant, source.id, target.id, "admin")
 
 
-def _id_fault(value: object) -> str | None:
+def agent_id_fault(value: object) -> str | None:
+    """Say what is wrong with an agent's id; None where it can be one."""
     if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_ID:
         return "expected an id of 1 to 512 characters"
     return agent_ids.fault(value)

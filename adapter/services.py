@@ -12,20 +12,30 @@ import structlog
 from adapter.close_codes import UNAUTHENTICATED, CloseCode
 from adapter.committer import Committer
 from adapter.connections import Connections
+from adapter.environments import Environments
+from adapter.greetings import Greetings
 from adapter.hub import Hub
+from adapter.key_uses import KeyUses
 from adapter.metrics import Metrics
 from adapter.outbox import Outbox
 from adapter.rate_limit import RateLimit
+from adapter.recent_requests import RecentRequests
 from adapter.registry import Registry
+from adapter.secret_box import SecretBox
 from adapter.settings import Settings
+from adapter.signing_in import SigningIn
+from adapter.step_desk import StepDesk
 from adapter.store.database import Database
 from adapter.subscriptions import Subscriptions
+from adapter.tenants import Agent
 from adapter.tickets import Tickets
 
 log = structlog.get_logger()
 
 REFUSALS_A_SECOND = 50
 """Refused embedders that one tenant may have written down; strangers send them."""
+SIGN_INS_A_SECOND = 200
+"""Windows that the panels of one tenant may begin: a whole shift does within a minute."""
 
 
 class Socket(Protocol):
@@ -33,6 +43,8 @@ class Socket(Protocol):
 
     key: str | None
     session: bytes | None
+    """The chain of the session that opened it."""
+    agent: Agent | None
 
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake."""
@@ -70,6 +82,7 @@ class Services:
 
     settings: Settings
     database: Database
+    box: SecretBox
     registry: Registry
     hub: Hub
     committer: Committer
@@ -78,14 +91,23 @@ class Services:
     metrics: Metrics
     tasks: Tasks
     connections: Connections
+    environments: Environments
+    step_desk: StepDesk
     outbox: Outbox
     event_limit: RateLimit
     """Of each key that sends events, whichever way they come."""
+    signing_in: SigningIn
     demo: bool = False
     refusal_limit: RateLimit = field(
         default_factory=lambda: RateLimit(REFUSALS_A_SECOND, "too many reports of blocked frames")
     )
+    sign_in_limit: RateLimit = field(
+        default_factory=lambda: RateLimit(SIGN_INS_A_SECOND, "too many sign-ins at once")
+    )
     sockets: set[Socket] = field(default_factory=set)
+    key_uses: KeyUses = field(default_factory=KeyUses)
+    recent_requests: RecentRequests = field(default_factory=RecentRequests)
+    greetings: Greetings = field(default_factory=Greetings)
     workers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """The background tasks by name; `/readyz` says which has died."""
 

@@ -84,6 +84,15 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(30, gt=0, description="days that events and contacts are kept")
     session_hours: float = Field(12.0, gt=0, description="hours that a panel's session lasts")
+    session_idle_minutes: float = Field(
+        60.0, gt=0, description="minutes without an open feed after which a sign-in ends"
+    )
+    portal_session_hours: float = Field(
+        12.0, gt=0, description="hours that a session of the portal lasts"
+    )
+    portal_idle_minutes: float = Field(
+        60.0, gt=0, description="minutes without a request after which it ends"
+    )
     locale: Literal["", "en", "ja"] = Field("", description="language; default: the browser's")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log level")
     log_format: Literal["console", "json"] = Field("console", description="log format")

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapter import changes
+from adapter import changes, environments, erasure
 from adapter.batch import Batch
 from adapter.connections import keep_fresh, watch_expiry
 from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
 from adapter.registry import Changes
 from adapter.services import Services
-from adapter.store import maintenance, outbox, retention
+from adapter.store import installation, key_uses, maintenance, outbox, retention, sessions
 from adapter.tenants import Tenant
 
 log = structlog.get_logger()
@@ -25,6 +25,10 @@ WATCH_EVERY = 0.25
 SWEEP_EVERY = 5.0
 CHECKPOINT_EVERY = 1.0
 FORGET_EVERY = 3600.0
+SESSIONS_EVERY = 60.0
+ENVIRONMENTS_EVERY = 300.0
+"""Seconds until an environment that could not be asked is asked again."""
+KEY_USES_EVERY = 60.0
 FORGET_STEP = 200
 """Rows of each table in one commit: some milliseconds of the loop."""
 FORGET_PAUSE = 0.02
@@ -33,13 +37,22 @@ FORGET_PAUSE = 0.02
 async def watch(services: Services) -> None:
     """Obey what another process wrote: rules, keys, policies, aliases, steps, revived requests."""
     version = -1  # what was written since the start, or since a failure here, is not seen else
+    erased = _erasures(services)
     while True:
         now = services.database.data_version()
+        if now != version and (count := _erasures(services)) != erased:
+            erasure.drop_memory(services)
+            erased = count
         if now != version or services.registry.pending != Changes():
             await changes.apply(services)
             _wake_revived(services)
             version = now
         await asyncio.sleep(WATCH_EVERY)
+
+
+def _erasures(services: Services) -> int:
+    with services.database.reading():
+        return installation.erasures(services.database.raw.cursor())
 
 
 def _wake_revived(services: Services) -> None:
@@ -121,6 +134,58 @@ async def watch_secrets(services: Services) -> None:
     await watch_expiry(services.connections.desk, show)
 
 
+async def note_key_uses(services: Services) -> None:
+    """Write down once a minute when keys were last used."""
+    while True:
+        await asyncio.sleep(KEY_USES_EVERY)
+        await write_key_uses(services)
+
+
+async def write_key_uses(services: Services) -> None:
+    """Write down the uses that are not written yet.
+
+    Raises:
+        StoreUnavailable: they are kept for the next time.
+    """
+    taken = services.key_uses.take()
+    if not taken:
+        return
+    try:
+        await services.committer.submit(lambda batch: key_uses.write(batch.cursor, taken))
+    except BaseException:
+        services.key_uses.give_back(taken)
+        raise
+
+
+async def know_environments(services: Services) -> None:
+    """Keep in mind what columns the tables of the steps have, so that texts fit when they go."""
+    while True:
+        for tenant in services.registry.tenants:
+            used = frozenset(
+                (step.account, step.table.entity_set)
+                for step in services.registry[tenant].steps.requests
+                if step.enabled
+            )
+            accounts = {account for account, _ in used}
+            await services.environments.look(tenant, accounts, within=environments.OLD)
+            await services.environments.look_at(tenant, used, within=environments.OLD)
+        await asyncio.sleep(ENVIRONMENTS_EVERY)
+
+
+async def keep_sessions(services: Services) -> None:
+    """Keep sessions with an open feed from idling out, close the feeds of those that are over."""
+    while True:
+        await asyncio.sleep(SESSIONS_EVERY)
+        used = [socket.session for socket in services.sockets if socket.session is not None]
+
+        def job(batch: Batch, used: list[bytes] = used) -> None:
+            sessions.touch(batch.cursor, used, batch.now)
+            sessions.forget(batch.cursor, batch.now)
+
+        await services.committer.submit(job)
+        changes.close_ended_sessions(services)
+
+
 WORKERS: dict[str, Callable[[Services], Awaitable[None]]] = {
     "settings watch": watch,
     "socket sweep": sweep,
@@ -128,7 +193,10 @@ WORKERS: dict[str, Callable[[Services], Awaitable[None]]] = {
     "retention": forget,
     "steps": send_steps,
     "tokens": fresh_tokens,
+    "key uses": note_key_uses,
     "secrets": watch_secrets,
+    "sessions": keep_sessions,
+    "environments": know_environments,
 }
 
 

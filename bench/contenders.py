@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import install, ours, places
+from bench import install, ours, places, tls_front
 
 REFERENCE = "reference"
 FLOOR = "floor"
@@ -28,6 +29,9 @@ class Setup:
     """Options of the generator for agents' sockets."""
     wallboard: list[str] | None = None
     """Options for sockets that get everything; None: agents' sockets can get an event to all."""
+    behind: tuple[int, ...] = ()
+    """Further ports that must answer before it is ready."""
+    tls: bool = False
 
 
 Install = Callable[[], None]
@@ -44,6 +48,11 @@ class Contender:
     prepare: Prepare
     install: Install
     ours: bool = False
+    extra: bool = False
+    """Measured with `--extras` or by its name alone."""
+    against: str = REFERENCE
+    """Whose figures its ratios are to."""
+    most_panels: int = 1_000_000
 
 
 _PATHS = ["--post-path", "/events/{agent}", "--all-path", "/all"]
@@ -84,13 +93,12 @@ def _nchan(folder: Path, port: int, ping: int) -> Setup:
     )
 
 
-def _ours(durability: str) -> Prepare:
+def _ours(durability: str, program: str = "adapter") -> Prepare:
     def prepare(folder: Path, port: int, _: int) -> Setup:
         env = ours.environment(folder, durability)
         feed_key, ingest_key = ours.key(env, "feed"), ours.key(env, "ingest")
-        command = [sys.executable, "-m", "adapter", "serve", "--port", str(port)]
         return Setup(
-            command,
+            [sys.executable, "-m", program, "serve", "--port", str(port)],
             env=env,
             load=ours.panels(feed_key, ingest_key),
             wallboard=ours.wallboards(feed_key, ingest_key),
@@ -98,6 +106,22 @@ def _ours(durability: str) -> Prepare:
 
     return prepare
 
+
+def _behind_tls(inner: Prepare) -> Prepare:
+    """Put nginx in front, on the same core; it and the server count as one."""
+
+    def prepare(folder: Path, port: int, ping: int) -> Setup:
+        made = inner(folder, port + 1, ping)
+        front = tls_front.command(folder, port, port + 1)
+        # One session holds both, so that both are pinned, counted and ended together.
+        both = f"{shlex.join(made.command)} & exec {shlex.join(front)}"
+        return replace(made, command=["sh", "-c", both], behind=(port + 1,), tls=True)
+
+    return prepare
+
+
+TLS_PANELS = 9_000
+"""nginx holds two sockets a panel; this machine's limit is 20,000 files a process."""
 
 _SOCKETIO = (
     *("--ws-path", "/socket.io/?EIO=4&transport=websocket&agent={agent}", "--ready", "socketio"),
@@ -144,5 +168,39 @@ CONTENDERS = (
         _ours("power"),
         install.generator,
         ours=True,
+    ),
+    Contender(
+        "reference-tls",
+        "the reference behind nginx, which ends TLS",
+        _behind_tls(_python("reference.py", *_PLAIN)),
+        install.reference_with_tls,
+        extra=True,
+        against="reference-tls",
+        most_panels=TLS_PANELS,
+    ),
+    Contender(
+        "screenpop-normal-tls",
+        "this server behind nginx, which ends TLS",
+        _behind_tls(_ours("process")),
+        install.tls_front,
+        extra=True,
+        against="reference-tls",
+        most_panels=TLS_PANELS,
+    ),
+    Contender(
+        "screenpop-normal-early",
+        "this server, wrongly pushing before the commit: what waiting costs",
+        _ours("process", "bench.early_push"),
+        install.generator,
+        extra=True,
+        against="screenpop-normal",
+    ),
+    Contender(
+        "screenpop-full-early",
+        "the same with every commit on the disk",
+        _ours("power", "bench.early_push"),
+        install.generator,
+        extra=True,
+        against="screenpop-full",
     ),
 )

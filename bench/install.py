@@ -12,7 +12,15 @@ from pathlib import Path
 
 from bench import places
 
-_DEBIAN = {"gcc": "gcc libc6-dev", "node": "nodejs npm", "npm": "npm", "taskset": "util-linux"}
+_DEBIAN = {
+    "gcc": "gcc libc6-dev",
+    "nginx": "nginx-light",
+    "node": "nodejs npm",
+    "npm": "npm",
+    "openssl": "openssl",
+    "taskset": "util-linux",
+}
+_SSL_HEADER = Path("/usr/include/openssl/ssl.h")
 _NCHAN = Path("/etc/nginx/modules-enabled/50-mod-nchan.conf")
 
 
@@ -24,10 +32,18 @@ def generator() -> None:
     """Compile the load generator and the floor server."""
     _need("gcc")
     _need("taskset")
-    for program in (places.LOADGEN, places.FLOOR):
-        source = places.BENCH / f"{program.name}.c"
-        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            _run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), "-lm"])
+    _compile(places.LOADGEN, _parts("tls.c"), "-lm")
+    _compile(places.FLOOR, [places.BENCH / "floor.c"])
+
+
+def tls_front() -> None:
+    """Install nginx, and compile the load generator that speaks TLS."""
+    _need("nginx")
+    _need("openssl")
+    generator()
+    if not _SSL_HEADER.exists():
+        _debian("libssl-dev")
+    _compile(places.LOADGEN_TLS, _parts("plain.c"), "-lm", "-lssl", "-lcrypto")
 
 
 def python_peers() -> None:
@@ -40,6 +56,12 @@ def python_peers() -> None:
     pip = [str(places.VENV / "bin/pip"), "--disable-pip-version-check", "--no-input"]
     _run([*pip, "install", "-qq", "--require-hashes", "-r", str(wanted)])
     _mark(places.VENV, wanted)
+
+
+def reference_with_tls() -> None:
+    """Install the Python peers and what speaks TLS in front of one."""
+    python_peers()
+    tls_front()
 
 
 def node_peer() -> None:
@@ -60,6 +82,18 @@ def nchan_peer() -> None:
     """Install Debian's nginx with nchan."""
     if shutil.which("nginx") is None or not _NCHAN.exists():
         _debian("nginx libnginx-mod-nchan")
+
+
+def _parts(without: str) -> list[Path]:
+    return [each for each in sorted(places.BENCH.glob("loadgen/*.c")) if each.name != without]
+
+
+def _compile(program: Path, sources: Sequence[Path], *libraries: str) -> None:
+    newest = max(each.stat().st_mtime for each in [*sources, *places.BENCH.glob("loadgen/*.h")])
+    if program.exists() and program.stat().st_mtime >= newest:
+        return
+    words = map(str, sources)
+    _run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(program), *words, *libraries])
 
 
 def _need(program: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench import bodies, places
-from bench.processes import pinned, put_ahead
+from bench.processes import LOAD_CORE, pinned, put_ahead
 
 Figures = dict[str, Any]
 
@@ -16,10 +16,13 @@ Figures = dict[str, Any]
 class Load:
     """A running generator, on a core of its own."""
 
-    def __init__(self, options: Sequence[str], *, port: int, run: str, core: int = 1) -> None:
-        command = [str(places.LOADGEN), "--port", str(port), "--run", run]
+    def __init__(
+        self, options: Sequence[str], *, port: int, run: str, tls: bool = False
+    ) -> None:
+        program = places.LOADGEN_TLS if tls else places.LOADGEN
+        command = [str(program), "--port", str(port), "--run", run]
         self._process = subprocess.Popen(
-            pinned(core, [*command, "--body", bodies.EVENT, *options]),
+            pinned(LOAD_CORE, [*command, "--body", bodies.EVENT, *options]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 REPOSITORY = BENCH.parent
+README = REPOSITORY / "README.md"
 PEERS = BENCH / "peers"
 RESULTS = BENCH / "results"
 
@@ -18,6 +19,8 @@ DATA = WORK / "data"
 LOGS = WORK / "logs"
 
 LOADGEN = PROGRAMS / "loadgen"
+LOADGEN_TLS = PROGRAMS / "loadgen-tls"
+"""The same, speaking TLS."""
 FLOOR = PROGRAMS / "floor"
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PATIENCE = 60.0
+SERVER_CORE = 0
+LOAD_CORE = 1
 AHEAD = "-15"
 """The nice value of server and generator alike: the neighbours' work is not what is measured."""
 
@@ -29,6 +31,22 @@ def put_ahead(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(AHEAD)
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, int(AHEAD))
+
+
+def family(pid: int) -> list[int]:
+    """List a process and its descendants."""
+    found, at = [pid], 0
+    while at < len(found):
+        for task in Path(f"/proc/{found[at]}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found.extend(int(each) for each in task.read_text().split())
+        at += 1
+    return found
+
+
+def may_go_ahead() -> bool:
+    """Whether `put_ahead` is allowed here (it takes root)."""
+    return os.geteuid() == 0
 
 
 def free_port() -> int:
@@ -53,12 +71,18 @@ class Usage:
 
 
 class Server:
-    """A server process with its children, on the server's core."""
+    """A server process with its children, on the server's core; ready when all `ports` answer."""
 
     def __init__(
-        self, command: Sequence[str], *, port: int, log: Path, env: Mapping[str, str], core: int = 0
+        self,
+        command: Sequence[str],
+        *,
+        ports: Sequence[int],
+        log: Path,
+        env: Mapping[str, str],
+        core: int = SERVER_CORE,
     ) -> None:
-        self.port = port
+        self._ports = ports
         self._log = log.open("ab")
         self._process = subprocess.Popen(
             pinned(core, command),
@@ -76,29 +100,29 @@ class Server:
         while time.monotonic() < until:
             if self._process.poll() is not None:
                 break
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            if all(_answers(port) for port in self._ports):
                 return
             time.sleep(0.02)
         self.stop()
         raise RuntimeError(f"the server did not start; see {log}")
 
+    @property
+    def pid(self) -> int:
+        """The process itself."""
+        return self._process.pid
+
     def pids(self) -> list[int]:
         """List the process and its descendants."""
-        found, at = [self._process.pid], 0
-        while at < len(found):
-            for task in Path(f"/proc/{found[at]}/task").glob("*/children"):
-                with contextlib.suppress(OSError):
-                    found.extend(int(pid) for pid in task.read_text().split())
-            at += 1
-        return found
+        return family(self._process.pid)
 
-    def memory(self) -> int:
-        """Give the proportional set size in KiB."""
+    def memory(self, kind: str = "Pss") -> int:
+        """Give the proportional set size in KiB, or another line of proc(5)'s smaps_rollup."""
         total = 0
         for pid in self.pids():
             with contextlib.suppress(OSError):
                 text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                total += sum(int(x.split()[1]) for x in text.splitlines() if x.startswith("Pss:"))
+                lines = (x for x in text.splitlines() if x.startswith(f"{kind}:"))
+                total += sum(int(x.split()[1]) for x in lines)
         return total
 
     def cpu(self) -> float:
@@ -119,6 +143,12 @@ class Server:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(3)
         self.kill()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def cpu_of(pid: int) -> float:

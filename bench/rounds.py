@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bench import places
+from bench import noise, places
 from bench.contenders import PING_NEVER, Contender, Setup
 from bench.load import Figures, Load
-from bench.processes import Server, free_port, others, usage
+from bench.processes import Server, family, free_port, others, usage
 
-NOISE_LIMIT: Final = 0.3
-"""Cores that others may use in a phase before it is repeated."""
 RETRIES: Final = 1
 FAULTS: Final = ("posted", "lost", "doubled", "misdelivered", "failed")
 AT_ONCE: Final = 200
@@ -37,15 +35,25 @@ class Plan:
     saturation_seconds: float
     broadcasts: int
     idle_seconds: float
-    """0: the idle row is not measured."""
     storm_rate: float
     storm_seconds: float
-    extras: bool
-    """Whether domain rules and isolation are measured."""
+    measures: tuple[str, ...]
+    """Of `MEASURES`."""
+
+    def wants(self, *names: str) -> bool:
+        """Whether one of these is to be measured."""
+        return not set(names).isdisjoint(self.measures)
 
 
-QUICK: Final = Plan(1_000, 1, (1_000,), 4, 1, (64, 256), 3, 5, 0, 300, 6, extras=False)
-FULL: Final = Plan(10_000, 3, (200, 1_000), 8, 2, (64, 256), 4, 7, 50, 300, 20, extras=True)
+OF_EVERYBODY: Final = ("panels", "all", "latency", "saturation")
+OF_OURS: Final = ("storm",)
+EXTRAS: Final = ("idle", "rules", "neighbours", "dynamics", "browser")
+MEASURES: Final = (*OF_EVERYBODY, *OF_OURS, *EXTRAS)
+"""What can be asked for by name. `idle` is of everybody too, in one round."""
+
+_EVERYDAY: Final = (*OF_EVERYBODY, *OF_OURS)
+QUICK: Final = Plan(1_000, 1, (1_000,), 4, 1, (64, 256), 3, 5, 50, 300, 6, _EVERYDAY)
+FULL: Final = Plan(10_000, 3, (200, 1_000), 8, 2, (64, 256), 4, 7, 50, 300, 20, MEASURES)
 
 
 class Run:
@@ -56,6 +64,8 @@ class Run:
         self.noise: list[float] = []
         self.faults = dict.fromkeys(FAULTS, 0)
         """Over all phases, those that were repeated included."""
+        self.company: list[int] = []
+        """Processes that belong to the measurement: what they use is no noise."""
         self._name = name
         self._loads = 0
         self.server = self._start()
@@ -63,7 +73,10 @@ class Run:
     def load(self, options: list[str]) -> Load:
         """Start a generator; each has events and contacts of its own."""
         self._loads += 1
-        return Load(options, port=self.port, run=f"{time.time():.0f}.{self._loads}")
+        run = f"{time.time():.0f}.{self._loads}"
+        load = Load(options, port=self.port, run=run, tls=self.setup.tls)
+        self.company.append(load.pid)
+        return load
 
     def restart(self) -> None:
         """Kill the server as a crash would, and start it again on the same data."""
@@ -77,7 +90,7 @@ class Run:
         `noise` (cores that others used) and `cpu_per_10k`.
         """
         for _ in range(RETRIES + 1):
-            pids = [*self.server.pids(), load.pid]
+            pids = [*self.server.pids(), *(x for pid in self.company for x in family(pid))]
             before, cpu = usage(pids), self.server.cpu()
             figures = load.do(command)
             after = usage(pids)
@@ -86,7 +99,7 @@ class Run:
             figures["cpu"] = self.server.cpu() - cpu
             figures["kernel"] = after.kernel - before.kernel
             figures["noise"] = others(before, after)
-            if figures["noise"] <= NOISE_LIMIT:
+            if figures["noise"] <= noise.RATIOS_ONLY:
                 break
         self.noise.append(figures["noise"])
         if figures.get("posted"):
@@ -95,7 +108,8 @@ class Run:
 
     def _start(self) -> Server:
         log = places.LOGS / f"{self._name}.log"
-        return Server(self.setup.command, port=self.port, log=log, env=self.setup.env)
+        ports = (self.port, *self.setup.behind)
+        return Server(self.setup.command, ports=ports, log=log, env=self.setup.env)
 
 
 @contextmanager
@@ -111,6 +125,7 @@ def running(
     folder.mkdir(parents=True)
     port = free_port()
     setup = contender.prepare(folder, port, ping)
+    plan = replace(plan, panels=min(plan.panels, contender.most_panels))
     run = Run(replace(setup, env={**setup.env, **(env or {})}), plan, port, contender.name)
     try:
         yield run

@@ -2,70 +2,125 @@
 
 from __future__ import annotations
 
-import json
 import re
 from importlib import resources
+from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message
 from hypothesis import given, strategies as st
 
 from adapter import i18n
+from tests import spoken_texts
+from tests.spoken_texts import FILES, Text
 
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_IN_SCRIPT = re.compile(rf"\b(?:t|msg)\(\s*({_STRING}(?:\s*\+\s*{_STRING})*)")
-_IN_TEMPLATE = re.compile(r"\b_\((?:\"([^\"]*)\"|'([^']*)')\)")
-_ADAPTER = resources.files("adapter")
-
-
-def used_in_scripts() -> set[str]:
-    found = set()
-    for file in (_ADAPTER / "static" / "panel").iterdir():
-        if file.name.endswith(".js"):
-            for match in _IN_SCRIPT.finditer(file.read_text(encoding="utf-8")):
-                found.add("".join(json.loads(part) for part in re.findall(_STRING, match[1])))
-    return found
+_PLACE = re.compile(r"\{\w+\}|%\(\w+\)[a-z]|%%")
 
 
-def used_in_template() -> set[str]:
-    page = (_ADAPTER / "templates" / "panel.html").read_text(encoding="utf-8")
-    return {match[1] or match[2] for match in _IN_TEMPLATE.finditer(page)}
+def catalogued(catalogue: str, locale: str) -> dict[Text, Message]:
+    """Give the messages of one file."""
+    found = i18n.catalogs(locale).get(catalogue, ())
+    return {_key(message): message for message in found if message.id}
+
+
+def _key(message: Message) -> Text:
+    return message.id if isinstance(message.id, str) else (str(message.id[0]), str(message.id[1]))
+
+
+def forms(message: Message) -> list[str]:
+    """Give what a message says: one text, or one for each form of its plural."""
+    string = message.string
+    return [str(each) for each in string] if isinstance(string, tuple | list) else [str(string)]
 
 
 def test_the_search_finds_what_it_should() -> None:
-    assert "Open record" in used_in_scripts()
-    assert "Start shift" in used_in_scripts()
-    assert len(used_in_scripts()) > 70
-    assert "Sign in" in used_in_template()
+    said = spoken_texts.spoken("panel")
+    assert "adapter/static/panel/pop-card.js" in said["Open record"]
+    assert "adapter/templates/panel.html" in said["Sign in"]
+    assert len(said) > 70
+    assert (
+        "adapter/templates/portal/layout.html" in spoken_texts.spoken("portal")["Allowed domains"]
+    )
 
 
-@pytest.mark.parametrize("locale", i18n.LOCALES)
-def test_every_text_of_the_panel_is_in_the_catalogue(locale: str) -> None:
-    catalog = i18n.js_catalog(locale)
-    assert used_in_scripts() | used_in_template() <= catalog.keys()
+@pytest.mark.parametrize("catalogue", FILES)
+def test_every_text_is_in_both_languages_and_no_other(catalogue: str) -> None:
+    said = set(spoken_texts.spoken(catalogue))
+    for locale in i18n.LOCALES:
+        assert set(catalogued(catalogue, locale)) == said, f"scripts/messages {catalogue}"
 
 
-def test_both_catalogues_have_the_same_texts() -> None:
-    assert i18n.js_catalog("en").keys() == i18n.js_catalog("ja").keys()
+@pytest.mark.parametrize("catalogue", FILES)
+def test_nothing_is_left_untranslated_in_japanese(catalogue: str) -> None:
+    empty = [text for text, each in catalogued(catalogue, "ja").items() if not all(forms(each))]
+    assert not empty
 
 
-def test_nothing_is_left_untranslated_in_japanese() -> None:
-    same = {key for key, text in i18n.js_catalog("ja").items() if key == text}
-    assert same == set()
+@pytest.mark.parametrize("catalogue", FILES)
+def test_english_says_what_the_key_says(catalogue: str) -> None:
+    assert not [text for text, each in catalogued(catalogue, "en").items() if any(forms(each))]
 
 
-def test_english_says_what_the_key_says() -> None:
-    assert all(key == text for key, text in i18n.js_catalog("en").items())
+@pytest.mark.parametrize("catalogue", FILES)
+def test_translations_fill_the_same_places(catalogue: str) -> None:
+    for text, message in catalogued(catalogue, "ja").items():
+        wanted = set(_PLACE.findall(text if isinstance(text, str) else text[1]))
+        assert all(set(_PLACE.findall(form)) == wanted for form in forms(message)), text
 
 
-def test_translations_fill_the_same_places() -> None:
-    for key, text in i18n.js_catalog("ja").items():
-        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", key)), key
+def test_a_text_of_two_catalogues_has_one_translation() -> None:
+    said: dict[Text, list[str]] = {}
+    for catalogue in FILES:
+        for text, message in catalogued(catalogue, "ja").items():
+            assert said.setdefault(text, forms(message)) == forms(message), text
+
+
+def test_no_page_speaks_outside_of_the_catalogues() -> None:
+    listed = {path for name in FILES for path in spoken_texts.files(name)}
+    beside = [
+        path
+        for kind in ("*.py", "*.html")
+        for path in spoken_texts.ADAPTER.rglob(kind)
+        if path not in listed and re.search(r"\b_\(\s*[\"']", path.read_text(encoding="utf-8"))
+    ]
+    assert not beside
+
+
+def test_every_file_of_a_language_is_a_known_catalogue() -> None:
+    folder = Path(str(resources.files("adapter") / "locales"))
+    assert {path.stem for path in folder.rglob("*.po")} <= set(FILES)
+
+
+def test_the_scripts_of_the_panel_get_its_own_texts_only() -> None:
+    assert set(i18n.js_catalog("ja")) == set(spoken_texts.spoken("panel"))
+    assert i18n.js_catalog("en")["Sign in"] == "Sign in"
 
 
 def test_the_template_speaks_the_language() -> None:
     assert i18n.translations("ja").gettext("Sign in") == "サインイン"
     assert i18n.translations("en").gettext("Sign in") == "Sign in"
     assert i18n.translations("ja").gettext("no such text") == "no such text"
+
+
+def test_texts_fill_their_places() -> None:
+    assert i18n.Texts("en")("%(n)d of 100 %%", n=3) == "3 of 100 %"
+    assert i18n.Texts("en").many("%(num)d rule", "%(num)d rules", 1) == "1 rule"
+    assert i18n.Texts("en").many("%(num)d rule", "%(num)d rules", 2) == "2 rules"
+
+
+@pytest.mark.parametrize(
+    ("header", "language", "expected"),
+    [
+        ("en-GB,en;q=0.5", "en", "en_GB"),
+        ("de-DE,en-AU;q=0.5", "en", "en_AU"),
+        ("en", "en", "en"),
+        ("en-GB", "ja", "ja"),
+        ("en-XQ-nonsense", "en", "en"),
+        (None, "ja", "ja"),
+    ],
+)
+def test_dates_follow_the_browsers_region(header: str | None, language: str, expected: str) -> None:
+    assert str(i18n.formats(header, language)) == expected
 
 
 def test_an_unknown_language_is_named() -> None:
@@ -105,3 +160,8 @@ def test_the_admins_language_counts_then_the_browsers_wishes(
 @given(st.text(alphabet="jaen-*;q=0.19 ,x\x00ü", max_size=40))
 def test_any_header_gives_a_language(header: str) -> None:
     assert i18n.negotiate(header) in i18n.LOCALES
+
+
+@given(st.text(alphabet="enjaGB-_@*;q=0.19 ,x\x00ü", max_size=40))
+def test_any_header_gives_a_way_of_writing(header: str) -> None:
+    assert i18n.formats(header, "en").language == "en"

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from adapter import recordings, settings
 from adapter.errors import NotFound, Unavailable
+from adapter.events import AgentSeen, ContactEvent, Decoded, Entry, Fact, Recording, Stage
 from adapter.recordings import Access, ForeignBucket, Link
 from adapter.s3 import Credentials
 from adapter.tenants import Tenant
@@ -117,3 +118,76 @@ def test_the_settings_say_how_files_are_reached_and_under_which_address_links_ar
     assert settings.load(environment_domain="b.example").origin_of("x") == "https://x.b.example"
     both = settings.load(public_url="https://b.example:1", environment_domain="b.example")
     assert both.origin_of("x") == "https://x.b.example:1"
+
+
+def created(bucket: str, contact: str = "c-1", source: str = "aws.s3/123456789012") -> Fact:
+    url = f"https://{bucket}.s3.eu-central-1.amazonaws.com/{contact}.wav"
+    return ContactEvent(
+        source=source,
+        id=f"{bucket}-{contact}",
+        contact=contact,
+        time=NOW,
+        stage=Stage.RECORDED,
+        recording=Recording("recording", url),
+    )
+
+
+RINGING = ContactEvent(source="urn:pbx", id="1", contact="c-1", time=NOW, stage=Stage.OFFERED)
+SEEN = AgentSeen(source="aws.connect", id="2", source_id="arn", agent="alice")
+
+
+def test_files_of_foreign_buckets_are_taken_out_and_count_as_ignored() -> None:
+    decoded = Decoded(
+        (
+            Entry(0, (created("calls"),)),
+            Entry(1, (created("holiday-photos", "c-2"),)),
+            Entry(2, (RINGING,)),
+            Entry(3, (created("holiday-photos", "c-3"), SEEN)),
+        ),
+        ignored=2,
+    )
+    sifted, strays = recordings.sift(decoded, {"calls"})
+    assert sifted.entries == (decoded.entries[0], decoded.entries[2], Entry(3, (SEEN,)))
+    assert sifted.ignored == 3
+    assert [each.contact for each in strays] == ["c-2", "c-3"]
+    assert str(strays[0]) == (
+        "recording in the bucket holiday-photos, which no integration account names"
+    )
+
+
+def test_any_bucket_will_do_while_no_account_names_one() -> None:
+    decoded = Decoded((Entry(0, (created("anything"),)),))
+    assert recordings.sift(decoded, frozenset()) == (decoded, ())
+
+
+def test_what_a_platform_says_of_its_contact_is_taken_wherever_the_file_lies() -> None:
+    decoded = Decoded((Entry(0, (created("elsewhere", source="aws.connect/1"),)),))
+    assert recordings.sift(decoded, {"calls"}) == (decoded, ())
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["calls", "other", "", "pbx"]), max_size=3), max_size=6),
+    st.sets(st.sampled_from(["calls", "other"])),
+)
+def test_nothing_but_foreign_files_is_lost(batches: list[list[str]], buckets: set[str]) -> None:
+    facts = {"calls": created("calls"), "other": created("other"), "": RINGING, "pbx": SEEN}
+    decoded = Decoded(
+        tuple(Entry(n, tuple(facts[name] for name in names)) for n, names in enumerate(batches))
+    )
+    sifted, strays = recordings.sift(decoded, buckets)
+    kept = [fact for entry in sifted.entries for fact in entry.facts]
+    lost = [
+        fact
+        for entry in decoded.entries
+        for fact in entry.facts
+        if isinstance(fact, ContactEvent)
+        and fact.recording is not None
+        and buckets
+        and fact.id.partition("-")[0] not in buckets
+    ]
+    assert len(strays) == len(lost)
+    assert [f for entry in decoded.entries for f in entry.facts if f not in lost] == kept
+    if not strays:
+        assert sifted is decoded
+    else:
+        assert sifted.ignored + len(sifted.entries) == len(decoded.entries)

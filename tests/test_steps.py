@@ -17,7 +17,7 @@ from adapter import contacts, steps
 from adapter.errors import InvalidSettings
 from adapter.events import ContactEvent, Recording, Stage
 from adapter.placeholders import MissingValue, UnfitValue
-from adapter.steps import Environment, Metadata, PopStep, RequestStep, Sofar, Table
+from adapter.steps import Column, Environment, Metadata, PopStep, RequestStep, Sofar, Table
 from adapter.steps.planning import PlannedRequest
 
 ROW = "91330924-802a-4b0d-a900-34fd9d790829"
@@ -399,7 +399,10 @@ def test_the_environment_decides_which_tables_and_columns_there_are() -> None:
         name="phonecall",
         entity_set="phonecalls",
         id_column="activityid",
-        columns=frozenset({"activityid", "phonenumber", "actualstart", "subject", "category"}),
+        columns=tuple(
+            Column(name=name)
+            for name in ("activityid", "phonenumber", "actualstart", "subject", "category")
+        ),
     )
     found = faults(PASTED, metadata=Metadata((calls,)))
     assert found == {"/steps/3/body/description": "phonecall has no such column"}

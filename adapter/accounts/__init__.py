@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from adapter.accounts.authorities import Authority, authority_of
 from adapter.accounts.expiry import ExpiryWarning, expiry_warnings
-from adapter.accounts.parsing import Parsed, cautions, parse, parse_account
+from adapter.accounts.parsing import Parsed, account_name, cautions, parse, parse_account
 from adapter.accounts.values import (
     TYPE,
     AccountSecrets,
@@ -22,6 +22,7 @@ __all__ = [
     "ExpiryWarning",
     "IntegrationAccount",
     "Parsed",
+    "account_name",
     "authority_of",
     "cautions",
     "expiry_warnings",

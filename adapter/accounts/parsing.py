@@ -47,6 +47,22 @@ class Parsed(NamedTuple):
     secrets: AccountSecrets
 
 
+def account_name(text: object) -> str:
+    """Read an account's name.
+
+    Raises:
+        InvalidSettings: it is none.
+    """
+    try:
+        if not isinstance(text, str):
+            raise TypeError("expected a text")  # noqa: TRY301
+        if not text.strip():
+            raise ValueError("it is missing")  # noqa: TRY301
+        return _account_name(text.strip())
+    except (TypeError, ValueError) as error:
+        raise InvalidSettings(f"name: {error}", [Place("/name", str(error))]) from error
+
+
 def parse_account(given: Mapping[str, Any], *, allow_loopback: bool = False) -> IntegrationAccount:
     """Read an account alone; see `parse`."""
     return parse(given, allow_loopback=allow_loopback).account

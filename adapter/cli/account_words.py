@@ -15,7 +15,7 @@ def account_line(view: AccountView) -> str:
     """Say in one line what an account is and whether steps may use it."""
     side = view.applied or view.draft
     assert side is not None  # noqa: S101 - an account has a side
-    state = "ready" if view.ready else f"not ready: {view.reason}"
+    state = f"failing: {view.failing}" if view.failing else _state(view)
     marks = [mark for mark, on in (("default", side.account.default), ("draft", view.draft)) if on]
     more = f" ({', '.join(marks)})" if marks else ""
     soon = "".join(f"  ! {each.text}" for each in side.expiry_warnings)
@@ -24,7 +24,10 @@ def account_line(view: AccountView) -> str:
 
 def account_lines(view: AccountView) -> list[str]:
     """Show both sides of an account."""
-    lines = [f"{view.name}: " + ("ready" if view.ready else f"not ready. {view.reason}")]
+    lines = [f"{view.name}: {_state(view)}"]
+    if view.failing:
+        lines.append(f"  ! {view.failing}")
+        lines.append("  ! Steps go on being sent; what Dynamics refuses becomes a dead letter.")
     if view.applied is not None:
         lines += [f"in force (version {view.applied_version}):", *_side_lines(view.applied)]
     if view.draft is not None:
@@ -33,6 +36,10 @@ def account_lines(view: AccountView) -> list[str]:
             *_side_lines(view.draft),
         ]
     return lines
+
+
+def _state(view: AccountView) -> str:
+    return "ready" if view.ready else f"not ready: {view.reason}"
 
 
 def report_lines(report: ConnectionReport) -> list[str]:

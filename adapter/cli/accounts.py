@@ -42,7 +42,10 @@ def register(app: typer.Typer) -> None:
     family.command("set")(set_account)
     family.command("test")(try_account)
     family.command("apply")(apply)
+    family.command("discard")(discard)
+    family.command("rename")(rename)
     family.command("request-token")(request_token)
+    family.command("confirm")(confirm)
     family.command("remove")(remove)
     family.command("reseal")(reseal)
     app.add_typer(family, name="accounts")
@@ -130,6 +133,29 @@ def apply(
     _print(applied, as_json, f"{applied.name}: version {applied.applied_version} in force{more}")
 
 
+def discard(
+    name: Name, tenant: Tenant = "default", as_json: AsJson = False, database: Database = None
+) -> None:
+    """Drop the draft; what is in force stays."""
+    with _desk(database) as (here, desk):
+        left = desk.discard(here.tenant(tenant), name, who=_who())
+    _print(left, as_json, f"{left.name}: draft discarded; version {left.applied_version} in force")
+
+
+def rename(
+    *,
+    name: Name,
+    to: Annotated[str, typer.Argument(metavar="NEW-NAME", help="Its new name.")],
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    database: Database = None,
+) -> None:
+    """Rename an account; steps and requests that name it follow."""
+    with _desk(database) as (here, desk):
+        renamed = desk.rename(here.tenant(tenant), name, to, who=_who())
+    _print(renamed, as_json, f"{name} is {renamed.name} now")
+
+
 def request_token(
     *,
     name: Name,
@@ -147,7 +173,8 @@ def request_token(
 ) -> None:
     """Print the URL of the consent window: open it, sign in, consent for the organisation.
 
-    A running server takes what the window brings back; then test and apply.
+    A running server takes what the window brings back and shows a code there: give it to
+    `accounts confirm`, then apply.
     """
     from adapter.connections.consents import PATHS  # noqa: PLC0415 - `--help` must be quick
 
@@ -163,6 +190,29 @@ def request_token(
     if not as_json:
         typer.echo(f"Open it within ten minutes. It ends at {redirect_uri},", err=True)
         typer.echo("which must be a redirect URI of the application (platform Web).", err=True)
+        typer.echo(visible(f"Then: screenpop accounts confirm {name} CODE"), err=True)
+
+
+def confirm(
+    *,
+    name: Name,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="As the consent window shows it.")],
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    database: Database = None,
+) -> None:
+    """Take a consent that was given in a browser, and test the draft; then apply.
+
+    Exits with 1 where the connection is not valid.
+    """
+    with _desk(database) as (here, desk):
+        result = asyncio.run(desk.confirm_consent(here.tenant(tenant), name, code, who=_who()))
+    lines = [f"signed in as {result.person}"]
+    if result.report is not None:
+        lines += words.report_lines(result.report)
+    _print(result, as_json, *lines)
+    if not result.ok:
+        raise typer.Exit(INVALID)
 
 
 def remove(name: Name, tenant: Tenant = "default", database: Database = None) -> None:

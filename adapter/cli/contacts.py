@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     family = typer.Typer(help="A contact's state and its story.", no_args_is_help=True)
     family.command("show")(show)
     family.command("trace")(trace)
+    family.command("erase")(erase)
     app.add_typer(family, name="contacts")
 
 
@@ -60,6 +62,75 @@ def trace(
     """Print what happened to a contact, in milliseconds: received, stored, matched, opened."""
     found = _story(contact, tenant, url, key, database)
     _print(found, as_json, _story_lines)
+
+
+def erase(
+    *,
+    phone: Annotated[
+        str | None, typer.Option("--phone", help="A number, in any spelling with its country.")
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option("--person", help="A name, an e-mail address or an id, as a source gave it."),
+    ] = None,
+    contact: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="One contact's id.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be erased; erase nothing.")
+    ] = False,
+    tenant: Tenant = "default",
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+    database: Database = None,
+) -> None:
+    """Erase what is kept of a person's contacts: events, messages, traces, requests, links, pops.
+
+    A running server forgets them within a second. The audit log says that it was done, by whom,
+    and not whose. Without a server on it the database is written anew, without its free space.
+    """
+    from adapter import sought  # noqa: PLC0415 - `--help` must be quick
+
+    wanted = sought.read(phone, person, contact)
+    given = {"phone": phone, "person": person, "contact": contact}
+    if url is not None:
+        body = {name: value for name, value in given.items() if value is not None}
+        found = _posted(url, key, "/v1/admin/erasures", {**body, "dry_run": dry_run})
+    else:
+        with office(database) as here:
+            found = _plain(msgspec.to_builtins(here.erase(tenant, wanted, dry_run=dry_run)))
+            path = here.database.path
+        if not dry_run:
+            _clean(path)
+    _print(found, as_json, _erased_lines)
+
+
+def _clean(path: Path) -> None:
+    """Leave no bytes of what was erased in the file, or say what still may hold some."""
+    from adapter.errors import StoreUnavailable  # noqa: PLC0415
+    from adapter.store import erasing, maintenance  # noqa: PLC0415
+
+    try:
+        if not maintenance.is_locked(path):
+            erasing.compact(path)
+            return
+        erasing.empty_log(path)
+    except StoreUnavailable as error:
+        typer.echo(visible(f"the file was not cleaned: {error}"), err=True)
+        return
+    typer.echo("erased; free space of the file is written over when the server is off", err=True)
+
+
+def _erased_lines(found: dict[str, Any]) -> list[str]:
+    lines = [f"{each}" for each in found["contacts"]]
+    rows = ", ".join(f"{count} {kind}" for kind, count in found["rows"].items() if count)
+    count = len(found["contacts"])
+    total = f"{count} {'contact' if count == 1 else 'contacts'}"
+    lines.append(f"{total} erased: {rows}" if rows else f"{total} found, nothing erased")
+    if found["linked"]:
+        lines.append(f"linked with them, and kept: {', '.join(found['linked'])}")
+    return lines
 
 
 def _state(
@@ -95,6 +166,15 @@ def _asked(url: str, key: str | None, path: str) -> dict[str, Any]:
     if key is None:
         raise InvalidSettings("--key: a service key of scope admin is needed with --url")
     return posting.get(door(url, path), key)
+
+
+def _posted(url: str, key: str | None, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    from adapter.cli import posting  # noqa: PLC0415  # httpx takes time to import
+    from adapter.cli.addresses import door  # noqa: PLC0415
+
+    if key is None:
+        raise InvalidSettings("--key: a service key of scope admin is needed with --url")
+    return posting.ask(door(url, path), key, "POST", msgspec.json.encode(body).decode())
 
 
 def _plain(found: dict[str, Any]) -> dict[str, Any]:

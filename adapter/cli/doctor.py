@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from adapter.checkups.findings import Finding, ok, problem, worst
 from adapter.cli import exits
-from adapter.cli.findings import Finding, ok, problem, worst
 from adapter.cli.options import AsJson, Database
 from adapter.cli.visible import visible
 
@@ -48,42 +48,47 @@ def doctor(as_json: AsJson = False, database: Database = None) -> None:
 
 
 def _findings(settings: Settings) -> list[Finding]:
-    from adapter.cli import machine_checks  # noqa: PLC0415  # httpx takes time to import
+    from adapter.checkups import machine  # noqa: PLC0415
+    from adapter.cli import server_check  # noqa: PLC0415  # httpx takes time to import
 
+    found, installation = _of_the_database(settings)
     return [
-        *machine_checks.check_settings(settings),
-        *_of_the_database(settings),
-        machine_checks.check_server(settings),
+        *machine.check_settings(settings),
+        *found,
+        server_check.check_server(settings, installation),
     ]
 
 
-def _of_the_database(settings: Settings) -> list[Finding]:
+def _of_the_database(settings: Settings) -> tuple[list[Finding], str | None]:
+    """Look at the database; give what a server on it names itself, None where that is unknown."""
     from adapter import office  # noqa: PLC0415
     from adapter.errors import Unavailable  # noqa: PLC0415
+    from adapter.store import installation  # noqa: PLC0415
     from adapter.store.database import sqlite_path  # noqa: PLC0415
 
     path = sqlite_path(settings.database_url)
     if not path.exists():
-        return [ok("database", f"none yet at {path}; the first `screenpop keys create` makes it")]
+        told = f"none yet at {path}; the first `screenpop keys create` makes it"
+        return [ok("database", told)], ""
     try:
         with office.opened(settings) as here:
             here.write_test()
-            return _inside(here)
+            return _inside(here), installation.identity(here.database.raw.cursor())
     except Unavailable as error:
-        return [problem("database", f"{path}: {error}", _RESTORE)]
+        return [problem("database", f"{path}: {error}", _RESTORE)], None
 
 
 def _inside(office: Office) -> list[Finding]:
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from adapter.cli import machine_checks, tenant_checks  # noqa: PLC0415
+    from adapter.checkups import machine, tenants  # noqa: PLC0415
 
     now = datetime.now(UTC)
     return [
-        machine_checks.check_database_file(office.database.path),
-        machine_checks.check_disk(office.database),
-        machine_checks.check_clock(office.database, now),
-        machine_checks.check_key_file(office.settings),
-        *tenant_checks.check_sealed(office),
-        *tenant_checks.check_tenants(office, now.date()),
+        machine.check_database_file(office.database.path),
+        machine.check_disk(office.database),
+        machine.check_clock(office.database, now),
+        machine.check_key_file(office.settings),
+        *tenants.check_sealed(office),
+        *tenants.check_tenants(office, now.date()),
     ]

@@ -69,6 +69,7 @@ def list_keys(as_json: AsJson = False, database: Database = None) -> None:
             "name": key.name,
             "created": key.created.isoformat(),
             "revoked": key.revoked.isoformat() if key.revoked else None,
+            "used": key.used.isoformat() if key.used else None,
         }
         if as_json:
             typer.echo(json.dumps(row))

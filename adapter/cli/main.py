@@ -13,6 +13,7 @@ import typer
 import adapter
 from adapter.cli import (
     accounts,
+    admins,
     aws_template,
     backup,
     contacts,
@@ -21,6 +22,7 @@ from adapter.cli import (
     exits,
     keys,
     listen,
+    people,
     send,
     serve,
     settings,
@@ -44,7 +46,7 @@ app = typer.Typer(
 
 for family in (
     *(serve, settings, doctor, backup, aws_template),
-    *(tenancy, keys, domains, accounts, steps, contacts),
+    *(tenancy, keys, admins, people, domains, accounts, steps, contacts),
     *(url, send, listen, simulate),
 ):
     family.register(app)

@@ -20,6 +20,7 @@ from adapter.errors import (
     MalformedInput,
     NotFound,
     PayloadTooLarge,
+    Place,
     ScreenpopError,
     Unauthenticated,
     Unavailable,
@@ -74,9 +75,20 @@ def get(to: Door, key: str | None) -> dict[str, Any]:
     Raises:
         ScreenpopError: what the server's refusal means.
     """
+    return ask(to, key, "GET")
+
+
+def ask(to: Door, key: str | None, method: str, body: str | None = None) -> dict[str, Any]:
+    """Send JSON to a door and give the JSON object that it answers with.
+
+    Raises:
+        ScreenpopError: what the server's refusal means.
+    """
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    content = None if body is None else body.encode()
     with client(to, key) as http:
         try:
-            response = http.get(_dialled(to))
+            response = http.request(method, _dialled(to), content=content, headers=headers)
         except httpx.InvalidURL as error:
             raise MalformedInput(f"--url: {error}") from error
         except httpx.TransportError as error:
@@ -164,7 +176,17 @@ def _refusal(response: httpx.Response) -> ScreenpopError:
     if response.status_code in _AGAIN:
         wait = waits.retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
         return Unavailable(detail, retry_after=round(wait or 0))
-    return _ERRORS.get(response.status_code, ScreenpopError)(detail)
+    kind = _ERRORS.get(response.status_code, ScreenpopError)
+    return MalformedInput(detail, _places(response)) if kind is MalformedInput else kind(detail)
+
+
+def _places(response: httpx.Response) -> list[Place]:
+    """Take the places of the faults from a problem."""
+    try:
+        listed = response.json()["errors"]
+        return [Place(str(each["at"]), str(each["detail"])) for each in listed]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def _detail(response: httpx.Response) -> str:

@@ -34,6 +34,10 @@ def serve(host: Host = None, port: Port = None, database: Database = None, bus: 
 
     def say(port: int) -> None:
         typer.echo(f"listening on {_address(chosen.host, port)}")  # flushed: a program waits for it
+        with office.opened(chosen) as here:
+            own = chosen.public_url or _address(chosen.host, port)
+            for link in here.first_admin_links(own):
+                typer.echo(f"first admin: {link}")
 
     with server.alone(chosen):
         with office.opened(chosen):

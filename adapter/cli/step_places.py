@@ -2,77 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
+from adapter.checkups.steps_off import in_force, why_off
 from adapter.errors import InvalidSettings
 
 if TYPE_CHECKING:
+    from adapter.dataverse.client import DataverseClient
+    from adapter.environments import Accounts
     from adapter.office import Office
-    from adapter.steps import Environment, Steps
-    from adapter.store.accounts import StoredAccount
+    from adapter.secret_box import SecretBox
+    from adapter.step_desk import StepDesk
+    from adapter.steps import Steps, Where
     from adapter.tenants import Tenant
 
+__all__ = ["desk", "in_force", "run", "where", "why_off"]
 
-def in_force(office: Office, tenant: Tenant) -> list[StoredAccount]:
-    """Give a tenant's integration accounts that were applied."""
-    from adapter.store import accounts as stored  # noqa: PLC0415 - `--help` must be quick
-
-    return [each for each in stored.listed(office.database, tenant) if each.applied is not None]
+_Result = TypeVar("_Result")
 
 
-def why_off(steps: Steps, accounts: Sequence[StoredAccount]) -> list[str]:
-    """Say of the enabled steps that do not run, why not; `accounts` are those in force."""
-    from adapter.connections import AccountNotReady, choose, views  # noqa: PLC0415
-
-    reasons: dict[str, list[int]] = {}
-    for step in steps.steps:
-        if not step.enabled:
-            continue
-        try:
-            reason = views.not_ready(choose(accounts, step.account))
-        except AccountNotReady as error:
-            reason = str(error)
-        if reason is not None:
-            reasons.setdefault(reason, []).append(step.number)
-    return [f"{_named(numbers)} not run: {reason}" for reason, numbers in reasons.items()]
-
-
-def _named(numbers: list[int]) -> str:
-    if len(numbers) == 1:
-        return f"step {numbers[0]} does"
-    return f"steps {', '.join(map(str, numbers[:-1]))} and {numbers[-1]} do"
-
-
-def environment(
+def where(
     office: Office, tenant: Tenant, steps: Steps, origin: str | None, app_id: str | None
-) -> Environment:
-    """Give the environment that is named, else that of the account in force, tested or not.
+) -> Where:
+    """Give the environment that is named, else those of the accounts in force, tested or not.
 
     Raises:
-        InvalidSettings: there is no account and none is named.
+        InvalidSettings: no account of the steps leads anywhere and none is named.
     """
-    from adapter import lifecycle  # noqa: PLC0415
-    from adapter.connections import AccountNotReady, choose  # noqa: PLC0415
     from adapter.dynamics import hosts, names  # noqa: PLC0415
+    from adapter.step_desk import where as of_accounts  # noqa: PLC0415
+    from adapter.steps import Environment, NoEnvironment  # noqa: PLC0415
 
-    if origin is not None:
-        try:
-            url = hosts.origin(
-                origin, allow_hosts=_loopback(office, origin), argument="--environment"
-            )
-            app = None if app_id is None else names.guid("--app-id", app_id)
-        except names.InvalidArgument as error:
-            raise InvalidSettings(str(error)) from error
-        return lifecycle.environment_of(url, f"{url}/api/data/v9.2", app)
-    account = next((step.account for step in steps.requests), None)
     try:
-        chosen = choose(in_force(office, tenant), account)
-    except AccountNotReady as error:
-        raise InvalidSettings(f"{error} Name an environment: --environment") from error
-    assert chosen.applied is not None  # noqa: S101 - `in_force` lists no other
-    held = chosen.applied.account
-    return lifecycle.environment_of(held.environment_url, held.api_url, app_id or held.app_id)
+        app = None if app_id is None else names.guid("--app-id", app_id)
+        if origin is not None:
+            allowed = _loopback(office, origin)
+            url = hosts.origin(origin, allow_hosts=allowed, argument="--environment")
+            return Environment(url=url, api_url=f"{url}/api/data/v9.2/", app_id=app)
+    except names.InvalidArgument as error:
+        raise InvalidSettings(str(error)) from error
+    found = of_accounts(in_force(office, tenant))
+
+    def with_app(account: str | None) -> Environment:
+        held = found(account)
+        return held if app is None else msgspec.structs.replace(held, app_id=app)
+
+    nowhere: list[NoEnvironment] = []
+    accounts = {step.account for step in steps.steps} or {None}
+    for account in accounts:
+        try:
+            with_app(account)
+        except NoEnvironment as error:
+            nowhere.append(error)
+    if accounts and len(nowhere) == len(accounts):
+        raise InvalidSettings(f"{nowhere[0]} Name an environment: --environment")
+    return with_app
+
+
+def run(office: Office, work: Callable[[StepDesk], Coroutine[Any, Any, _Result]]) -> _Result:
+    """Do something at a desk of this process, which speaks to Dynamics by the accounts in force."""
+
+    async def at_desk() -> _Result:
+        from adapter.connections import open_connections  # noqa: PLC0415
+
+        if not any(stored.listed(office.database)):
+            return await work(_desk(office, _NoAccounts()))  # no key is made for nothing
+        connections = open_connections(
+            office.database, _box(office), office.settings, spawn=_unused
+        )
+        clients = connections.clients
+        clients.refresh()
+        try:
+            return await work(_desk(office, clients))
+        finally:
+            await clients.close()
+
+    from adapter.store import accounts as stored  # noqa: PLC0415
+
+    return asyncio.run(at_desk())
+
+
+def desk(office: Office) -> StepDesk:
+    """Give a desk that asks no environment: to preview and rehearse."""
+    return _desk(office, _NoAccounts())
+
+
+class _NoAccounts:
+    """Stands for the clients of a host without accounts."""
+
+    def client(self, tenant: Tenant, name: str | None = None) -> DataverseClient:
+        """Say that there is none."""
+        from adapter.connections import AccountNotReady, choose  # noqa: PLC0415
+
+        choose((), name)  # raises: there is none
+        raise AccountNotReady(str(name))
+
+
+def _desk(office: Office, accounts: Accounts) -> StepDesk:
+    from adapter.environments import Environments  # noqa: PLC0415
+    from adapter.step_desk import StepDesk  # noqa: PLC0415
+
+    return StepDesk(
+        office.database,
+        Environments(office.database, accounts),
+        origin=office.settings.origin_of,
+        agent=lambda tenant, who: office.agent_of(tenant)(who),
+    )
+
+
+def _unused(work: Coroutine[Any, Any, None], *, name: str) -> None:
+    """Run nothing beside: no client is replaced while a command runs."""
+    work.close()
+
+
+def _box(office: Office) -> SecretBox:
+    from adapter import secret_box  # noqa: PLC0415
+
+    secret = office.settings.secret_key
+    value = secret.get_secret_value() if secret else None
+    return secret_box.load(value, office.settings.data_dir / "secret.key")
 
 
 def _loopback(office: Office, origin: str) -> tuple[str, ...]:

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from adapter.cli import step_places as places
+from adapter.cli import dead_letters, remote, step_places as places
 from adapter.cli.files import read_text
 from adapter.cli.options import AsJson, Database, Tenant, office
+from adapter.cli.remote import Key, Url
 from adapter.cli.visible import visible
-from adapter.errors import MalformedInput, NotFound
+from adapter.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from adapter.errors import Place
-    from adapter.office import Office
     from adapter.steps import Previewed, Rehearsed, Steps
-    from adapter.tenants import ContactKey
+
+STEPS = "/v1/admin/steps"
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON; - is standard input.")]
 Draft = Annotated[
@@ -41,31 +42,49 @@ def register(app: typer.Typer) -> None:
     family.command("check")(check)
     family.command("preview")(preview)
     family.command("dry-run")(dry_run)
-    family.command("dead")(dead)
-    family.command("replay")(replay)
+    dead_letters.register(family)
     app.add_typer(family, name="steps")
 
 
-def set_steps(file: File, tenant: Tenant = "default", database: Database = None) -> None:
+def set_steps(
+    file: File,
+    tenant: Tenant = "default",
+    url: Url = None,
+    key: Key = None,
+    database: Database = None,
+) -> None:
     """Replace the steps: they hold for contacts that begin from now on.
 
-    A running server obeys within a second. Hints, and why steps do not run yet, come on standard
-    error; a fault leaves everything as it is.
+    A running server obeys within a second. The environments of the accounts in force are asked for
+    their tables and columns. Hints, what could not be checked, and why steps do not run yet come on
+    standard error; a fault leaves everything as it is.
     """
     text = read_text(file)
+    if url is not None:
+        saved = remote.ask(url, key, "PUT", STEPS, text)
+        typer.echo(_counted(saved["steps"]["steps"]) + " set")
+        _tell_of(saved)
+        return
     with office(database) as here:
-        parsed, hints = here.set_steps(tenant, text)
-        off = places.why_off(parsed, places.in_force(here, here.tenant(tenant)))
-    typer.echo(_count(parsed) + " set")
-    _hint(hints)
+        named = here.tenant(tenant)
+        _, checked = places.run(here, lambda desk: desk.save(named, text, who=here.who))
+        off = places.why_off(checked.steps, places.in_force(here, named))
+    typer.echo(_counted(checked.steps.steps) + " set")
+    _hint(checked.hints)
     for reason in off:
         typer.echo(visible(reason), err=True)
 
 
-def show(tenant: Tenant = "default", database: Database = None) -> None:
+def show(
+    tenant: Tenant = "default", url: Url = None, key: Key = None, database: Database = None
+) -> None:
     """Print the steps, as `steps set` takes them."""
-    from adapter.steps import dump  # noqa: PLC0415 - `--help` must be quick
+    from adapter.steps import Steps, dump  # noqa: PLC0415 - `--help` must be quick
 
+    if url is not None:
+        found = remote.ask(url, key, "GET", STEPS)
+        typer.echo(dump(msgspec.convert(found["steps"], Steps)), nl=False)
+        return
     with office(database) as here:
         typer.echo(dump(here.steps(tenant)), nl=False)
 
@@ -77,13 +96,34 @@ def default() -> None:
     typer.echo(dump(default_steps()), nl=False)
 
 
-def check(file: File) -> None:
+def check(
+    file: File,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", help="Also ask this tenant's accounts, contacts, environments."),
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    database: Database = None,
+) -> None:
     """Say what is wrong with steps, and what may not be meant; saves nothing.
 
     Exits with 2 where a step is wrong.
     """
-    parsed, hints = _read(file)
-    typer.echo(_count(parsed) + " without fault")
+    if url is not None:
+        found = remote.ask(url, key, "POST", f"{STEPS}/check", read_text(file))
+        typer.echo(_counted(found["steps"]["steps"]) + " without fault")
+        _tell_of(found)
+        return
+    if tenant is None:
+        parsed, hints = _read(file)
+    else:
+        with office(database) as here:
+            named = here.tenant(tenant)
+            text = read_text(file)
+            checked = places.run(here, lambda desk: desk.check(named, text))
+        parsed, hints = checked.steps, checked.hints
+    typer.echo(_counted(parsed.steps) + " without fault")
     _hint(hints)
 
 
@@ -96,19 +136,28 @@ def preview(
     environment: Environment = None,
     app_id: AppId = None,
     tenant: Tenant = "default",
+    url: Url = None,
+    key: Key = None,
     as_json: AsJson = False,
     database: Database = None,
 ) -> None:
-    """Print the exact request of each step; nothing is sent, earlier responses are made up."""
-    from adapter.steps import SAMPLE, previews  # noqa: PLC0415
+    """Print the exact request of each step; nothing is sent, earlier responses are made up.
 
+    Each step's own account decides where it leads.
+    """
+    from adapter.steps import Previewed  # noqa: PLC0415
+
+    if url is not None:
+        found = _tried(url, key, file, environment or app_id, contact=contact)
+        shown = msgspec.convert(found["steps"], list[Previewed])
+        _print(found, as_json, _previewed(shown))
+        return
     with office(database) as here:
         steps = here.steps(tenant) if file is None else _read(file)[0]
         named = here.tenant(tenant)
-        where = places.environment(here, named, steps, environment, app_id)
-        view = SAMPLE if contact is None else _view(here, tenant, contact)
-    shown = previews(steps, view, where, tenant=named)
-    _print({"contact": view["id"], "steps": shown}, as_json, _previewed(shown))
+        where = places.where(here, named, steps, environment, app_id)
+        of, shown = places.desk(here).preview(named, steps, contact, where=where)
+    _print({"contact": of, "steps": shown}, as_json, _previewed(shown))
 
 
 def dry_run(
@@ -118,6 +167,8 @@ def dry_run(
     environment: Environment = None,
     app_id: AppId = None,
     tenant: Tenant = "default",
+    url: Url = None,
+    key: Key = None,
     as_json: AsJson = False,
     database: Database = None,
 ) -> None:
@@ -125,43 +176,32 @@ def dry_run(
 
     Prints what each event would have caused, in order.
     """
-    from adapter.steps import dry_run as rehearse  # noqa: PLC0415
+    from adapter.steps import Rehearsed  # noqa: PLC0415
 
+    if url is not None:
+        found = _tried(url, key, file, environment or app_id, contact=contact, dry_run=True)
+        run = msgspec.convert(found["dry_run"], list[Rehearsed])
+        _print(found, as_json, _rehearsed(run))
+        return
     with office(database) as here:
         steps = here.steps(tenant) if file is None else _read(file)[0]
         named = here.tenant(tenant)
-        where = places.environment(here, named, steps, environment, app_id)
-        events = _events(here, tenant, contact)
-    run = rehearse(steps, events, where, tenant=named)
+        where = places.where(here, named, steps, environment, app_id)
+        run = places.desk(here).dry_run(named, steps, contact, where=where)
     _print({"contact": contact, "dry_run": run}, as_json, _rehearsed(run))
 
 
-def dead(tenant: Tenant = "default", as_json: AsJson = False, database: Database = None) -> None:
-    """List the dead letters: requests that are not tried again by themselves, with the cause."""
-    from adapter.store.outbox import summary  # noqa: PLC0415
+def _tried(
+    url: str, key: str | None, file: str | None, elsewhere: str | None, **wanted: Any
+) -> dict[str, Any]:
+    if elsewhere is not None:
+        raise InvalidSettings("--environment and --app-id: a server's own accounts say where")
+    body = {name: value for name, value in wanted.items() if value is not None}
+    if file is not None:
+        from adapter.steps import dump  # noqa: PLC0415
 
-    with office(database) as here:
-        letters = here.dead_letters(tenant)
-    for each in letters:
-        at = "" if each.finished is None else each.finished.isoformat(" ", "seconds")
-        told = f"{each.position}  {at}  {each.contact.id}  {each.cause}"
-        _print(summary(each), as_json, [told])
-
-
-def replay(
-    letter: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="The dead letter, as `dead` prints it.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of the tenant.")] = False,
-    tenant: Tenant = "default",
-    database: Database = None,
-) -> None:
-    """Try a dead letter again, or all; a running server sends within a second."""
-    if (letter is None) != every:
-        raise MalformedInput("give the id of a dead letter, or --all")
-    with office(database) as here:
-        count = here.replay(tenant, letter)
-    typer.echo(f"tried again: {count} {'contact' if count == 1 else 'contacts'}")
+        body["steps"] = msgspec.json.decode(dump(_read(file)[0]))
+    return remote.ask(url, key, "POST", f"{STEPS}/preview", body)
 
 
 def _read(file: str) -> tuple[Steps, tuple[Place, ...]]:
@@ -170,39 +210,25 @@ def _read(file: str) -> tuple[Steps, tuple[Place, ...]]:
     return parse_with_hints(read_text(file))
 
 
-def _count(steps: Steps) -> str:
-    count = len(steps.steps)
+def _counted(steps: Sequence[object]) -> str:
+    count = len(steps)
     return f"{count} {'step' if count == 1 else 'steps'}"
 
 
 def _hint(hints: Iterable[Place]) -> None:
     for hint in hints:
-        typer.echo(visible(f"{hint.at}: {hint.detail}"), err=True)
+        typer.echo(visible(_told(hint.at, hint.detail)), err=True)
 
 
-def _key(here: Office, tenant: str, contact: str) -> ContactKey:
-    from adapter.tenants import ContactKey  # noqa: PLC0415
-
-    return ContactKey(here.tenant(tenant), contact)
-
-
-def _view(here: Office, tenant: str, contact: str) -> dict[str, Any]:
-    from adapter import stories  # noqa: PLC0415
-
-    return stories.state(
-        here.database, _key(here, tenant, contact), agent=here.agent_of(here.tenant(tenant))
-    )
+def _tell_of(answer: dict[str, Any]) -> None:
+    for hint in answer["hints"]:
+        typer.echo(visible(_told(hint["at"], hint["detail"])), err=True)
+    if answer["disabled"] is not None:
+        typer.echo(visible(f"the steps do not run: {answer['disabled']}"), err=True)
 
 
-def _events(here: Office, tenant: str, contact: str) -> list[Any]:
-    from adapter.store import journal  # noqa: PLC0415
-
-    key = _key(here, tenant, contact)
-    with here.database.reading():
-        events = journal.events_of(here.database.raw.cursor(), key)
-    if not events:
-        raise NotFound(f"there is no contact {contact}")
-    return [each.event for each in events]
+def _told(at: str, detail: str) -> str:
+    return f"{at}: {detail}" if at else detail
 
 
 def _previewed(shown: list[Previewed]) -> Iterable[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,6 +77,13 @@ class Clients:
             raise AccountNotReady(found.reason or "The account cannot be used.")
         return found.client
 
+    def failing(self) -> list[tuple[Tenant, str, bool]]:
+        """Give the accounts in force by tenant and name, and whether the last test failed."""
+        return [
+            (tenant, name, views.failing(each.stored) is not None)
+            for (tenant, name), each in self._open.items()
+        ]
+
     def buckets(self, tenant: Tenant) -> frozenset[str]:
         """Give the recording buckets that a tenant's accounts name; empty: any."""
         return frozenset(
@@ -91,17 +99,21 @@ class Clients:
             for each in stored.listed(self._database)
             if each.applied is not None
         }
-        before = {key: (each.client, each.reason) for key, each in self._open.items()}
-        for key in self._open.keys() - listed.keys():
-            self._retire(self._open.pop(key).client)
+        before = self._state()
+        # By its id: one that was renamed keeps its client.
+        known_by_id = {each.stored.id: each for each in self._open.values()}
+        opened: dict[tuple[Tenant, str], _Open] = {}
         for key, account in listed.items():
-            known = self._open.get(key)
+            known = known_by_id.pop(account.id, None)
             if known is not None and _same(known.stored, account) and known.client is not None:
-                self._open[key] = _Open(account, known.client, views.not_ready(account))
+                opened[key] = _Open(account, known.client, views.not_ready(account))
             else:
-                self._open[key] = self._opened(account, known)
+                opened[key] = self._opened(account, known)
                 self._retire(known.client if known else None)
-        if {key: (each.client, each.reason) for key, each in self._open.items()} != before:
+        for gone in known_by_id.values():
+            self._retire(gone.client)
+        self._open = opened
+        if self._state() != before:
             self.changed()
 
     async def keep_fresh(self) -> None:
@@ -118,6 +130,13 @@ class Clients:
             if each.client is not None:
                 await each.client.close(within=5.0)
         self._open.clear()
+
+    def _state(self) -> dict[tuple[Tenant, str], object]:
+        """Give what work that waits for an account wants to know: a new test may have passed."""
+        return {
+            key: (each.client, each.reason, each.stored.applied and each.stored.applied.report)
+            for key, each in self._open.items()
+        }
 
     def _find(self, tenant: Tenant, name: str | None) -> _Open:
         mine = {each.stored.name: each for (of, _), each in self._open.items() if of == tenant}
@@ -147,7 +166,14 @@ class Clients:
             account=account.name,
             refresh_token=secrets.refresh_token,
             on_refresh_token=lambda token: self._keep(account, token),
+            redeeming=lambda: self._redeeming(account),
         )
+
+    @asynccontextmanager
+    async def _redeeming(self, account: StoredAccount) -> AsyncIterator[str | None]:
+        async with self._desk.redeeming(account, "applied") as newest:
+            unsaved = self._unsaved.get((account.tenant, account.name))
+            yield newest if unsaved is None else unsaved[1]
 
     def _client(
         self, account: IntegrationAccount, tokens: TokenSource, limiter: Limiter

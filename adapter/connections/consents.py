@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import ssl
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from secrets import choice
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,7 +18,6 @@ from adapter.connections import sealing
 from adapter.dataverse import sign_in
 from adapter.dataverse.entra import Consent, Entra
 from adapter.dataverse.errors import DataverseError
-from adapter.dataverse.id_tokens import Person
 from adapter.dataverse.probe import ConnectionReport
 from adapter.errors import Conflict, NotFound
 from adapter.secret_box import SecretBox
@@ -33,16 +35,38 @@ PATHS = ("/v1/dynamics/oauth_callback", "/admin/msdynamicscallback.html")
 """The redirect URIs of the products that we replace; one may be registered already."""
 
 
+Outcome = Literal["given", "unconfirmed", "unknown", "failed"]
+
+
 class ConsentResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a consent, for the page that the window ends on."""
 
     ok: bool
+    outcome: Outcome
+    """`unconfirmed`: given in a browser that did not ask for it; an admin has to confirm it."""
     message: str
     advice: str = ""
     tenant: Tenant | None = None
     account: str = ""
     person: str = ""
+    code: str = ""
+    """What confirms it, where it is `unconfirmed`."""
     report: ConnectionReport | None = None
+
+
+class _Flow(msgspec.Struct):
+    """What finishes a consent, sealed: MSAL's flow, and which browser asked for it."""
+
+    msal: dict[str, Any]
+    browser: str | None
+    """SHA-256 of the browser's secret; None where no browser asked."""
+
+
+class _Given(msgspec.Struct):
+    """A consent that was given and waits to be confirmed, sealed."""
+
+    refresh_token: str
+    person: str
 
 
 class Consents:
@@ -61,8 +85,12 @@ class Consents:
         *,
         redirect_uri: str,
         now: datetime,
+        browser: str | None = None,
     ) -> str:
         """Give the URL of the consent window.
+
+        `browser` is a secret that the asking browser brings back; what another one brings has to
+        be confirmed, so that a link in foreign hands gets nobody in.
 
         Raises:
             Conflict: the account acts as an application, which needs no consent.
@@ -76,14 +104,17 @@ class Consents:
         entra = Entra(settings, secrets, tls=self._tls)
         consent: Consent = await asyncio.to_thread(entra.begin_consent, redirect_uri)
         digest = _digest(consent.state)
-        flow = self._box.seal(msgspec.json.encode(consent.flow), place=consents.place(digest))
+        asked = _Flow(consent.flow, None if browser is None else _digest(browser).hex())
+        flow = self._box.seal(msgspec.json.encode(asked), place=consents.place(digest))
         kept = StoredConsent(
             tenant=account.tenant, account=account.name, version=account.version, flow=flow
         )
         consents.add(self._database, digest, kept, now + LASTS, now)
         return consent.url
 
-    async def finish(self, answer: Mapping[str, str], now: datetime) -> ConsentResult:
+    async def finish(
+        self, answer: Mapping[str, str], now: datetime, *, browser: str | None = None
+    ) -> ConsentResult:
         """Redeem what the browser brought back and keep the refresh token in the draft. Used once.
 
         Never raises for what is wrong with it: the result says it in words.
@@ -95,43 +126,87 @@ class Consents:
         if kept is None:
             return ConsentResult(
                 ok=False,
+                outcome="unknown",
                 message="This consent window is not known, was used already, or is too old.",
                 advice="Press Request token again and finish within ten minutes.",
             )
         try:
-            person = await self._redeem(kept, _digest(state), answer, now)
+            flow = self._flow(kept, _digest(state))
+            given = await self._redeem(kept, flow, answer)
+            if not _is_of(flow, browser):
+                return self._held_back(kept, given, now)
+            self._keep(kept, given, now, who=f"consent of {given.person}")
         except DataverseError as error:
             return ConsentResult(
                 ok=False,
+                outcome="failed",
                 message=str(error),
                 advice=error.advice,
                 tenant=kept.tenant,
                 account=kept.account,
             )
-        return ConsentResult(
-            ok=True,
-            message="The consent was given.",
-            tenant=kept.tenant,
-            account=kept.account,
-            person=person.name,
-        )
+        return _result_of(kept, given)
 
-    async def _redeem(
-        self, kept: StoredConsent, digest: bytes, answer: Mapping[str, str], now: datetime
-    ) -> Person:
+    def confirm(
+        self, tenant: Tenant, account: str, code: str, now: datetime, *, who: str
+    ) -> ConsentResult:
+        """Take a consent that was given in another browser than the one that asked for it.
+
+        Raises:
+            NotFound: none of this account waits for this code.
+            SignInFailed: the account was changed meanwhile.
+        """
+        digest = _code_digest(code)
+        kept = consents.take(self._database, digest, now)
+        if kept is None or kept.tenant != tenant or kept.account.casefold() != account.casefold():
+            raise NotFound("no consent waits for this code: it was used, is too old, or another's")
+        sealed = self._box.open(kept.flow, place=_place_of_given(digest))
+        given = msgspec.json.decode(sealed, type=_Given)
+        self._keep(kept, given, now, who=f"consent of {given.person}, confirmed by {who}")
+        return _result_of(kept, given)
+
+    def _flow(self, kept: StoredConsent, digest: bytes) -> _Flow:
+        sealed = self._box.open(kept.flow, place=consents.place(digest))
+        return msgspec.json.decode(sealed, type=_Flow)
+
+    async def _redeem(self, kept: StoredConsent, flow: _Flow, answer: Mapping[str, str]) -> _Given:
         account = self._unchanged(kept)
         side: Side = "draft" if account.draft is not None else "applied"
         held = account.draft or account.applied
         assert held is not None  # noqa: S101 - an account has a side
-        flow = msgspec.json.decode(
-            self._box.open(kept.flow, place=consents.place(digest)), type=dict
-        )
         secrets = sealing.unseal(self._box, account, side)
         entra = Entra(held.account, secrets, tls=self._tls)
-        grant = await asyncio.to_thread(entra.finish_consent, flow, answer)
+        grant = await asyncio.to_thread(entra.finish_consent, flow.msal, answer)
         assert grant.person is not None  # noqa: S101 - `finish_consent` raised otherwise
+        assert grant.refresh_token is not None  # noqa: S101 - likewise
+        return _Given(grant.refresh_token, grant.person.name)
+
+    def _held_back(self, kept: StoredConsent, given: _Given, now: datetime) -> ConsentResult:
+        self._unchanged(kept)
+        code = _new_code()
+        digest = _code_digest(code)
+        sealed = self._box.seal(msgspec.json.encode(given), place=_place_of_given(digest))
+        waiting = msgspec.structs.replace(kept, flow=sealed)
+        consents.add(self._database, digest, waiting, now + LASTS, now)
+        return ConsentResult(
+            ok=False,
+            outcome="unconfirmed",
+            message="The consent was given in another browser than the one that asked for it.",
+            advice="Whoever pressed Request token confirms it with the code, within ten minutes.",
+            tenant=kept.tenant,
+            account=kept.account,
+            person=given.person,
+            code=code,
+        )
+
+    def _keep(self, kept: StoredConsent, given: _Given, now: datetime, *, who: str) -> None:
         account = self._unchanged(kept)
-        secrets = msgspec.structs.replace(secrets, refresh_token=grant.refresh_token)
+        side: Side = "draft" if account.draft is not None else "applied"
+        held = account.draft or account.applied
+        assert held is not None  # noqa: S101 - an account has a side
+        secrets = msgspec.structs.replace(
+            sealing.unseal(self._box, account, side), refresh_token=given.refresh_token
+        )
         stored.save_draft(
             self._database,
             account.tenant,
@@ -139,11 +214,10 @@ class Consents:
             held.account,
             sealed=sealing.seal(self._box, secrets, account.tenant, account.id, "draft"),
             now=now,
-            who=f"consent of {grant.person.name}",
+            who=who,
             changed_secrets=True,
             expected_version=account.version,
         )
-        return grant.person
 
     def _unchanged(self, kept: StoredConsent) -> StoredAccount:
         try:
@@ -160,3 +234,41 @@ class Consents:
 
 def _digest(state: str) -> bytes:
     return hashlib.sha256(state.encode("utf-8", "surrogateescape")).digest()
+
+
+def _is_of(flow: _Flow, browser: str | None) -> bool:
+    """Tell if a browser is the one that asked, by its secret."""
+    if flow.browser is None or browser is None:
+        return False
+    return hmac.compare_digest(flow.browser, _digest(browser).hex())
+
+
+def _result_of(kept: StoredConsent, given: _Given) -> ConsentResult:
+    return ConsentResult(
+        ok=True,
+        outcome="given",
+        message="The consent was given.",
+        tenant=kept.tenant,
+        account=kept.account,
+        person=given.person,
+    )
+
+
+def _new_code() -> str:
+    """Give a code that a person types: 40 bits, for ten minutes, beside an admin's credential."""
+    letters = "".join(choice(_ALPHABET) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def _code_digest(code: str) -> bytes:
+    """Give the key under which a code's consent is kept: never that of a state."""
+    typed = "".join(letter for letter in code.upper() if letter.isalnum())[:64]
+    return hashlib.blake2b(typed.encode(), digest_size=32, person=b"confirm").digest()
+
+
+def _place_of_given(digest: bytes) -> str:
+    return f"consents/{digest.hex()}/given"
+
+
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Without what looks alike: 0 and O, 1 and I."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,7 +21,7 @@ from adapter.dataverse.privileges import BASIC_NEEDS, Need
 from adapter.dataverse.probe import ConnectionReport
 from adapter.errors import Conflict, InvalidSettings, NotFound, Place
 from adapter.secret_box import SecretBox
-from adapter.store import accounts as stored
+from adapter.store import accounts as stored, renaming
 from adapter.store.accounts import Side, StoredAccount
 from adapter.store.database import Database
 from adapter.tenants import Tenant
@@ -51,6 +53,7 @@ class AccountDesk:
         self._allow_loopback = allow_loopback
         self._needs = needs
         self._consents = Consents(database, box, tls=tls)
+        self._redeeming: dict[str, asyncio.Lock] = {}
 
     def listed(self, tenant: Tenant) -> list[AccountView]:
         """List a tenant's accounts by name."""
@@ -102,27 +105,61 @@ class AccountDesk:
         )
         return self.shown(tenant, parsed.account.name)
 
-    def apply(self, tenant: Tenant, name: str, *, who: str) -> AccountView:
+    def apply(
+        self, tenant: Tenant, name: str, *, who: str, expected_version: int | None = None
+    ) -> AccountView:
         """Put the draft in force.
 
         Raises:
-            Conflict: there is none.
+            Conflict: there is none, or not that of `expected_version`.
         """
-        account = stored.get(self._database, tenant, name)
+        account = self._expected(tenant, name, expected_version)
         if account.draft is None:
             raise Conflict(f"the account {account.name} has no draft to apply")
         secrets = sealing.unseal(self._box, account, "draft")
         sealed = sealing.seal(self._box, secrets, tenant, account.id, "applied")
-        stored.apply_draft(self._database, account, sealed, _now(), who=who)
+        report = views.read_report(account.draft)
+        passed = report is not None and report.valid
+        stored.apply_draft(self._database, account, sealed, _now(), who=who, passed=passed)
         return self.shown(tenant, account.name)
 
-    def remove(self, tenant: Tenant, name: str, *, who: str) -> None:
+    def discard(
+        self, tenant: Tenant, name: str, *, who: str, expected_version: int | None = None
+    ) -> AccountView:
+        """Drop the draft; what is in force stays.
+
+        Raises:
+            NotFound: there is no such account.
+            Conflict: there is no draft, not that of `expected_version`, or nothing but a draft.
+        """
+        account = self._expected(tenant, name, expected_version)
+        stored.discard_draft(self._database, account, _now(), who=who)
+        return self.shown(tenant, account.name)
+
+    def rename(
+        self, tenant: Tenant, name: str, to: str, *, who: str, expected_version: int | None = None
+    ) -> AccountView:
+        """Rename an account; steps and requests that name it follow.
+
+        Raises:
+            NotFound: there is no such account.
+            InvalidSettings: the name is none, or another account's.
+            Conflict: the account is not at `expected_version`.
+        """
+        account = self._expected(tenant, name, expected_version)
+        renaming.rename(self._database, account, accounts.account_name(to), _now(), who=who)
+        return self.shown(tenant, to)
+
+    def remove(
+        self, tenant: Tenant, name: str, *, who: str, expected_version: int | None = None
+    ) -> None:
         """Remove an account for good.
 
         Raises:
             NotFound: there is none.
+            Conflict: the account is not at `expected_version`.
         """
-        account = stored.get(self._database, tenant, name)
+        account = self._expected(tenant, name, expected_version)
         stored.remove(self._database, account, _now(), who=who)
 
     async def test(self, tenant: Tenant, name: str, side: Side | None = None) -> ConnectionReport:
@@ -139,25 +176,53 @@ class AccountDesk:
             at=_now(),
             needs=self._needs(tenant, account.name),
             on_refresh_token=lambda token: self.keep_refresh_token(account, side, token),
+            redeeming=lambda: self.redeeming(account, side),
         )
         text = msgspec.json.encode(report).decode()
-        stored.put_report(self._database, account, side, text)
+        passed = report.at if report.valid else None
+        stored.put_report(self._database, account, side, text, passed=passed)
         return report
 
-    async def begin_consent(self, tenant: Tenant, name: str, redirect_uri: str) -> str:
-        """Give the URL of the consent window (Request token)."""
+    async def begin_consent(
+        self, tenant: Tenant, name: str, redirect_uri: str, *, browser: str | None = None
+    ) -> str:
+        """Give the URL of the consent window (Request token).
+
+        `browser` is a secret that the admin's browser keeps (`web.consent_cookies`); without it,
+        or brought back by another one, the consent has to be confirmed.
+        """
         account = stored.get(self._database, tenant, name)
         side: Side = "draft" if account.draft is not None else "applied"
         held = account.draft or account.applied
         assert held is not None  # noqa: S101 - an account has a side
         secrets = sealing.unseal(self._box, account, side)
         return await self._consents.begin(
-            account, held.account, secrets, redirect_uri=redirect_uri, now=_now()
+            account,
+            held.account,
+            secrets,
+            redirect_uri=redirect_uri,
+            now=_now(),
+            browser=browser,
         )
 
-    async def finish_consent(self, answer: Mapping[str, str]) -> ConsentResult:
+    async def finish_consent(
+        self, answer: Mapping[str, str], *, browser: str | None = None
+    ) -> ConsentResult:
         """Take what the consent window brought back into the draft, and test the connection."""
-        result = await self._consents.finish(answer, _now())
+        return await self._tested(await self._consents.finish(answer, _now(), browser=browser))
+
+    async def confirm_consent(
+        self, tenant: Tenant, name: str, code: str, *, who: str
+    ) -> ConsentResult:
+        """Take a consent that was given in another browser, by the code that its page shows.
+
+        Raises:
+            NotFound: none of this account waits for this code.
+            SignInFailed: the account was changed meanwhile.
+        """
+        return await self._tested(self._consents.confirm(tenant, name, code, _now(), who=who))
+
+    async def _tested(self, result: ConsentResult) -> ConsentResult:
         if not result.ok or result.tenant is None:
             return result
         report = await self.test(result.tenant, result.account, "draft")
@@ -169,15 +234,28 @@ class AccountDesk:
             report=report,
         )
 
+    @asynccontextmanager
+    async def redeeming(self, account: StoredAccount, side: Side) -> AsyncIterator[str | None]:
+        """Give a turn to redeem an account's refresh token, and the newest one."""
+        async with self._redeeming.setdefault(account.id, asyncio.Lock()):
+            now = self._still(account, side)
+            secrets = None if now is None else sealing.try_unseal(self._box, now, side)
+            yield None if secrets is None else secrets.refresh_token
+
+    def _still(self, account: StoredAccount, side: Side) -> StoredAccount | None:
+        """Give what is stored of an account now; None where this side of it is another."""
+        found = stored.listed(self._database, account.tenant)
+        now = next((each for each in found if each.id == account.id), None)  # perhaps renamed
+        if now is None:
+            return None
+        before = account.version if side == "draft" else account.applied_version
+        current = now.version if side == "draft" else now.applied_version
+        return now if before == current else None
+
     def keep_refresh_token(self, account: StoredAccount, side: Side, token: str) -> None:
         """Keep a renewed refresh token of what is still the same account."""
-        try:
-            now = stored.get(self._database, account.tenant, account.name)
-        except NotFound:
-            return
-        tested = account.version if side == "draft" else account.applied_version
-        current = now.version if side == "draft" else now.applied_version
-        if now.id != account.id or tested != current:
+        now = self._still(account, side)
+        if now is None:
             return
         old = sealing.unseal(self._box, now, side).refresh_token
         for each in _SIDES:  # a draft begins with the token in force: it goes on with it
@@ -197,6 +275,15 @@ class AccountDesk:
             if each.applied is not None
             for warning in accounts.expiry_warnings(each.applied.account, today)
         ]
+
+    def _expected(self, tenant: Tenant, name: str, version: int | None) -> StoredAccount:
+        account = stored.get(self._database, tenant, name)
+        if version is not None and account.version != version:
+            raise Conflict(
+                f"the account {account.name} is at version {account.version}, not {version}: "
+                "read it again"
+            )
+        return account
 
     def _known(self, tenant: Tenant, name: str) -> StoredAccount | None:
         try:
@@ -226,7 +313,7 @@ _SIDES: tuple[Side, ...] = ("draft", "applied")
 def _with_name(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     given = next((value for key, value in fields.items() if key.lower() == "name"), None)
     if given is not None and given != name:
-        text = f"the account is {name}: to rename it make a new one and remove this"
+        text = f"the account is {name}: rename it by its own command"
         raise InvalidSettings(text, [Place("/name", text)])
     rest = {key: value for key, value in fields.items() if key.lower() != "name"}
     return {"name": name, **rest}

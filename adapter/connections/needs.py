@@ -21,6 +21,8 @@ def of_steps(steps: Steps, account: str) -> frozenset[Need]:
         table = step.table.entity_set
         needs.add(Need(table, _VERBS[step.method]))
         needs.add(Need(table, "Read"))  # a row that was created before is read back
+        if step.impersonate:
+            needs.add(Need("systemusers", "Read"))  # the agent's user is looked up
         if step.method == "PATCH" and steps.completed == "note":
             needs.add(Need("annotations", "Create"))
     if steps.owner:

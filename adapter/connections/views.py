@@ -36,6 +36,8 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     """Whether steps may use it."""
     reason: str | None
     """Why not."""
+    failing: str | None
+    """Why its last test failed though steps go on using it: an earlier one passed."""
     draft: SideView | None
     applied: SideView | None
     changed: datetime
@@ -55,6 +57,7 @@ def view(
         applied_version=stored.applied_version,
         ready=reason is None,
         reason=reason,
+        failing=failing(stored),
         draft=_side(stored.draft, draft_secrets, today),
         applied=_side(stored.applied, applied_secrets, today),
         changed=stored.changed,
@@ -62,15 +65,27 @@ def view(
 
 
 def not_ready(stored: StoredAccount) -> str | None:
-    """Say why steps may not use an account; None where they may."""
+    """Say why steps may not use an account; None where they may.
+
+    They may from the first test of what is in force that passed: a later one that fails says that
+    something is wrong (`failing`), and must not lose contacts.
+    """
     if stored.applied is None:
         return "The account has not been applied yet."
+    if stored.passed is not None:
+        return None
     report = read_report(stored.applied)
-    if report is None:
+    if report is None or report.valid:
         return "The connection has not been tested: use Test connection."
-    if not report.valid:
-        return f"The last test of the connection failed: {report.message}"
-    return None
+    return f"The last test of the connection failed: {report.message}"
+
+
+def failing(stored: StoredAccount) -> str | None:
+    """Say what the last test of an account that steps use found wrong; None where all is well."""
+    report = None if stored.applied is None else read_report(stored.applied)
+    if stored.passed is None or report is None or report.valid:
+        return None
+    return f"The last test of the connection failed: {report.message}"
 
 
 def read_report(side: StoredSide) -> ConnectionReport | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -92,15 +93,21 @@ class DataverseClient:
             DataverseError: with status, code, whether it may have happened, and what to do.
         """
         url = self._url(request)
-        self._running += 1
-        self._idle.clear()
-        try:
+        with self.held():
             token = await self.tokens.token()
             try:
                 return await self._with_token(request, url, token, priority, patience)
             except TokenRefused:
                 token = await self.tokens.renew(token)
                 return await self._with_token(request, url, token, priority, patience)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep `close` waiting over several calls that belong together."""
+        self._running += 1
+        self._idle.clear()
+        try:
+            yield
         finally:
             self._running -= 1
             if not self._running:
@@ -158,14 +165,15 @@ class DataverseClient:
         request = requests.read(
             queries.entity_set(table), query, page_size=page_size, formatted=formatted
         )
-        while True:
-            page = (await self.send(request, priority=priority)).json()
-            for row in page.get("value", ()):
-                yield row
-            link = page.get("@odata.nextLink")
-            if not link:
-                return
-            request = self._next(request, str(link))
+        with self.held():
+            while True:
+                page = (await self.send(request, priority=priority)).json()
+                for row in page.get("value", ()):
+                    yield row
+                link = page.get("@odata.nextLink")
+                if not link:
+                    return
+                request = self._next(request, str(link))
 
     async def who_am_i(self) -> dict[str, Any]:
         """Give `UserId`, `BusinessUnitId` and `OrganizationId`."""
@@ -190,7 +198,8 @@ class DataverseClient:
         """Close the connections when the calls in flight have ended, or after `within` seconds."""
         try:
             async with asyncio.timeout(within):
-                await self._idle.wait()
+                while self._running:  # one may have begun since the last ended
+                    await self._idle.wait()
         except TimeoutError:
             pass
         await self._http.aclose()
@@ -227,6 +236,9 @@ class DataverseClient:
 
     async def _exchange(self, made: httpx.Request) -> DataverseResponse:
         host = self._base.netloc
+        if self._http.is_closed:
+            # Whoever took this client before the account changed asks for the new one next time.
+            raise NotSent("the account's settings were replaced meanwhile")
         try:
             async with asyncio.timeout(self._total):
                 response = await self._http.send(made, stream=True)

@@ -7,14 +7,13 @@ Connect Core, 3.1.3.7, 6); who it is for, from whom and of which directory may n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 import msgspec
 
 from adapter.dataverse import sign_in
-
-SKEW = 120.0
-"""Seconds that two clocks may differ."""
+from adapter.identity import claims as claim_checks
+from adapter.identity.claims import BadClaim
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -37,28 +36,17 @@ def check(
         SignInFailed: naming the claim that is wrong.
     """
     tid, oid = claims.get("tid"), claims.get("oid")
-    if not isinstance(tid, str) or not isinstance(oid, str) or not tid or not oid:
+    if not claim_checks.is_name(tid) or not claim_checks.is_name(oid):
         raise sign_in.failed("id_token", "tid or oid is missing.")
-    if not _is_for(claims.get("aud"), client_id, claims.get("azp")):
-        raise sign_in.failed("id_token", "aud is another application.")
-    if claims.get("iss") != issuer.replace("{tenantid}", tid):
-        raise sign_in.failed("id_token", "iss is another issuer.")
-    if directory is not None and tid.lower() != directory.lower():
-        raise sign_in.failed("id_token", "tid is another directory.")
-    expires, begins = claims.get("exp"), claims.get("nbf", 0)
-    if not _is_number(expires) or expires + SKEW <= now:
-        raise sign_in.failed("id_token", "exp: it has expired.")
-    if not _is_number(begins) or begins - SKEW > now:
-        raise sign_in.failed("id_token", "nbf: it is not valid yet.")
+    try:
+        claim_checks.check(
+            claims,
+            client_id=client_id,
+            issuer=issuer,
+            now=now,
+            directories=None if directory is None else (directory,),
+        )
+    except BadClaim as error:
+        raise sign_in.failed("id_token", f"{error.claim}: {error}.") from error
     name = claims.get("preferred_username") or claims.get("name") or oid
     return Person(tid, oid, str(name))
-
-
-def _is_for(audience: object, client_id: str, party: object) -> bool:
-    if isinstance(audience, list):
-        return client_id in audience and (len(audience) == 1 or party == client_id)
-    return audience == client_id
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -15,7 +15,7 @@ from adapter.dataverse.entra import Entra
 from adapter.dataverse.errors import AccessDenied, DataverseError, NoSuchResource
 from adapter.dataverse.privileges import BASIC_NEEDS, Need, Permission
 from adapter.dataverse.sign_in import SignInFailed
-from adapter.dataverse.tokens import TokenSource
+from adapter.dataverse.tokens import Redeeming, TokenSource
 
 VALID = "Connection is valid."
 
@@ -57,6 +57,7 @@ async def try_connection(
     at: datetime,
     needs: Iterable[Need] = BASIC_NEEDS,
     on_refresh_token: Callable[[str], None] | None = None,
+    redeeming: Redeeming | None = None,
 ) -> ConnectionReport:
     """Test an account with new tokens and a new connection, so that no old answer is replayed.
 
@@ -67,6 +68,7 @@ async def try_connection(
         account=account.name,
         refresh_token=secrets.refresh_token,
         on_refresh_token=on_refresh_token,
+        redeeming=redeeming,
     )
     client = DataverseClient(account, tokens, tls=tls, total=20.0)
     try:

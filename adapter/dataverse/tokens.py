@@ -6,6 +6,7 @@ MSAL blocks, so it runs in a thread; the callers of `token` wait on the event lo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,6 +24,14 @@ USABLE_UNTIL = 60.0
 """Seconds before the end when a token is no longer sent (or a twentieth of a shorter life)."""
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds between two questions while Entra refuses: every waiter gets the same answer."""
+
+
+Redeeming = Callable[[], contextlib.AbstractAsyncContextManager[str | None]]
+"""Gives a turn to redeem the refresh token, and the newest that is known (None: one's own).
+
+A directory may take a refresh token once and take everything back where it comes a second time
+(OAuth 2.0 Security BCP, RFC 9700, 4.14.2), so all who redeem one account's wait for each other.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,14 @@ class TokenSource:
         account: str,
         refresh_token: str | None = None,
         on_refresh_token: Callable[[str], None] | None = None,
+        redeeming: Redeeming | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._entra = entra
         self._account = account
         self._refresh_token = refresh_token
         self._on_refresh_token = on_refresh_token
+        self._redeeming = redeeming or contextlib.nullcontext
         self._clock = clock
         self._held: _Held | None = None
         self._fetching = asyncio.Lock()
@@ -109,7 +120,10 @@ class TokenSource:
         if self._failure is not None and self._clock() < self._ask_again_at:
             raise self._failure.with_traceback(None)
         try:
-            grant = await asyncio.to_thread(self._entra.token, self._refresh_token)
+            async with self._redeeming() as newest:
+                self._refresh_token = newest or self._refresh_token
+                grant = await asyncio.to_thread(self._entra.token, self._refresh_token)
+                self._keep_refresh_token(grant.refresh_token)
         except SignInFailed as error:
             wait = error.retry_after or self._wait
             self._wait = min(self._wait * 2, LONGEST_WAIT)
@@ -128,7 +142,8 @@ class TokenSource:
             unusable_at=now + life - min(USABLE_UNTIL, life / 20),
             scopes=grant.scopes,
         )
-        new = grant.refresh_token
+
+    def _keep_refresh_token(self, new: str | None) -> None:
         if new and new != self._refresh_token:
             self._refresh_token = new
             if self._on_refresh_token is not None:

@@ -6,9 +6,14 @@ posts to the adapter over real HTTP with a real key; nothing in the adapter know
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 
@@ -30,7 +35,7 @@ def run(host: str, port: int) -> None:
     Raises:
         PortTaken: another program listens there; says how to take another port.
     """
-    with tempfile.TemporaryDirectory(prefix="screenpop-demo-") as folder:
+    with _ending_at_signals(), tempfile.TemporaryDirectory(prefix="screenpop-demo-") as folder:
         chosen = settings.load(
             host=host,
             port=port,
@@ -57,15 +62,48 @@ def run(host: str, port: int) -> None:
                     public_url=f"http://{hosts.PHONE}:{port}",
                 ),
             },
+            named=_names(chosen),
         )
         try:
-            server.run(services, everything, chosen, started=lambda _: _greet(host, port))
+            server.run(services, everything, chosen, started=lambda _: _greet(chosen, host, port))
         except server.PortTaken as error:
             other = server.next_port(port)
             raise server.PortTaken(
                 f"port {port} is taken; try: make demo ARGS='--port {other}' "
                 f"(or: screenpop demo --port {other})"
             ) from error
+
+
+@contextlib.contextmanager
+def _ending_at_signals() -> Iterator[None]:
+    """End in good order at a signal that comes before the server listens, or after it has ended.
+
+    By its default action it would leave the folder behind.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        raise SystemExit(0)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    wanted = [
+        number
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN  # `nohup`
+    ]
+    before = {number: signal.signal(number, end) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _names(chosen: Settings) -> set[str]:
+    """Give the names at which the demo may be asked for besides this machine's own."""
+    public = urlsplit(chosen.public_url or "").hostname
+    return {name for name in (chosen.host, public) if name}
 
 
 def _prepare(chosen: Settings) -> None:
@@ -89,7 +127,9 @@ def _prepare(chosen: Settings) -> None:
             here.add_key("default", scope, "demo", key_id, secret)
 
 
-def _greet(host: str, port: int) -> None:
+def _greet(chosen: Settings, host: str, port: int) -> None:
+    with office.opened(chosen) as here:
+        (first_admin,) = here.first_admin_links(f"http://{hosts.ADAPTER}:{port}")
     typer.echo(
         "\n".join(
             (
@@ -101,6 +141,7 @@ def _greet(host: str, port: int) -> None:
                 "     ring alice, then answer: the caller's record opens in the dashboard",
                 "",
                 f"  The panel alone: http://{hosts.ADAPTER}:{port}/",
+                f"  first admin: {first_admin}",
                 f"  Keys of this demo: ingest {INGEST_KEY[1]}",
                 f"                     feed   {FEED_KEY[1]}",
                 f"                     admin  {ADMIN_KEY[1]}",

@@ -9,30 +9,45 @@ from __future__ import annotations
 from adapter.steps.checks import check
 from adapter.steps.definitions import PopStep, RequestStep, Step, Steps
 from adapter.steps.facts import File, attributes
+from adapter.steps.lengths import fitted
 from adapter.steps.openings import Opening, opening
-from adapter.steps.parsing import parse_steps, parse_with_hints
+from adapter.steps.parsing import (
+    accounts_named,
+    parse_steps,
+    parse_with_hints,
+    read_steps,
+    tables_named,
+)
 from adapter.steps.pasting import repair
 from adapter.steps.planning import PlannedRequest, Progress, plan
 from adapter.steps.previews import SAMPLE, Previewed, previews
 from adapter.steps.rehearsal import Rehearsed, dry_run
 from adapter.steps.rendering import (
     Environment,
+    Link,
+    NoEnvironment,
     RenderedRequest,
     Sofar,
+    Where,
     owner_of,
     preview,
     render,
     response_of,
     sample_responses,
 )
-from adapter.steps.tables import Metadata, Table
+from adapter.steps.tables import Column, Known, Metadata, Navigation, Table
 from adapter.steps.writing import default_steps, dump
 
 __all__ = [
     "SAMPLE",
+    "Column",
     "Environment",
     "File",
+    "Known",
+    "Link",
     "Metadata",
+    "Navigation",
+    "NoEnvironment",
     "Opening",
     "PlannedRequest",
     "PopStep",
@@ -45,11 +60,14 @@ __all__ = [
     "Step",
     "Steps",
     "Table",
+    "Where",
+    "accounts_named",
     "attributes",
     "check",
     "default_steps",
     "dry_run",
     "dump",
+    "fitted",
     "opening",
     "owner_of",
     "parse_steps",
@@ -57,8 +75,10 @@ __all__ = [
     "plan",
     "preview",
     "previews",
+    "read_steps",
     "render",
     "repair",
     "response_of",
     "sample_responses",
+    "tables_named",
 ]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from adapter.errors import Place
 from adapter.placeholders import JsonTemplate, Reference, TemplateFault, UrlTemplate, hints
-from adapter.steps import pages, templates
+from adapter.steps import conformance, pages, tables, templates
 from adapter.steps.definitions import PopStep, RequestStep, Step, Steps
 from adapter.steps.facts import FREE_PREFIXES, KNOWN
-from adapter.steps.tables import Metadata
+from adapter.steps.spelling import meant
+from adapter.steps.tables import Known
 
 Found = Iterator[Place]
 
@@ -19,7 +19,7 @@ def check(
     steps: Steps,
     places: Mapping[int, str],
     *,
-    metadata: Metadata | None = None,
+    metadata: Known = None,
     attributes: Collection[str] = (),
     accounts: Collection[str] | None = None,
 ) -> tuple[list[Place], list[Place]]:
@@ -30,26 +30,36 @@ def check(
     faults: list[Place] = []
     found: list[Place] = []
     known = {*KNOWN, *attributes}
+    names = None if accounts is None else {each.casefold() for each in accounts}
     for step in steps.steps:
         at = places.get(step.number, f"/steps/{step.number}")
-        if accounts is not None and step.account is not None and step.account not in accounts:
-            faults.append(Place(f"{at}/account", f"there is no account {step.account!r}"))
+        if names is not None and step.account is not None and step.account.casefold() not in names:
+            near = meant(step.account, accounts or ())
+            faults.append(Place(f"{at}/account", f"there is no account {step.account!r}{near}"))
         broken = list(_broken(step, at))
         faults += broken
         if broken:
             continue
         for where, reference in _references(step, at):
-            faults += _response(steps, step, reference, where)
+            broken = list(_response(steps, step, reference, where))
+            faults += broken or conformance.answered(steps, reference, metadata, where)
             found += _unknown(reference, known, where)
         found += _bare(step, known, at)
         if isinstance(step, RequestStep):
             faults += _request(step, at)
             faults += _rules(steps, step, at)
             found += _advice(step, at)
-            faults += _columns(step, metadata, at)
+            here = tables.of_account(metadata, step.account)
+            for is_fault, place in conformance.of_step(step, here, at):
+                (faults if is_fault else found).append(place)
         else:
             faults += pages.faults(step, f"{at}/query_string")
     return faults, found
+
+
+def broken(steps: Steps) -> list[Place]:
+    """Give the faults of templates alone: without them a step can be neither planned nor sent."""
+    return [place for step in steps.steps for place in _broken(step, f"/steps/{step.number}")]
 
 
 def _broken(step: Step, at: str) -> Found:
@@ -111,9 +121,7 @@ def _unknown(reference: Reference, known: Collection[str], at: str) -> Found:
         return
     if name.lower().startswith(FREE_PREFIXES):
         return
-    near = difflib.get_close_matches(name, list(known), n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    yield Place(at, f"no contact has had the attribute {name} so far{meant}")
+    yield Place(at, f"no contact has had the attribute {name} so far{meant(name, known)}")
 
 
 def _bare(step: Step, known: Collection[str], at: str) -> Found:
@@ -178,22 +186,3 @@ def _advice(step: RequestStep, at: str) -> Found:
         yield Place(f"{at}/body/statuscode", "alone it changes the reason, not the state")
     if step.method == "GET" and not step.query_string:
         yield Place(f"{at}/query_string", "without a filter this reads the first rows of the table")
-
-
-def _columns(step: RequestStep, metadata: Metadata | None, at: str) -> Found:
-    if metadata is None:
-        return
-    table = metadata.find(step.table.entity_set)
-    if table is None:
-        if metadata.complete:
-            shown = step.table.entity_set
-            yield Place(f"{at}/table", f"{shown} is no table of this environment")
-        return
-    body = templates.body(step)
-    for name, value in {} if body is None else body.members.items():
-        # Lookups (`…@odata.bind`) and lists of rows are navigation properties, not columns.
-        plain = "@" not in name and not isinstance(value, dict | list)
-        if plain and table.columns is not None and name not in table.columns:
-            near = difflib.get_close_matches(name.lower(), list(table.columns), n=1)
-            meant = f" (did you mean {near[0]}?)" if near else ""
-            yield Place(f"{at}/body/{name}", f"{table.name} has no such column{meant}")

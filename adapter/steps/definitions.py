@@ -59,6 +59,8 @@ class RequestStep(msgspec.Struct, frozen=True, kw_only=True, tag="request"):
     query_string: str = ""
     body: str = ""
     want_response: bool = False
+    impersonate: bool | None = None
+    """Whether it acts as the agent who has the contact; None leaves it to the account."""
     account: str | None = None
     """The integration account's name; None is the tenant's default."""
     enabled: bool = True

@@ -31,7 +31,7 @@ from adapter.steps.definitions import (
     Steps,
 )
 from adapter.steps.pasting import repair
-from adapter.steps.tables import Metadata, Table
+from adapter.steps.tables import Known, Table
 
 _DOCUMENT = {
     "steps": (),
@@ -51,13 +51,14 @@ _STEP = {
     "body": ("request_body",),
     "want_response": ("response", "response_object"),
     "account": ("integration_account", "integration"),
+    "impersonate": ("act_as_agent",),
     "enabled": (),
     "target": (),
     "tab": (),
     "patience": ("patience_seconds",),
 }
 _POP_ONLY = ("target", "tab", "patience")
-_REQUEST_ONLY = ("table", "id_column", "body", "want_response")
+_REQUEST_ONLY = ("table", "id_column", "body", "want_response", "impersonate")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _MAX_STEPS = 50
 _MAX_PATIENCE = 600
@@ -69,7 +70,7 @@ _Read = TypeVar("_Read")
 def parse_steps(
     document: str | bytes | Mapping[str, Any] | list[Any],
     *,
-    metadata: Metadata | None = None,
+    metadata: Known = None,
     attributes: Collection[str] = (),
     accounts: Collection[str] | None = None,
 ) -> Steps:
@@ -82,7 +83,7 @@ def parse_steps(
 def parse_with_hints(
     document: str | bytes | Mapping[str, Any] | list[Any],
     *,
-    metadata: Metadata | None = None,
+    metadata: Known = None,
     attributes: Collection[str] = (),
     accounts: Collection[str] | None = None,
 ) -> tuple[Steps, tuple[Place, ...]]:
@@ -108,6 +109,43 @@ def parse_with_hints(
     return found, tuple(reading.hints)
 
 
+def read_steps(document: str | bytes | Mapping[str, Any] | list[Any]) -> Steps:
+    """Read steps that were saved before: what was no fault then does not stop them now.
+
+    Raises:
+        InvalidSettings: they cannot be read, or their templates cannot.
+    """
+    reading = _Reading(None)
+    found = reading.document(document)
+    if not reading.faults:
+        reading.faults += checks.broken(found)
+    if reading.faults:
+        raise InvalidSettings("the stored steps cannot be read", reading.faults)
+    return found
+
+
+def tables_named(
+    document: str | bytes | Mapping[str, Any] | list[Any], metadata: Known = None
+) -> frozenset[tuple[str | None, str]]:
+    """Give account and entity set of each request step that can be read; faults are left alone."""
+    reading = _Reading(metadata)
+    reading.document(document)
+    return frozenset(
+        (step.account, step.table.entity_set)
+        for step in reading.at.values()
+        if isinstance(step, RequestStep)
+    )
+
+
+def accounts_named(
+    document: str | bytes | Mapping[str, Any] | list[Any],
+) -> frozenset[str | None]:
+    """Give the accounts that a document's steps name, None for those that name none."""
+    reading = _Reading(None)
+    reading.document(document)
+    return frozenset(reading.accounts)
+
+
 class _Members:
     """The members of one object, read one after the other while the faults add up."""
 
@@ -127,6 +165,10 @@ class _Members:
     def place(self, name: str) -> str:
         return self._at + (self._members[name][0] if name in self._members else f"/{name}")
 
+    def peek(self, name: str) -> Any:
+        """Give a member as it was written."""
+        return self._members[name][1] if name in self._members else None
+
     def take(self, name: str, default: _Read, read: Callable[[Any], _Read]) -> _Read:
         if name not in self._members:
             return default
@@ -143,11 +185,12 @@ class _Members:
 class _Reading:
     """One document being read: its faults, hints, and where each step stands."""
 
-    def __init__(self, metadata: Metadata | None) -> None:
+    def __init__(self, metadata: Known) -> None:
         self._metadata = metadata
         self.faults: list[Place] = []
         self.hints: list[Place] = []
         self.at: dict[str, Step] = {}
+        self.accounts: set[str | None] = set()
 
     def document(self, document: str | bytes | Mapping[str, Any] | list[Any]) -> Steps:
         value = self._decoded(document)
@@ -200,6 +243,7 @@ class _Reading:
         if not stages and len(self.faults) == before:
             members.fault("stages", f"is missing: step {number} has no stage of its own")
         method = members.take("method", OPEN if number == OPENING else "", _method)
+        self.accounts.add(_Members("", value, _STEP, []).take("account", None, _account))
         step = (
             self._pop(members, number, stages)
             if method == OPEN
@@ -248,6 +292,9 @@ class _Reading:
             query_string=self._template(members, "query_string"),
             body=self._template(members, "body"),
             want_response=members.take("want_response", False, _flag),
+            impersonate=members.take(
+                "impersonate", None, lambda value: cast(bool | None, _flag(value))
+            ),
             account=members.take("account", None, _account),
             enabled=members.take("enabled", True, _flag),
         )
@@ -257,11 +304,16 @@ class _Reading:
         id_column = members.take("id_column", "", _column).lower()
         if not name:
             return None
-        table = tables.known(name, self._metadata)
+        # The account's own fault is told where the member is read for good.
+        account = members.peek("account")
+        metadata = tables.of_account(
+            self._metadata, account.strip() or None if isinstance(account, str) else None
+        )
+        table = tables.known(name, metadata)
         if table is not None:
-            table = msgspec.structs.replace(table, columns=None)
+            table = table.named
             return msgspec.structs.replace(table, id_column=id_column) if id_column else table
-        if self._metadata is not None and self._metadata.complete:
+        if metadata is not None and metadata.complete:
             members.fault("table", f"{names.shown(name)} is no table of this environment")
         elif not id_column:
             members.fault(

@@ -11,7 +11,7 @@ from adapter.errors import MalformedInput
 from adapter.steps import rendering
 from adapter.steps.definitions import Steps
 from adapter.steps.planning import row_id
-from adapter.steps.rendering import Environment
+from adapter.steps.rendering import Link, Where
 
 SAMPLE: Mapping[str, Any] = {
     "id": "11111111-1111-1111-1111-111111111111",
@@ -52,9 +52,17 @@ class Previewed(msgspec.Struct, frozen=True):
 
 
 def previews(
-    steps: Steps, view: Mapping[str, Any], environment: Environment, *, tenant: str = "default"
+    steps: Steps,
+    view: Mapping[str, Any],
+    where: Where,
+    *,
+    tenant: str = "default",
+    link: Link | None = None,
 ) -> list[Previewed]:
-    """Give each step's exact request; responses of earlier steps are made up, but for row ids."""
+    """Give each step's exact request; responses of earlier steps are made up, but for row ids.
+
+    `where` has the environment of each step's account, `link` gives our link of a file.
+    """
     responses = rendering.sample_responses(steps)
     for each in steps.requests:
         if each.method == "POST":
@@ -63,7 +71,15 @@ def previews(
     shown: list[Previewed] = []
     for step in steps.steps:
         try:
-            text = rendering.preview(step, view, environment, responses, tenant=tenant, steps=steps)
+            text = rendering.preview(
+                step,
+                view,
+                rendering.environment_of(where, step.account),
+                responses,
+                tenant=tenant,
+                link=link or rendering.address,
+                steps=steps,
+            )
         except MalformedInput as fault:
             shown.append(Previewed(step.number, None, str(fault)))
         else:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from adapter import contacts
 from adapter.contacts import Contact
+from adapter.errors import MalformedInput
 from adapter.events import ContactEvent
-from adapter.placeholders import Unrenderable
 from adapter.steps import openings, planning, rendering
 from adapter.steps.definitions import Steps
 from adapter.steps.planning import Progress
-from adapter.steps.rendering import Environment, Link, Sofar
+from adapter.steps.rendering import Link, NoEnvironment, Sofar, Where
 
 
 class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,17 +34,27 @@ class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
 def dry_run(
     steps: Steps,
     events: Iterable[ContactEvent],
-    environment: Environment,
+    where: Where,
     *,
     tenant: str = "default",
     answers: Mapping[int, Any] | None = None,
     link: Link | None = None,
+    agent: Callable[[str], str] | None = None,
 ) -> list[Rehearsed]:
     """Give what the events of one contact, in the order in which they came, would have caused.
 
-    A create is answered with the row that it makes; `answers` has the responses of GET steps.
+    A create is answered with the row that it makes; `answers` has the responses of GET steps,
+    `where` the environment of each step's account; `link` gives our link of a file, `agent` the
+    agent behind an id of the source.
     """
-    run = _Run(steps, environment, tenant, dict(answers or {}), link or (lambda file: file.url))
+    run = _Run(
+        steps,
+        where,
+        tenant=tenant,
+        responses=dict(answers or {}),
+        link=link or rendering.address,
+        agent=agent or str.casefold,
+    )
     for event in events:
         run.take(event)
     return run.found
@@ -54,13 +64,16 @@ class _Run:
     def __init__(
         self,
         steps: Steps,
-        environment: Environment,
+        where: Where,
+        *,
         tenant: str,
         responses: dict[int, Any],
         link: Link,
+        agent: Callable[[str], str],
     ) -> None:
         self._steps = steps
-        self._environment = environment
+        self._where = where
+        self._agent = agent
         self._tenant = tenant
         self._answers = responses
         self._link = link
@@ -73,7 +86,7 @@ class _Run:
     def take(self, event: ContactEvent) -> None:
         self._contact = contacts.advance(self._contact, event)
         agent = self._contact.agent
-        view = contacts.view(self._contact, agent=None if agent is None else agent.casefold())
+        view = contacts.view(self._contact, agent=None if agent is None else self._agent(agent))
         name = event.id if event.stage is None else f"{event.id} ({event.stage.value})"
         planned = planning.plan(self._steps, view, event.stage, self._history, tenant=self._tenant)
         for each in planned:
@@ -85,13 +98,14 @@ class _Run:
         self._history[each.key] = "waiting" if each.delay else "done"
         number = each.step.number
         try:
-            request = rendering.render(each, view, self._environment, self._sofar, link=self._link)
-        except Unrenderable as fault:
+            environment = rendering.environment_of(self._where, each.step.account)
+            request = rendering.render(each, view, environment, self._sofar, link=self._link)
+        except MalformedInput as fault:
             self._history[each.key] = "failed"
             self._sofar.failures[number] = str(fault)
             self.found.append(Rehearsed(event=name, key=each.key, fault=str(fault)))
             return
-        text = request.shown(self._environment)
+        text = request.shown(environment)
         self.found.append(Rehearsed(event=name, key=each.key, text=text, delay=each.delay))
         if each.action == "send":
             made = msgspec.json.decode(request.body) if request.body else None
@@ -105,7 +119,12 @@ class _Run:
             return
         if reached.isdisjoint(step.stages) or view["agent"] in self._opened:
             return
-        found = openings.opening(self._steps, view, self._environment, self._sofar)
+        try:
+            environment = rendering.environment_of(self._where, step.account)
+        except NoEnvironment as nowhere:
+            self.found.append(Rehearsed(event=name, key="pop", fault=str(nowhere)))
+            return
+        found = openings.opening(self._steps, view, environment, self._sofar)
         if found is not None:
             self._opened.add(view["agent"])
             fault = None if found.kind == "open" else found.reason

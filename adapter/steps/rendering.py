@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from adapter.dynamics import names
+from adapter.errors import MalformedInput
 from adapter.placeholders import UnfitValue, UrlTemplate, Values, encode
 from adapter.steps import facts, pages, templates
 from adapter.steps.definitions import PopStep, RequestStep, Step, Steps
@@ -40,6 +41,24 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     api_url: str
     """`https://contoso.api.crm4.dynamics.com/api/data/v9.2/` or the like, with the slash."""
     app_id: str | None = None
+    impersonate: bool = False
+    """Whether requests act as the agent who has the contact, where a step says nothing else."""
+
+
+class NoEnvironment(MalformedInput):
+    """A step's account leads nowhere yet: there is none, or it is not in force."""
+
+
+Where = Environment | Callable[[str | None], Environment]
+"""One environment for all steps, or what gives that of the account that a step names.
+
+It may raise `NoEnvironment`.
+"""
+
+
+def environment_of(where: Where, account: str | None) -> Environment:
+    """Give where a step's account leads."""
+    return where if isinstance(where, Environment) else where(account)
 
 
 class Sofar(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +84,10 @@ class RenderedRequest(msgspec.Struct, frozen=True, kw_only=True):
     row_id: str | None = None
     """The id of the row that this creates. Refused as a duplicate, it was created before."""
     id_column: str = ""
+    agent: str | None = None
+    """The agent as whom it is to act, if that agent is a user of Dynamics."""
+    caller: str | None = None
+    """That user's Entra object id, once it is known: the header `CallerObjectId`."""
 
     @property
     def target(self) -> str:
@@ -80,11 +103,14 @@ class RenderedRequest(msgspec.Struct, frozen=True, kw_only=True):
         """Write the request as it goes over the wire, without the credential."""
         lines = [f"{self.method} {environment.api_url}{self.target}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.agent is not None:
+            lines.append(f"CallerObjectId: {self.caller or f'(the user of {self.agent})'}")
         text = "\n".join(lines)
         return text if self.body is None else f"{text}\n\n{self.body.decode()}"
 
 
-def _address(file: File) -> str:
+def address(file: File) -> str:
+    """Give a file's own address, where there is no link of ours."""
     return file.url
 
 
@@ -94,16 +120,28 @@ def render(
     environment: Environment,
     sofar: Sofar | None = None,
     *,
-    link: Link = _address,
+    link: Link = address,
 ) -> RenderedRequest:
     """Fill in a planned request with the contact as it is now.
 
     Raises `MissingValue` or `UnfitValue`: hold the request for the events that may still come,
     then make it a dead letter.
     """
-    sofar = sofar or Sofar()
     if planned.action == "owner":
         return _user(planned.owner or "")
+    rendered = _filled(planned, view, environment, sofar or Sofar(), link)
+    step = planned.step
+    acts = environment.impersonate if step.impersonate is None else step.impersonate
+    return msgspec.structs.replace(rendered, agent=view.get("agent") if acts else None)
+
+
+def _filled(
+    planned: PlannedRequest,
+    view: Mapping[str, Any],
+    environment: Environment,
+    sofar: Sofar,
+    link: Link,
+) -> RenderedRequest:
     values = _values(view, environment, sofar, planned.file, link)
     step = planned.step
     key, query = templates.query(step).render(values)
@@ -145,7 +183,7 @@ def preview(
     responses: Mapping[int, Any] | None = None,
     *,
     tenant: str = "default",
-    link: Link = _address,
+    link: Link = address,
     steps: Steps | None = None,
 ) -> str:
     """Give the exact text of the request that a step would send, or the URL that it opens.
@@ -173,7 +211,7 @@ def page(
     step: PopStep, view: Mapping[str, Any], environment: Environment, sofar: Sofar
 ) -> pages.Page:
     """Give the page that the answered step opens; raises `MissingValue` or `UnfitValue`."""
-    return pages.url(step, _values(view, environment, sofar, None, _address), environment.url)
+    return pages.url(step, _values(view, environment, sofar, None, address), environment.url)
 
 
 def sample_responses(steps: Steps) -> dict[int, Any]:

@@ -6,7 +6,37 @@ A few standard tables are known without asking; the rest comes from the environm
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+
+LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
+"""Kinds of columns that name a row of another table."""
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One column, as far as the environment's metadata tells what it takes."""
+
+    name: str
+    kind: str = ""
+    """Microsoft's `AttributeType`: `String`, `Picklist`, `Lookup`, …; empty where not known."""
+    max_length: int | None = None
+    """Of a text, in UTF-16 code units, as .NET and SQL Server count."""
+    choices: tuple[int, ...] | None = None
+    states: tuple[tuple[int, int], ...] = ()
+    """Of `statuscode`: each value with the `statecode` that it belongs to."""
+    creatable: bool = True
+    updatable: bool = True
+
+
+class Navigation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A navigation property: the name by which a row is bound to others (`…@odata.bind`)."""
+
+    name: str
+    table: str
+    """Logical name of the table at the other end."""
+    column: str = ""
+    """The lookup column that it fills; empty for a list of rows."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,11 +47,21 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     entity_set: str
     """`phonecalls`, as the Web API's paths have it."""
     id_column: str
-    columns: frozenset[str] | None = None
-    """Logical names of the columns; None where only a metadata request could tell."""
+    columns: tuple[Column, ...] | None = None
+    """None where only a metadata request could tell."""
+    navigations: tuple[Navigation, ...] | None = None
     open: tuple[int, int] | None = None
     """`statecode` and `statuscode` of a row that can be changed."""
     canceled: tuple[int, int] | None = None
+
+    def column(self, name: str) -> Column | None:
+        """Give a column by its exact name; None where it is not there or not known."""
+        return next((each for each in self.columns or () if each.name == name), None)
+
+    @property
+    def named(self) -> Table:
+        """Give the table without what belongs to the environment, as a step keeps it."""
+        return msgspec.structs.replace(self, columns=None, navigations=None)
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -37,6 +77,15 @@ class Metadata(msgspec.Struct, frozen=True):
             if wanted in (table.name.lower(), table.entity_set.lower()):
                 return table
         return None
+
+
+Known = Metadata | Callable[[str | None], Metadata | None] | None
+"""What is known of the environments: of all accounts alike, or by the account that a step names."""
+
+
+def of_account(known: Known, account: str | None) -> Metadata | None:
+    """Give what is known of the environment of an account (None: the default one)."""
+    return known(account) if callable(known) else known
 
 
 def _table(

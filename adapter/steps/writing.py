@@ -82,6 +82,7 @@ def _dumped(step: Step) -> dict[str, Any]:
         "id_column": None if standard else step.table.id_column,
         "body": step.body or None,
         "want_response": step.want_response,
+        "impersonate": step.impersonate,
     }
     return _said(common | request)
 

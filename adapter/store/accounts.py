@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adapter.accounts import IntegrationAccount
@@ -48,6 +48,8 @@ class StoredAccount(msgspec.Struct, frozen=True, kw_only=True):
     """The version in force; 0 for none."""
     draft: StoredSide | None
     applied: StoredSide | None
+    passed: datetime | None
+    """When a test of what is in force passed first: from then on steps use it."""
     changed: datetime
 
 
@@ -139,11 +141,18 @@ def save_draft(
 
 
 def apply_draft(
-    database: Database, stored: StoredAccount, sealed: bytes, now: datetime, *, who: str
+    database: Database,
+    stored: StoredAccount,
+    sealed: bytes,
+    now: datetime,
+    *,
+    who: str,
+    passed: bool = False,
 ) -> None:
     """Put a draft in force. Where it is the default, no other account is any more.
 
-    `sealed` are the draft's secrets, bound to the place of what is in force.
+    `sealed` are the draft's secrets, bound to the place of what is in force; `passed` says that
+    the draft's test did.
 
     Raises:
         Conflict: there is no draft, or a later one.
@@ -160,6 +169,7 @@ def apply_draft(
                 applied_secrets=sealed,
                 applied_report=_TABLE.c.draft_report,
                 applied_version=_TABLE.c.version,
+                applied_passed=micros(now) if passed else None,
                 draft=None,
                 draft_secrets=None,
                 draft_report=None,
@@ -183,33 +193,70 @@ def apply_draft(
         )
 
 
+def discard_draft(database: Database, stored: StoredAccount, now: datetime, *, who: str) -> None:
+    """Drop a draft with its secrets; what is in force stays.
+
+    Raises:
+        Conflict: there is no draft, or a later one, or nothing else.
+    """
+    if stored.draft is None:
+        raise Conflict(f"the account {stored.name} has no draft")
+    if stored.applied is None:
+        raise Conflict(f"the account {stored.name} is but a draft: remove it instead")
+    with database.transaction():
+        done = database.connection.execute(
+            update(_TABLE)
+            .where(*_is(stored), _TABLE.c.version == stored.version, _TABLE.c.draft.is_not(None))
+            .values(
+                draft=None,
+                draft_secrets=None,
+                draft_report=None,
+                # Whoever has read the draft must not save on top of it.
+                version=stored.version + 1,
+                changed=micros(now),
+            )
+        )
+        if not done.rowcount:
+            raise Conflict(f"the account {stored.name} has changed meanwhile: read it again")
+        _forget_consents(database, stored)
+        what = f"integration account {stored.name}: draft discarded"
+        before, after = _encoded(stored.draft.account), _encoded(stored.applied.account)
+        _audit(database, stored.tenant, now, who=who, what=what, before=before, after=after)
+
+
 def remove(database: Database, stored: StoredAccount, now: datetime, *, who: str) -> None:
     """Remove an account with its secrets, for good."""
     with database.transaction():
         database.connection.execute(delete(_TABLE).where(*_is(stored)))
-        database.connection.execute(
-            delete(schema.consents).where(
-                schema.consents.c.tenant == stored.tenant,
-                schema.consents.c.account == stored.name,
-            )
-        )
+        _forget_consents(database, stored)
         before = stored.applied or stored.draft
         text = None if before is None else _encoded(before.account)
         what = f"integration account {stored.name}: removed"
         _audit(database, stored.tenant, now, who=who, what=what, before=text, after=None)
 
 
-def put_report(database: Database, stored: StoredAccount, side: Side, report: str) -> None:
-    """Keep the result of a test, unless what it tested has been replaced meanwhile."""
+def put_report(
+    database: Database,
+    stored: StoredAccount,
+    side: Side,
+    report: str,
+    *,
+    passed: datetime | None = None,
+) -> None:
+    """Keep the result of a test, unless what it tested has been replaced meanwhile.
+
+    `passed` is the time of a test that did.
+    """
     version = _TABLE.c.version if side == "draft" else _TABLE.c.applied_version
     tested = stored.version if side == "draft" else stored.applied_version
     column = "draft_report" if side == "draft" else "applied_report"
     held = _TABLE.c.draft if side == "draft" else _TABLE.c.applied
+    values: dict[str, Any] = {column: report}
+    if side == "applied" and passed is not None:
+        values["applied_passed"] = func.coalesce(_TABLE.c.applied_passed, micros(passed))
     with database.transaction():
         database.connection.execute(
-            update(_TABLE)
-            .where(*_is(stored), version == tested, held.is_not(None))
-            .values({column: report})
+            update(_TABLE).where(*_is(stored), version == tested, held.is_not(None)).values(values)
         )
 
 
@@ -232,6 +279,7 @@ def _account(row: Any) -> StoredAccount:
         applied_version=row.applied_version,
         draft=_side(row.draft, row.draft_secrets, row.draft_report),
         applied=_side(row.applied, row.applied_secrets, row.applied_report),
+        passed=None if row.applied_passed is None else moment(row.applied_passed),
         changed=moment(row.changed),
     )
 
@@ -274,6 +322,14 @@ def _demote_others(database: Database, stored: StoredAccount) -> None:
                 .where(_TABLE.c.tenant == stored.tenant, _TABLE.c.id == row.id)
                 .values(applied=_encoded(plain))
             )
+
+
+def _forget_consents(database: Database, stored: StoredAccount) -> None:
+    database.connection.execute(
+        delete(schema.consents).where(
+            schema.consents.c.tenant == stored.tenant, schema.consents.c.account == stored.name
+        )
+    )
 
 
 def _require_tenant(database: Database, tenant: Tenant) -> None:

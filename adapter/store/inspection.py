@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from datetime import datetime
 from pathlib import Path
 
+from adapter.store import journal
 from adapter.store.database import Database
 from adapter.store.times import moment
+from adapter.tenants import Tenant
 
 
 def last_stored(database: Database) -> datetime | None:
@@ -32,3 +35,18 @@ def log_bytes(path: Path) -> int:
 def free_bytes(path: Path) -> int:
     """Give the bytes that a user may still write to the disk of `path`."""
     return shutil.disk_usage(path.parent).free
+
+
+def has_events(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:
+    """Tell whether a tenant has received anything that is still kept."""
+    return journal.sequences(cursor, tenant)[1] > 0
+
+
+def has_opened(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:
+    """Tell whether a record of a tenant opened among the latest pops."""
+    found = cursor.execute(
+        "SELECT 1 FROM (SELECT tenant, outcome FROM pops ORDER BY rowid DESC LIMIT 10000)"
+        " WHERE tenant=? AND outcome='opened' LIMIT 1",
+        (tenant,),
+    ).fetchone()
+    return found is not None

@@ -6,6 +6,7 @@ it comes, makes a request due twice.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import datetime
 from typing import Any, Literal
@@ -20,8 +21,9 @@ State = Literal["waiting", "done", "failed"]
 
 _COLUMNS = (
     "position, tenant, contact, key, planned, created, due, attempts, state, response, cause,"
-    " finished"
+    " finished, dismissed"
 )
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _encode = msgspec.json.Encoder().encode
 _planned = msgspec.json.Decoder(PlannedRequest)
 
@@ -43,6 +45,8 @@ class DueRequest(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None
     """Why it is a dead letter or is tried again, in an admin's words."""
     finished: datetime | None
+    dismissed: datetime | None = None
+    """When an admin said that a dead letter is not to be tried again."""
 
 
 def put(
@@ -66,12 +70,12 @@ def put(
 
 def of_contact(cursor: sqlite3.Cursor, contact: ContactKey) -> list[DueRequest]:
     """Read a contact's requests in the order of planning."""
-    return _read(cursor, "tenant=? AND contact=? ORDER BY position", contact)
+    return read(cursor, "tenant=? AND contact=? ORDER BY position", contact)
 
 
 def waiting(cursor: sqlite3.Cursor, contact: ContactKey) -> list[DueRequest]:
     """Read a contact's requests that are not finished, in the order in which they are sent."""
-    return _read(cursor, "tenant=? AND contact=? AND state='waiting' ORDER BY position", contact)
+    return read(cursor, "tenant=? AND contact=? AND state='waiting' ORDER BY position", contact)
 
 
 def contacts_waiting(cursor: sqlite3.Cursor) -> list[ContactKey]:
@@ -94,27 +98,6 @@ def contacts_untried(cursor: sqlite3.Cursor, now: datetime) -> list[ContactKey]:
         (micros(now),),
     ).fetchall()
     return [ContactKey(Tenant(tenant), contact) for tenant, contact in rows]
-
-
-def dead_letters(cursor: sqlite3.Cursor, tenant: Tenant, *, limit: int = 200) -> list[DueRequest]:
-    """Read a tenant's dead letters, the latest first."""
-    return _read(
-        cursor, "tenant=? AND state='failed' ORDER BY finished DESC LIMIT ?", (tenant, limit)
-    )
-
-
-def summary(each: DueRequest) -> dict[str, Any]:
-    """Say of a dead letter what an admin is shown: no value of a contact."""
-    return {
-        "id": each.position,
-        "contact": each.contact.id,
-        "step": each.planned.step.number,
-        "action": each.planned.action,
-        "cause": each.cause,
-        "attempts": each.attempts,
-        "created": each.created,
-        "finished": each.finished,
-    }
 
 
 def postpone(
@@ -148,30 +131,52 @@ def replace(cursor: sqlite3.Cursor, position: int, planned: PlannedRequest) -> N
     cursor.execute("UPDATE outbox SET planned=? WHERE position=?", (_encode(planned), position))
 
 
-def revive(
-    cursor: sqlite3.Cursor, tenant: Tenant, position: int | None, now: datetime
-) -> list[ContactKey]:
-    """Let a dead letter (None: all of the tenant) be tried again; give the contacts."""
-    which = "tenant=? AND state='failed'" + ("" if position is None else " AND position=?")
-    values: tuple[Any, ...] = (tenant,) if position is None else (tenant, position)
-    rows = cursor.execute(f"SELECT DISTINCT contact FROM outbox WHERE {which}", values).fetchall()
-    cursor.execute(
-        "UPDATE outbox SET state='waiting', attempts=0, created=?, due=?, finished=NULL"
-        f" WHERE {which}",
-        (micros(now), micros(now), *values),
+def keep_ids(cursor: sqlite3.Cursor, contact: ContactKey) -> None:
+    """Forget what Dynamics answered to a contact's requests but for ids of rows.
+
+    A recording that comes after the contact was forgotten still finds the row that is its own.
+    """
+    rows = cursor.execute(
+        "SELECT position, response FROM outbox"
+        " WHERE tenant=? AND contact=? AND response IS NOT NULL",
+        contact,
+    ).fetchall()
+    cursor.executemany(
+        "UPDATE outbox SET response=? WHERE position=?",
+        [(_encode(_ids(msgspec.json.decode(response))), position) for position, response in rows],
     )
-    return [ContactKey(tenant, contact) for (contact,) in rows]
+
+
+def _ids(response: Any) -> Any:
+    if isinstance(response, dict):
+        return {name: value for name, value in response.items() if _is_id(value)}
+    return response if _is_id(response) else None
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _GUID.fullmatch(value) is not None
+
+
+def forget(cursor: sqlite3.Cursor, before: datetime, *, limit: int) -> int:
+    """Delete the oldest requests, at most `limit`, that were planned before a time and are done."""
+    return cursor.execute(
+        "DELETE FROM outbox WHERE position IN (SELECT position FROM outbox ORDER BY position"
+        " LIMIT ?) AND state<>'waiting' AND created<?",
+        (limit, micros(before)),
+    ).rowcount
 
 
 def counts(cursor: sqlite3.Cursor) -> dict[str, int]:
     """Count the requests that wait and the dead letters (for metrics)."""
     rows = cursor.execute(
-        "SELECT state, count(*) FROM outbox WHERE state<>'done' GROUP BY state"
+        "SELECT state, count(*) FROM outbox WHERE state<>'done' AND dismissed IS NULL"
+        " GROUP BY state"
     ).fetchall()
     return dict(rows)
 
 
-def _read(cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]) -> list[DueRequest]:
+def read(cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]) -> list[DueRequest]:
+    """Read the requests of an SQL condition (of this package, never of a request)."""
     rows = cursor.execute(f"SELECT {_COLUMNS} FROM outbox WHERE {where}", values).fetchall()
     return [
         DueRequest(
@@ -186,6 +191,7 @@ def _read(cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]) -> list[D
             response=None if row[9] is None else msgspec.json.decode(row[9]),
             cause=row[10],
             finished=None if row[11] is None else moment(row[11]),
+            dismissed=None if row[12] is None else moment(row[12]),
         )
         for row in rows
     ]

@@ -139,6 +139,20 @@ def of_contact(cursor: sqlite3.Cursor, tenant: Tenant, contact: str) -> list[Sto
     return _read(cursor, "tenant=? AND contact=? ORDER BY sequence", (tenant, contact))
 
 
+def latest_of_agent(
+    cursor: sqlite3.Cursor, agent: Agent, contacts: list[str]
+) -> dict[str, StoredPop]:
+    """Read the last pop of each of some hundred contacts at most that was not taken back."""
+    marks = ",".join("?" * len(contacts))
+    rows = _read(
+        cursor,
+        f"tenant=? AND agent=? AND contact IN ({marks}) AND outcome IS NOT 'withdrawn'"
+        " ORDER BY sequence",
+        (*agent, *contacts),
+    )
+    return {pop.contact: pop for pop in rows if pop.contact is not None}
+
+
 def by_ids(cursor: sqlite3.Cursor, tenant: Tenant, ids: list[str]) -> dict[str, StoredPop]:
     """Read several pops of a tenant by id."""
     found: dict[str, StoredPop] = {}

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from adapter.store import journal, recordings
+from adapter.store import journal, notes, outbox, recordings
 from adapter.store.journal import Oldest, tail
 from adapter.store.times import micros
 from adapter.tenants import ContactKey, Tenant
+
+REQUESTS_LONGER = timedelta(days=365)
+"""For which ids of rows in Dynamics are kept beyond the retention: recordings may come late."""
 
 
 def forget_step(
@@ -38,6 +41,7 @@ def forget_step(
             f" (SELECT {key} FROM {table} ORDER BY {key} LIMIT ?) AND {time}<?",
             (limit, old),
         ).rowcount
+    count += outbox.forget(cursor, horizon - REQUESTS_LONGER, limit=limit)
     return count + cursor.execute("DELETE FROM sessions WHERE expires<?", (micros(now),)).rowcount
 
 
@@ -90,6 +94,8 @@ def _contact(cursor: sqlite3.Cursor, key: ContactKey, positions: set[int]) -> No
         return
     cursor.execute("DELETE FROM contact_heads WHERE tenant=? AND contact=?", key)
     tail.of(cursor).states.pop(key, None)
+    notes.forget(cursor, key)
+    outbox.keep_ids(cursor, key)
     linked = cursor.execute(
         "SELECT linked FROM contact_links WHERE tenant=? AND contact=?", key
     ).fetchall()

@@ -156,6 +156,7 @@ keys = Table(
     Column("secret", LargeBinary),
     Column("created", BigInteger, nullable=False),
     Column("revoked", BigInteger),
+    Column("used", BigInteger),
 )
 
 tenant_settings = Table(
@@ -168,16 +169,50 @@ tenant_settings = Table(
     Column("changed", BigInteger, nullable=False),
 )
 
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("token_roles", Text, nullable=False),
+    Column("given_roles", Text, nullable=False),
+    Column("agent", Text),
+    Column("proposed", Text),
+    Column("revoked", BigInteger),
+    Column("created", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "directory", "subject", name="one_person"),
+)
+
+admin_links = Table(
+    "admin_links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+
 sessions = Table(
     "sessions",
     metadata,
     Column("digest", LargeBinary, primary_key=True),
+    Column("chain", LargeBinary, nullable=False),
     Column("tenant", String(63), nullable=False),
-    Column("agent", Text, nullable=False),
+    Column("kind", String(6), nullable=False),
+    Column("person", String(16)),
+    Column("agent", Text),
     Column("embedder", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Column("issued", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("replaced", BigInteger),
+    Index("session_chains", "chain"),
 )
 
 refusals = Table(
@@ -213,6 +248,13 @@ heartbeat = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 integration_accounts = Table(
     "integration_accounts",
     metadata,
@@ -228,6 +270,17 @@ integration_accounts = Table(
     Column("applied_secrets", LargeBinary),
     Column("applied_report", Text),
     Column("changed", BigInteger, nullable=False),
+    Column("applied_passed", BigInteger),
+)
+
+environment_tables = Table(
+    "environment_tables",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("api_url", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("read", BigInteger, nullable=False),
 )
 
 consents = Table(
@@ -256,6 +309,7 @@ outbox = Table(
     Column("response", LargeBinary),
     Column("cause", Text),
     Column("finished", BigInteger),
+    Column("dismissed", BigInteger),
     UniqueConstraint("tenant", "contact", "key", name="one_request"),
     Index("unfinished_requests", "state", sqlite_where=text("state <> 'done'")),
     sqlite_autoincrement=True,
@@ -273,4 +327,17 @@ recording_links = Table(
     Column("agents", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
     UniqueConstraint("tenant", "contact", "url", name="one_link"),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("contact", Text, primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("saved", BigInteger, nullable=False),
+    Column("replaced", Text, nullable=False),
+    sqlite_with_rowid=False,
 )

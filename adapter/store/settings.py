@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adapter.errors import Conflict, NotFound
@@ -17,6 +17,7 @@ from adapter.tenants import Tenant
 
 DOMAINS = "domains"
 POP_POLICY = "pop-policy"
+PREFERENCES = "preferences"
 STEPS = "steps"
 STEPS_SINCE = "steps since"
 """Set once, when a tenant first has steps: contacts that began earlier are left alone."""
@@ -33,6 +34,8 @@ class StoredKey(msgspec.Struct, frozen=True):
     secret: bytes | None
     created: datetime
     revoked: datetime | None
+    used: datetime | None = None
+    """When it was last used, to the minute."""
 
 
 class StoredSetting(msgspec.Struct, frozen=True):
@@ -89,6 +92,7 @@ def keys(database: Database) -> list[StoredKey]:
             row.secret,
             moment(row.created),
             None if row.revoked is None else moment(row.revoked),
+            None if row.used is None else moment(row.used),
         )
         for row in rows
     ]
@@ -141,6 +145,20 @@ def all_settings(database: Database) -> list[StoredSetting]:
     return [
         StoredSetting(Tenant(r.tenant), r.name, r.value, r.version, moment(r.changed)) for r in rows
     ]
+
+
+def setting(database: Database, tenant: Tenant, name: str) -> StoredSetting | None:
+    """Read one setting of a tenant; None where it was never set."""
+    table = schema.tenant_settings.c
+    with database.reading():
+        row = database.connection.execute(
+            select(table.value, table.version, table.changed).where(
+                table.tenant == tenant, table.name == name
+            )
+        ).one_or_none()
+    if row is None:
+        return None
+    return StoredSetting(tenant, name, row.value, row.version, moment(row.changed))
 
 
 def put_setting(
@@ -232,6 +250,24 @@ def put_alias(database: Database, alias: Alias, now: datetime, *, who: str) -> N
         )
         what = f"alias {alias.source_id} -> {alias.agent}"
         _audit(database, alias.tenant, now, who, what)
+
+
+def remove_alias(
+    database: Database, tenant: Tenant, source_id: str, now: datetime, *, who: str
+) -> None:
+    """Let an id of a source stand for itself again.
+
+    Raises:
+        NotFound: there is no alias of it.
+    """
+    table = schema.agent_aliases
+    with database.transaction():
+        known = table.c.tenant == tenant, table.c.source_id == source_id
+        row = database.connection.execute(select(table.c.agent).where(*known)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no alias {source_id}")
+        database.connection.execute(delete(table).where(*known))
+        _audit(database, tenant, now, who, f"alias {source_id} removed", before=row.agent)
 
 
 def audit_log(database: Database, tenant: Tenant, *, limit: int = 200) -> list[dict[str, object]]:

@@ -8,13 +8,14 @@ from typing import Any, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapter import changes
 from adapter.connections import AccountDesk, Connections
-from adapter.connections.consents import PATHS
+from adapter.connections.consents import LASTS, PATHS
 from adapter.connections.views import AccountView
 from adapter.dataverse.errors import DataverseError
 from adapter.errors import Conflict, MalformedInput, Place
 from adapter.store.accounts import Side
-from adapter.web import addresses, problems, requests
+from adapter.web import addresses, consent_cookies, problems, requests
 from adapter.web.contacts import json_response
 
 _SIDES: dict[str, Side] = {"draft": "draft", "applied": "applied"}
@@ -60,7 +61,8 @@ async def put_account(request: Request) -> Response:
 async def delete_account(request: Request) -> Response:
     """Remove an account with its secrets."""
     tenant, key = requests.admin(request)
-    _desk(request).remove(tenant, request.path_params["name"], who=f"key {key.id}")
+    name = request.path_params["name"]
+    _desk(request).remove(tenant, name, who=f"key {key.id}", expected_version=_expected(request))
     connections(request).clients.refresh()
     return Response(status_code=204)
 
@@ -68,14 +70,43 @@ async def delete_account(request: Request) -> Response:
 async def apply_account(request: Request) -> Response:
     """Put the draft in force: calls in flight end as they began."""
     tenant, key = requests.admin(request)
-    desk = _desk(request)
-    name = request.path_params["name"]
-    expected = _expected(request)
-    if expected is not None and desk.shown(tenant, name).version != expected:
-        raise Conflict("the account has changed meanwhile: read it again")
-    applied = desk.apply(tenant, name, who=f"key {key.id}")
+    applied = _desk(request).apply(
+        tenant,
+        request.path_params["name"],
+        who=f"key {key.id}",
+        expected_version=_expected(request),
+    )
     connections(request).clients.refresh()
     return _shown(applied)
+
+
+async def discard_draft(request: Request) -> Response:
+    """Drop the draft; what is in force stays."""
+    tenant, key = requests.admin(request)
+    left = _desk(request).discard(
+        tenant,
+        request.path_params["name"],
+        who=f"key {key.id}",
+        expected_version=_expected(request),
+    )
+    return _shown(left)
+
+
+async def rename_account(request: Request) -> Response:
+    """Rename an account: `{"name": …}`. Steps and waiting requests that name it follow."""
+    tenant, key = requests.admin(request)
+    wanted = (await requests.json_object(request)).get("name")
+    if not isinstance(wanted, str):
+        raise MalformedInput("/name: expected a text", [Place("/name", "expected a text")])
+    renamed = _desk(request).rename(
+        tenant,
+        request.path_params["name"],
+        wanted,
+        who=f"key {key.id}",
+        expected_version=_expected(request),
+    )
+    await changes.apply(requests.services(request))
+    return _shown(renamed)
 
 
 async def test_account(request: Request) -> Response:
@@ -96,7 +127,8 @@ async def test_account(request: Request) -> Response:
 async def request_token(request: Request) -> Response:
     """Give the URL of the consent window: `{"url", "redirect_uri", "expires_in"}`.
 
-    The body may choose the registered redirect URI by its path: `{"redirect_path"}`.
+    The body may choose the registered redirect URI by its path: `{"redirect_path"}`. What a
+    browser without the cookie of this answer brings back has to be confirmed.
     """
     tenant, _ = requests.admin(request)
     wanted = (await requests.json_object(request)).get("redirect_path", PATHS[0])
@@ -104,8 +136,29 @@ async def request_token(request: Request) -> Response:
         told = f"one of {' and '.join(PATHS)}"
         raise MalformedInput(f"redirect_path: {told}", [Place("/redirect_path", told)])
     redirect_uri = _redirect(request, wanted)
-    url = await _desk(request).begin_consent(tenant, request.path_params["name"], redirect_uri)
-    return json_response({"url": url, "redirect_uri": redirect_uri, "expires_in": 600})
+    browser = consent_cookies.secret_for(request)
+    url = await _desk(request).begin_consent(
+        tenant, request.path_params["name"], redirect_uri, browser=browser
+    )
+    lasts = int(LASTS.total_seconds())
+    answer = json_response({"url": url, "redirect_uri": redirect_uri, "expires_in": lasts})
+    consent_cookies.remember(answer, request, browser)
+    return answer
+
+
+async def confirm_consent(request: Request) -> Response:
+    """Take a consent that was given in another browser: `{"code": …}`, as its window shows it.
+
+    200 with `ok`, `message`, `advice`, `person` and the `report` of the test of the draft.
+    """
+    tenant, key = requests.admin(request)
+    code = (await requests.json_object(request)).get("code")
+    if not isinstance(code, str) or not code.strip():
+        raise MalformedInput("/code: expected a text", [Place("/code", "expected a text")])
+    result = await _desk(request).confirm_consent(
+        tenant, request.path_params["name"], code, who=f"key {key.id}"
+    )
+    return json_response(result)
 
 
 async def on_dynamics_error(_request: Request, error: Exception) -> Response:

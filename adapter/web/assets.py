@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adapter import i18n
-from adapter.web import problems
+from adapter.web import comments, problems
 
 CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -44,6 +44,9 @@ SAFETY: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
+
+OURS: Final = ("panel/", "portal/", "sign_in/")
+"""Scripts that only our own pages load; others are copied to elsewhere, comments and all."""
 
 _SMALL = 256
 """Bytes under which gzip saves nothing worth a second copy."""
@@ -184,6 +187,8 @@ def _asset(path: str, body: bytes) -> Asset:
     suffix = PurePosixPath(path).suffix
     if suffix not in CONTENT_TYPES:
         raise ValueError(f"static file {path!r}: no content type for {suffix!r}")
+    if suffix == ".js" and path.startswith(OURS):
+        body = comments.without(body)
     # mtime=0: the same content gives the same bytes in every process.
     zipped = gzip.compress(body, compresslevel=9, mtime=0) if len(body) > _SMALL else body
     return Asset(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -11,10 +9,13 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapter import i18n
 from adapter.connections import ConsentResult
 from adapter.errors import MalformedInput
-from adapter.web import requests
+from adapter.i18n import Texts
+from adapter.web import cards, consent_cookies, requests
 from adapter.web.accounts import connections
+from adapter.web.portal import dynamics_phrases
 
 LONGEST = 32 * 1024
 """Bytes of an answer; codes are a few thousand."""
@@ -24,73 +25,67 @@ _FIELDS = {"code", "state", "error", "error_description", "error_subcode", "sess
     "suberror",
 }
 
-_STYLE = """
-:root { color-scheme: light dark; }
-body { margin: 0; padding: 32px 16px; font: 16px/1.5 "Segoe UI", system-ui, sans-serif;
-  color: #242424; background: #ffffff; }
-main { max-width: 36rem; margin: 0 auto; }
-h1 { margin: 0 0 12px; font-size: 22px; line-height: 1.3; }
-p { margin: 0 0 12px; overflow-wrap: anywhere; }
-@media (prefers-color-scheme: dark) { body { color: #ffffff; background: #1f1f1f; } }
-"""
-_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-# No Cross-Origin-Opener-Policy: the page that opened this window may wait for it to close.
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1 role="status">{title}</h1>
-{lines}
-</main>
-</body>
-</html>
-"""
-
 
 async def callback(request: Request) -> Response:
-    """Finish a consent; exempt from the origin check, guarded by state, PKCE and nonce.
+    """Finish a consent; exempt from the origin check, guarded by state, PKCE, nonce and cookie.
 
-    The code works once: a reload of this page says so and changes nothing.
+    The code works once: a reload of this page says so and changes nothing. 202 where the browser
+    is another than the one that asked: nothing is changed before an administrator confirms it.
     """
-    result = await connections(request).desk.finish_consent(await _answer(request))
-    return Response(page(result), 200 if result.ok else 400, _HEADERS)
-
-
-def page(result: ConsentResult) -> str:
-    """Build the page: what came of it, for whom, what to do now."""
-    lines = [result.advice] if result.advice else []
-    if result.person:
-        lines.append(f"Signed in as {result.person}.")
-    if result.report is not None and result.report.organisation:
-        lines.append(
-            f"Organisation: {result.report.organisation}; user: {result.report.user or 'unknown'}."
-        )
-    if result.ok:
-        lines.append(f"Now press Apply in the settings of {result.account}.")
-    lines.append("You can close this window.")
-    text = Markup(_PAGE).format(  # noqa: S704 - ours; what is filled in is escaped
-        title=result.message,
-        style=Markup(_STYLE),  # noqa: S704 - ours, allowed by its hash
-        lines=Markup("\n").join(Markup("<p>{}</p>").format(line) for line in lines),
+    result = await connections(request).desk.finish_consent(
+        await _answer(request), browser=consent_cookies.secret_of(request)
     )
-    return str(text)
+    locale = i18n.negotiate(
+        request.headers.get("accept-language"), requests.services(request).settings.locale or None
+    )
+    waits = result.outcome == "unconfirmed"
+    status = 202 if waits else 200 if result.ok else 400
+    return Response(page(result, locale), status, cards.HEADERS)
+
+
+def page(result: ConsentResult, locale: str) -> str:
+    """Build the page: what came of it, for whom, what to do now."""
+    _ = Texts(locale)
+    if result.outcome == "unknown":
+        title = _("This consent window is not known, was used already, or is too old.")
+        parts = [cards.line(_("Press Request token again and finish within ten minutes."))]
+    elif result.outcome == "unconfirmed":
+        title = _("One more step: an administrator confirms this sign-in")
+        parts = _unconfirmed(result, _)
+    else:
+        # What Microsoft or Dynamics refused is told in sentences that the portal knows as well.
+        title = dynamics_phrases.say(_, result.message)
+        parts = _tested(result, _)
+    return cards.page(locale, title, [*parts, cards.line(_("You can close this window."))])
+
+
+def _unconfirmed(result: ConsentResult, _: Texts) -> list[Markup]:
+    return [
+        cards.line(_("Signed in as %(person)s.", person=result.person)),
+        cards.line(
+            _(
+                "This browser is not the one that asked for the token. Whoever pressed Request "
+                "token gives this code in the settings of %(account)s within ten minutes:",
+                account=result.account,
+            )
+        ),
+        cards.copied(result.code),
+        cards.line(_("On the command line: screenpop accounts confirm ACCOUNT CODE")),
+        cards.line(_("If somebody sent you here unasked, give nobody the code.")),
+    ]
+
+
+def _tested(result: ConsentResult, _: Texts) -> list[Markup]:
+    lines = [dynamics_phrases.say(_, result.advice)] if result.advice else []
+    if result.person:
+        lines.append(_("Signed in as %(person)s.", person=result.person))
+    if result.report is not None and result.report.organisation:
+        lines.append(_("Organisation: %(name)s.", name=result.report.organisation))
+    if result.report is not None and result.report.user:
+        lines.append(_("User in Dynamics: %(name)s.", name=result.report.user))
+    if result.ok:
+        lines.append(_("Now press Apply in the settings of %(account)s.", account=result.account))
+    return [cards.line(each) for each in lines]
 
 
 async def _answer(request: Request) -> Mapping[str, str]:

@@ -23,13 +23,14 @@ from adapter.close_codes import (
 )
 from adapter.credentials import Key
 from adapter.errors import Forbidden, ScreenpopError, Unauthenticated
+from adapter.greetings import Greeting
 from adapter.hub import Panel, monotonic
 from adapter.messages import Hello
 from adapter.services import Services
 from adapter.store import sessions
 from adapter.store.sessions import StoredSession
 from adapter.tenants import Agent, Tenant
-from adapter.web import addresses, embedding
+from adapter.web import addresses, embedding, panel_sessions
 
 log = structlog.get_logger()
 
@@ -149,9 +150,13 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
         session=bearer,
         expires=session.expires,
     )
+    if hello.panel is not None:
+        services.greetings.note(
+            ticket.agent, hello.panel, Greeting(datetime.now(UTC), hello.version)
+        )
     # A session that a key began ends with the key, and its feeds do.
     key = session.origin.removeprefix(_FROM_KEY) if session.origin.startswith(_FROM_KEY) else None
-    return Greeted(ticket.agent, key, session.digest, session.expires, welcome)
+    return Greeted(ticket.agent, key, session.chain, session.expires, welcome)
 
 
 def welcome_key(tenant: Tenant, agent: Agent | None, panel: Panel | None) -> bytes:
@@ -166,12 +171,11 @@ def welcome_key(tenant: Tenant, agent: Agent | None, panel: Panel | None) -> byt
     )
 
 
-def _session(services: Services, tenant: Tenant, digest: bytes) -> StoredSession:
-    with services.database.reading():
-        session = sessions.get(services.database.raw.cursor(), tenant, digest)
-    if session is None or session.expires <= datetime.now(UTC):
+def _session(services: Services, tenant: Tenant, chain: bytes) -> StoredSession:
+    found = panel_sessions.of_chain(services, tenant, chain)
+    if found is None:
         raise Refused(UNAUTHENTICATED)
-    return session
+    return found.session
 
 
 def _split(path: str) -> SplitResult:
@@ -183,11 +187,13 @@ def _split(path: str) -> SplitResult:
 
 def _key(services: Services, tenant: Tenant, secret: str) -> Key:
     try:
-        return services.registry.check_key(tenant, secret, "feed")
+        key = services.registry.check_key(tenant, secret, "feed")
     except Forbidden as error:
         raise Refused(FORBIDDEN) from error
     except Unauthenticated as error:
         raise Refused(UNAUTHENTICATED) from error
+    services.key_uses.note(key.id, datetime.now(UTC))
+    return key
 
 
 def _agent(services: Services, tenant: Tenant, query: dict[str, list[str]]) -> Agent | None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from adapter import framing
+from adapter.web import cards
 
 MAX_REPORT = 16 * 1024
 """Bytes of a report; a page's whole policy is in it, which is 8 KB at most."""
@@ -45,46 +46,6 @@ _TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 
-STYLE = """
-:root { color-scheme: light dark; }
-body { margin: 0; padding: 16px; max-width: 40rem; box-sizing: border-box;
-  font: 14px/1.45 "Segoe UI", "Noto Sans JP", system-ui, sans-serif;
-  color: #242424; background: #ffffff; }
-h1 { margin: 0 0 12px; font-size: 18px; line-height: 1.3; }
-p { margin: 0 0 8px; }
-code { display: block; margin: 0 0 16px; padding: 8px 10px; border: 1px solid #8a8a8a;
-  border-radius: 4px; font: 13px/1.4 Consolas, monospace; overflow-wrap: anywhere;
-  user-select: all; }
-a { display: inline-block; padding: 12px 16px; border-radius: 4px; font-weight: 600;
-  text-decoration: none; color: #ffffff; background: #0f548c; }
-a:focus-visible { outline: 2px solid #242424; outline-offset: 3px; }
-@media (prefers-color-scheme: dark) {
-  body { color: #ffffff; background: #1f1f1f; }
-  a { color: #1f1f1f; background: #62abf5; }
-  a:focus-visible { outline-color: #ffffff; }
-}
-"""
-
-_PAGE = """<!doctype html>
-<html lang="{lang}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<p>{seen}</p>
-<code>{origin}</code>
-{advice}
-<a href="{retry_url}">{retry}</a>
-</main>
-</body>
-</html>
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class CspReport:
@@ -108,16 +69,16 @@ def refusal_page(origin: str, line: str, retry_url: str, locale: str) -> str:
     if not retry_url.startswith("/") or retry_url.startswith(("//", "/\\")):
         raise ValueError(f"retry_url must be a path on this host: {retry_url!r}")
     text = _texts(locale)
-    advice = Markup("<p>{}</p>").format(text["ask"] if line else text["none"])
+    advice = cards.line(text["ask"] if line else text["none"])
     if line:
-        advice += Markup("\n<code>{}</code>").format(line)
+        advice += Markup("\n") + cards.copied(line)
     return _card(text, title="title", seen="seen", shown=origin, advice=advice, retry_url=retry_url)
 
 
 def unknown_host_page(host: str, locale: str) -> str:
     """Build the card for a host that is no tenant of ours: it names only what was asked for."""
     text = _texts(locale)
-    advice = Markup("<p>{}</p>").format(text["right"])
+    advice = cards.line(text["right"])
     return _card(text, title="unknown", seen="address", shown=host, advice=advice, retry_url="/")
 
 
@@ -128,22 +89,18 @@ def _texts(locale: str) -> Mapping[str, str]:
 def _card(
     text: Mapping[str, str], *, title: str, seen: str, shown: str, advice: Markup, retry_url: str
 ) -> str:
-    page = Markup(_PAGE).format(  # noqa: S704 - ours; what is filled in is escaped
-        lang="ja" if text is _TEXTS["ja"] else "en",
-        title=text[title],
-        style=Markup(STYLE),  # noqa: S704 - ours, and the policy allows it by its hash alone
-        seen=text[seen],
-        origin=shown,
-        advice=advice,
-        retry_url=retry_url,
-        retry=text["retry"],
+    parts = (
+        cards.line(text[seen]),
+        cards.copied(shown),
+        advice,
+        cards.way(text["retry"], retry_url),
     )
-    return str(page)
+    return cards.page("ja" if text is _TEXTS["ja"] else "en", text[title], parts)
 
 
 def refusal_headers() -> dict[str, str]:
     """Give the headers of the card: any page may show it."""
-    return {**framing.refusal_headers(STYLE), "Content-Type": "text/html; charset=utf-8"}
+    return {**framing.refusal_headers(cards.STYLE), "Content-Type": "text/html; charset=utf-8"}
 
 
 def retry_url_for(origin: str) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from adapter.batch import Batch
 from adapter.errors import ScreenpopError
 from adapter.services import Services
-from adapter.store import maintenance
+from adapter.store import installation, maintenance
 from adapter.web import requests
 
 NO_STORE = {"cache-control": "no-store"}
@@ -27,10 +27,23 @@ async def readyz(request: Request) -> Response:
         checks[name] = "stopped" if task.done() else "ok"
     ready = all(result == "ok" for result in checks.values())
     return JSONResponse(
-        {"status": "ready" if ready else "not ready", "checks": checks},
+        {
+            "status": "ready" if ready else "not ready",
+            "checks": checks,
+            "installation": _installation(services),
+        },
         200 if ready else 503,
         NO_STORE,
     )
+
+
+def _installation(services: Services) -> str | None:
+    """Give what `doctor` knows this database by; None while it cannot be read."""
+    try:
+        with services.database.reading():
+            return installation.identity(services.database.raw.cursor())
+    except ScreenpopError:
+        return None
 
 
 async def _journal(services: Services) -> str:
@@ -47,5 +60,9 @@ def _beat(batch: Batch) -> None:
 
 async def metrics(request: Request) -> Response:
     """Give the metrics in Prometheus' text format."""
-    text = requests.services(request).metrics.render()
+    services = requests.services(request)
+    services.metrics.accounts_failing.clear()  # an account may be gone
+    for tenant, account, fails in services.connections.clients.failing():
+        services.metrics.accounts_failing.labels(tenant, account).set(int(fails))
+    text = services.metrics.render()
     return Response(text, headers=NO_STORE, media_type="text/plain; version=0.0.4; charset=utf-8")

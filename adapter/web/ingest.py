@@ -24,7 +24,7 @@ from adapter.services import Services
 from adapter.telephony import amazon_connect, amazon_firehose, cloudevents
 from adapter.tenants import Tenant
 from adapter.web import intake, problems
-from adapter.web.intake import CLOSE, JSON, NO_STORE, Answer, Headers
+from adapter.web.intake import CLOSE, JSON, NO_STORE, Answer, Arrival, Headers
 
 MAX_MEMBERS = 1000
 """Gzip members of one body: Firehose writes one."""
@@ -78,6 +78,7 @@ class Ingest:
         services: Services = scope["state"]["services"]
         headers = intake.text_headers(scope["headers"])
         unread = intake.has_body(headers)
+        arrival = Arrival(source.name, datetime.now(UTC), scope["headers"])
         try:
             if scope["method"] == "OPTIONS" and source.handshake is not None:
                 await _handshake(source.handshake(headers), send)
@@ -86,8 +87,7 @@ class Ingest:
                 allow = "POST, OPTIONS" if source.handshake else "POST"
                 await _method_not_allowed(send, allow, unread=unread)
                 return
-            received = datetime.now(UTC)
-            tenant = intake.tenant(services, headers)
+            tenant = intake.tenant(services, headers, arrival)
             secret = credentials.presented(headers.get("authorization"), headers.get("x-api-key"))
             if secret is None and source.handshake is not None:
                 secret = _token(services, scope)
@@ -95,13 +95,15 @@ class Ingest:
             sender = intake.sender(services, tenant, headers, secret)
             body = await _body(headers, receive, services.settings.body_limit)
             unread = False
-            name = intake.prove(services, sender, headers, body)
-            decoded = source.decode(headers, body, received)
+            name = intake.prove(services, sender, headers, arrival, body)
+            decoded = arrival.decoded = source.decode(headers, body, arrival.received)
             intake.admit(services, name, decoded)
-            receipt = await _accept(services, tenant, decoded, received)
+            receipt = await _accept(services, tenant, decoded, arrival.received)
+            arrival.note(services, receipt)
         except _Gone:
             return
         except ScreenpopError as error:
+            arrival.note(services, None, error)
             await _write(send, intake.refused(services, error, unread=unread))
         else:
             await _write(send, intake.accepted(services, receipt))
@@ -113,15 +115,15 @@ class Ingest:
         """
         services: Services = scope["state"]["services"]
         headers = intake.text_headers(scope["headers"])
-        received = datetime.now(UTC)
-        milliseconds = int(received.timestamp() * 1000)
+        arrival = Arrival("amazon-firehose", datetime.now(UTC), scope["headers"])
+        milliseconds = int(arrival.received.timestamp() * 1000)
         request_id = headers.get("x-amz-firehose-request-id", "")
         unread = intake.has_body(headers)
         try:
             if scope["method"] != "POST":
                 await _method_not_allowed(send, "POST", unread=unread)
                 return
-            tenant = intake.tenant(services, headers)
+            tenant = intake.tenant(services, headers, arrival)
             secret = credentials.presented(
                 headers.get("authorization"),
                 headers.get("x-api-key"),
@@ -131,16 +133,19 @@ class Ingest:
             sender = intake.sender(services, tenant, headers, secret)
             body = await _body(headers, receive, limit)
             unread = False
-            name = intake.prove(services, sender, headers, body)
+            name = intake.prove(services, sender, headers, arrival, body)
             if headers.get("content-encoding", "").strip().lower() == "gzip":
                 body = _gunzip(body, limit)
-            request_id, decoded = amazon_firehose.decode(body, received=received)
+            request_id, decoded = amazon_firehose.decode(body, received=arrival.received)
+            arrival.body, arrival.decoded = body, decoded
             intake.admit(services, name, decoded)
-            receipt = await _accept(services, tenant, decoded, received)
+            receipt = await _accept(services, tenant, decoded, arrival.received)
+            arrival.note(services, receipt)
             pipeline.count(services.metrics, receipt)
         except _Gone:
             return
         except ScreenpopError as error:
+            arrival.note(services, None, error)
             intake.count_refusal(services, error)
             text = amazon_firehose.failure(request_id, milliseconds, str(error))
             more = (

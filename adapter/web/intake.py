@@ -7,8 +7,9 @@ costs more than the check.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -65,16 +66,50 @@ class Sender(NamedTuple):
     """Unix time in seconds, by which a signature is judged however long its body takes."""
 
 
+@dataclass(slots=True)
+class Arrival:
+    """A request of a source as far as it is known, for an admin who asks what was sent."""
+
+    source: str
+    received: datetime
+    lines: Sequence[tuple[bytes, bytes]]
+    tenant: Tenant | None = None
+    sender: str | None = None
+    """The key's id or `signed/<tenant>`; None until somebody is recognised."""
+    body: bytes = b""
+    decoded: Decoded | None = None
+
+    def note(
+        self, services: Services, receipt: Receipt | None, error: ScreenpopError | None = None
+    ) -> None:
+        """Remember the request with what became of it."""
+        if self.tenant is None:
+            return
+        services.recent_requests.note(
+            self.tenant,
+            self.source,
+            self.received,
+            self.lines,
+            sender=self.sender,
+            body=self.body,
+            decoded=self.decoded,
+            accepted=0 if receipt is None else receipt.accepted,
+            duplicates=0 if receipt is None else receipt.duplicates,
+            error=error,
+        )
+
+
 def text_headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Give the headers of a request as text (ISO 8859-1, RFC 9110, 5.5)."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
 
 
-def tenant(services: Services, headers: Headers) -> Tenant:
+def tenant(services: Services, headers: Headers, arrival: Arrival) -> Tenant:
     """Give the tenant of a request's host; raises `UnknownTenant`."""
     found = services.registry.tenant_of_host(headers.get("host", ""))
     if found is None:
         raise UnknownTenant("this host name is no tenant of this server")
+    arrival.tenant = found
     return found
 
 
@@ -118,13 +153,17 @@ def sender(services: Services, here: Tenant, headers: Headers, secret: str | Non
     return Sender(here, services.registry.check_key(here, secret, "ingest").id, 0.0)
 
 
-def prove(services: Services, who: Sender, headers: Headers, body: bytes) -> str:
+def prove(services: Services, who: Sender, headers: Headers, arrival: Arrival, body: bytes) -> str:
     """Give the name under which a sender's rate is limited; raises `Unauthenticated`."""
-    if who.key is not None:
-        return who.key
-    secrets = services.registry[who.tenant].signing_secrets
-    standard_webhooks.verify(secrets, headers, body, now=who.now)
-    return f"signed/{who.tenant}"
+    arrival.body = body
+    name = who.key
+    if name is None:
+        secrets = services.registry[who.tenant].signing_secrets
+        standard_webhooks.verify(secrets, headers, body, now=who.now)
+        name = f"signed/{who.tenant}"
+    arrival.sender = name
+    services.key_uses.note(name, arrival.received)
+    return name
 
 
 def admit(services: Services, name: str, decoded: Decoded) -> None:

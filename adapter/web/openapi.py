@@ -9,6 +9,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Route
 
 import adapter
+from adapter.connections.consents import PATHS
 from adapter.web import ingest, problems, schemas
 from adapter.web.operations import OPERATIONS, Answer, Operation, Who
 
@@ -20,6 +21,7 @@ _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     "ingest key": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
     "feed key": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
     "admin key": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
+    "session": [{"bearer": []}, {"cookie": []}],
     "session or admin key": [{"bearer": []}, {"apiKey": []}, {"basic": []}, {"cookie": []}],
     "session or feed key": [{"bearer": []}, {"apiKey": []}, {"basic": []}, {"cookie": []}],
 }
@@ -66,9 +68,14 @@ def _doors() -> Iterator[tuple[str, str, str]]:
 
 def _listed(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, str]]:
     for route in routes:
-        if isinstance(route, Route):
+        if isinstance(route, Route) and not _is_page(route.path):
             for method in sorted((route.methods or set()) - {"HEAD"}):
                 yield method, _CONVERTER.sub("}", route.path), route.endpoint.__doc__ or ""
+
+
+def _is_page(path: str) -> bool:
+    """Tell what is for people: all below `/admin`, but the callbacks that Microsoft calls there."""
+    return (path == "/admin" or path.startswith("/admin/")) and path not in PATHS
 
 
 def _operation(method: str, path: str, told: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ Who = Literal[
     "feed key",
     "admin key",
     "own page",
+    "session",
     "session or feed key",
     "session or admin key",
 ]
@@ -95,8 +96,120 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         takes=_json(record(agent=_TEXT, ancestors=listed(_TEXT))),
         refusals=(400, 401, 403, 421, 429),
     ),
+    ("POST", "/v1/session/renew"): Operation(
+        "session",
+        Answer(200, "It is in use; it may have a new bearer.", _json(record("expires"))),
+        takes=_json(_ANCESTORS),
+        refusals=(400, 401, 403, 421, 503),
+    ),
     ("POST", "/v1/session/end"): Operation(
-        "own page", Answer(204, "The session is over."), refusals=(403, 421, 503)
+        "own page",
+        Answer(204, "The session is over."),
+        takes=_json(record(everywhere={"type": "boolean"})),
+        refusals=(400, 403, 421, 503),
+    ),
+    ("POST", "/v1/sign-in"): Operation(
+        "own page",
+        Answer(200, "The window may be opened.", _json(record("code expires_in"))),
+        takes=_json(record("tx challenge", tx=_TEXT, challenge=_TEXT, ancestors=listed(_TEXT))),
+        refusals=(400, 403, 421, 429),
+    ),
+    ("POST", "/v1/sign-in/redeem"): Operation(
+        "own page",
+        Answer(200, "What became of the window.", _json(record("state")), ("Set-Cookie",)),
+        takes=_json(record("tx verifier", tx=_TEXT, verifier=_TEXT, ancestors=listed(_TEXT))),
+        refusals=(400, 401, 403, 404, 421, 503),
+    ),
+    ("POST", "/v1/sign-in/cancel"): Operation(
+        "own page",
+        Answer(204, "The window leads nowhere now."),
+        takes=_json(record("tx verifier", tx=_TEXT, verifier=_TEXT, ancestors=listed(_TEXT))),
+        refusals=(400, 401, 403, 404, 421),
+    ),
+    ("GET", "/sign-in/start"): Operation(
+        "anybody",
+        Answer(303, "To the provider's page.", headers=("Location", "Set-Cookie")),
+        query=("tx",),
+        refusals=(400, 421, 429, 502),
+    ),
+    ("POST", "/sign-in/confirm"): Operation(
+        "own page",
+        Answer(200, "The link to the provider's page.", _PAGE),
+        takes={"application/x-www-form-urlencoded": record("tx code", tx=_TEXT, code=_TEXT)},
+        refusals=(400, 403, 421),
+    ),
+    **{
+        (method, "/v1/signin/callback"): Operation(
+            "anybody",
+            Answer(200, "What came of the sign-in.", _PAGE, ("Set-Cookie",)),
+            refusals=(400, 403, 421),
+        )
+        for method in ("GET", "POST")
+    },
+    ("GET", "/v1/admin/sign-in"): Operation(
+        "admin key",
+        Answer(200, "How people sign in, without the secret.", _json(_OBJECT), _ETAG),
+        refusals=READ,
+    ),
+    ("PUT", "/v1/admin/sign-in"): Operation(
+        "admin key",
+        Answer(200, "It is in force.", _json(_OBJECT), _ETAG),
+        takes=_json(_OBJECT),
+        refusals=(*SAVED, 400),
+        headers=("If-Match",),
+    ),
+    ("POST", "/v1/admin/sign-in/test"): Operation(
+        "admin key",
+        Answer(200, "What the provider says of itself, or what is wrong.", _json(_OBJECT)),
+        takes=_json(_OBJECT),
+        refusals=(*READ, 400, 422),
+    ),
+    ("GET", "/v1/admin/people"): Operation(
+        "admin key",
+        Answer(200, "The people.", _json(record("people", people=listed(_OBJECT)))),
+        refusals=READ,
+    ),
+    ("PUT", "/v1/admin/people/{id}"): Operation(
+        "admin key",
+        Answer(200, "The person as it is now.", _json(_OBJECT)),
+        takes=_json(
+            record(
+                roles=listed(_TEXT),
+                agent={"type": ["string", "null"]},
+                revoked={"type": "boolean"},
+            )
+        ),
+        refusals=(*READ, 400, 404, 422),
+    ),
+    ("POST", "/v1/admin/people/confirm"): Operation(
+        "admin key",
+        Answer(200, "Who was confirmed.", _json(record("people", people=listed(_OBJECT)))),
+        takes=_json(record("tid", tid=_TEXT)),
+        refusals=(*READ, 400),
+    ),
+    ("GET", "/v1/history"): Operation(
+        "session",
+        Answer(
+            200,
+            "What reached the agent today, the last first, with the notes by contact.",
+            _json(record("agent contacts notes", agent=_TEXT, contacts=listed(_OBJECT))),
+        ),
+        refusals=(400, 401, 403, 421, 503),
+        query=("since", "ancestors"),
+    ),
+    ("PUT", "/v1/contacts/{id}/notes"): Operation(
+        "session",
+        Answer(200, "The note as it is kept now.", _json(ref("Note"))),
+        takes=_json(
+            record(
+                "text",
+                text=_TEXT,
+                base={"type": "integer"},
+                settled={"type": "boolean"},
+                ancestors=listed(_TEXT),
+            )
+        ),
+        refusals=(400, 401, 403, 404, 413, 421, 429, 503),
     ),
     ("POST", "/v1/csp-reports"): Operation(
         "anybody",
@@ -225,7 +338,23 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         headers=("If-Match",),
     ),
     ("DELETE", "/v1/admin/accounts/{name}"): Operation(
-        "admin key", Answer(204, "The account is gone, with its secrets."), refusals=(*READ, 404)
+        "admin key",
+        Answer(204, "The account is gone, with its secrets."),
+        refusals=(*READ, 404, 412),
+        headers=("If-Match",),
+    ),
+    ("DELETE", "/v1/admin/accounts/{name}/draft"): Operation(
+        "admin key",
+        Answer(200, "The draft is dropped.", _json(_OBJECT), _ETAG),
+        refusals=(*READ, 404, 412),
+        headers=("If-Match",),
+    ),
+    ("POST", "/v1/admin/accounts/{name}/rename"): Operation(
+        "admin key",
+        Answer(200, "The account has the new name.", _json(_OBJECT), _ETAG),
+        takes=_json(record("name", name=_TEXT)),
+        refusals=(*SAVED, 400, 404),
+        headers=("If-Match",),
     ),
     ("POST", "/v1/admin/accounts/{name}/apply"): Operation(
         "admin key",
@@ -241,8 +370,19 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/v1/admin/accounts/{name}/request-token"): Operation(
         "admin key",
-        Answer(200, "The address of the consent window.", _json(record("url redirect_uri"))),
+        Answer(
+            200,
+            "The address of the consent window.",
+            _json(record("url redirect_uri")),
+            ("Set-Cookie",),
+        ),
         takes=_json(record("redirect_path", redirect_path=_TEXT)),
+        refusals=(*READ, 400, 404, 502),
+    ),
+    ("POST", "/v1/admin/accounts/{name}/confirm"): Operation(
+        "admin key",
+        Answer(200, "The consent is in the draft, which was tested.", _json(_OBJECT)),
+        takes=_json(record("code", code=_TEXT)),
         refusals=(*READ, 400, 404, 502),
     ),
     **{
@@ -264,6 +404,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals=SAVED,
         headers=("If-Match",),
     ),
+    ("POST", "/v1/admin/steps/check"): Operation(
+        "admin key",
+        Answer(200, "The steps are without fault; nothing was saved.", _json(_STEPS)),
+        takes=_json({"type": "object"}),
+        refusals=(400, 401, 403, 413, 421, 422, 503),
+    ),
     ("POST", "/v1/admin/steps/preview"): Operation(
         "admin key",
         Answer(200, "What each step would send.", _json({"type": "object"})),
@@ -272,14 +418,33 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/v1/admin/dead-letters"): Operation(
         "admin key",
-        Answer(200, "Requests to Dynamics that failed for good.", _json(record("dead_letters"))),
-        refusals=READ,
+        Answer(
+            200,
+            "Requests to Dynamics that failed for good.",
+            _json(record("dead_letters next total")),
+        ),
+        refusals=(400, *READ),
+        query=("limit", "after"),
     ),
     ("POST", "/v1/admin/dead-letters/replay"): Operation(
         "admin key",
         Answer(202, "They are tried again.", _json(record("contacts"))),
         takes=_json(record("id", id={"type": "integer"})),
         refusals=(400, 401, 403, 404, 421, 503),
+    ),
+    ("POST", "/v1/admin/dead-letters/dismiss"): Operation(
+        "admin key",
+        Answer(200, "They are given up.", _json(record("dismissed"))),
+        takes=_json(record("id all reason", id={"type": "integer"}, reason=_TEXT)),
+        refusals=(400, 401, 403, 404, 421, 503),
+    ),
+    ("POST", "/v1/admin/erasures"): Operation(
+        "admin key",
+        Answer(200, "It is erased.", _json(record("contacts linked rows"))),
+        takes=_json(
+            record("phone person contact dry_run", phone=_TEXT, person=_TEXT, contact=_TEXT)
+        ),
+        refusals=(400, *READ, 413),
     ),
     ("GET", "/healthz"): Operation(
         "anybody", Answer(200, "Alive.", _json(record("status", status=_TEXT)))

@@ -15,7 +15,14 @@ from adapter.domains import DomainRules, suggest
 from adapter.framing import Refuse
 from adapter.services import Services
 from adapter.tenants import Tenant
-from adapter.web import addresses, embedding, framing_pages, requests
+from adapter.web import (
+    addresses,
+    embedding,
+    framing_pages,
+    languages,
+    panel_sessions,
+    requests,
+)
 from adapter.web.assets import Assets
 from adapter.web.requests import UnknownTenant
 
@@ -53,7 +60,7 @@ async def page(request: Request) -> Response:
     services = requests.services(request)
     headers = request.headers
     host = headers.get("host", "")
-    locale = i18n.negotiate(headers.get("accept-language"), services.settings.locale or None)
+    locale = languages.of_panel(request)
     try:
         tenant = requests.tenant(request)
     except UnknownTenant:
@@ -85,12 +92,24 @@ async def page(request: Request) -> Response:
             version=__version__,
             tenant=tenant,
             locale=locale,
+            languages=languages.others(locale),
+            # Without one, the panel need not ask for a ticket to learn that it gets none.
+            session=panel_sessions.is_known(request, tenant),
             demo=services.demo,
+            sign_in="" if services.demo else _sign_in(services, tenant),
             asset=pages.assets.url,
             messages_url=pages.assets.url(f"locales/{locale}.json"),
         )
     )
-    return HTMLResponse(html, headers=page_headers(services, tenant, host))
+    answer = HTMLResponse(html, headers=page_headers(services, tenant, host))
+    languages.keep(request, answer)
+    return answer
+
+
+def _sign_in(services: Services, tenant: Tenant) -> str:
+    """Name what people sign in with; empty where nothing is set up."""
+    settings = services.registry[tenant].sign_in
+    return "" if settings is None else settings.label
 
 
 def page_headers(services: Services, tenant: Tenant | None, host: str) -> dict[str, str]:

@@ -24,6 +24,8 @@ from adapter.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from adapter.identity.refusals import AgentUnconfirmed, NotAnAgent
+from adapter.signing_in.errors import SignInError
 from adapter.web.requests import UnknownTenant
 
 CONTENT_TYPE = "application/problem+json"
@@ -36,11 +38,14 @@ STATUS: dict[type[ScreenpopError], tuple[int, str, str]] = {
     InvalidSettings: (422, "invalid-settings", "The settings cannot be saved"),
     MalformedInput: (400, "malformed", "The request cannot be understood"),
     Unauthenticated: (401, "unauthenticated", "The credential is missing or wrong"),
+    NotAnAgent: (403, "not-an-agent", "This person takes no contacts"),
+    AgentUnconfirmed: (403, "agent-unconfirmed", "An administrator must confirm the agent"),
     Forbidden: (403, "forbidden", "This is not allowed"),
     NotFound: (404, "not-found", "There is no such thing here"),
     Conflict: (412, "conflict", "The state on the server is another"),
     Overloaded: (429, "overloaded", "Too much at once"),
     Unavailable: (503, "unavailable", "Not available just now"),
+    SignInError: (502, "sign-in", "The sign-in provider refused or cannot be asked"),
     DataverseError: (502, "dynamics", "Dynamics or its sign-in refused"),
 }
 _ALWAYS = (
@@ -75,6 +80,10 @@ def of(error: ScreenpopError, **more: Any) -> Problem:
     }
     if isinstance(error, MalformedInput) and error.places:
         body["errors"] = [{"at": place.at, "detail": place.detail} for place in error.places]
+    if isinstance(error, AgentUnconfirmed):
+        body["agent"] = error.agent
+    if isinstance(error, SignInError):
+        body["reason"] = error.reason
     body.update(more)
     headers = list(_ALWAYS)
     if isinstance(error, Unavailable):

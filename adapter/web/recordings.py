@@ -26,12 +26,11 @@ from adapter.recordings import ForeignBucket, Link
 from adapter.services import Services
 from adapter.settings import Settings
 from adapter.steps import File
-from adapter.store import accounts, recordings as stored, sessions
+from adapter.store import accounts, recordings as stored
 from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
-from adapter.web import problems, recording_pages, requests
+from adapter.web import cards, panel_sessions, principals, problems, recording_pages, requests
 from adapter.web.recording_pages import Case
-from adapter.web.sessions import COOKIE
 
 _HEADERS: Mapping[str, str] = MappingProxyType(
     {
@@ -127,7 +126,10 @@ def _who(request: Request, services: Services, link: Link) -> str:
         return f"key {services.registry.check_key(link.tenant, secret, 'admin').id}"
     if secret is None:
         _require_a_click(request)
-    agent = _agent(services, link.tenant, secret or request.cookies.get(COOKIE))
+        admin = principals.maybe(request)
+        if admin is not None and admin.tenant == link.tenant and admin.may("admin"):
+            return admin.label
+    agent = _agent(request, services, link.tenant)
     settings = services.registry[link.tenant]
     if agent not in {settings.agent(each).id for each in link.agents}:
         told = f"{agent}: {recordings.about(link)}, which was not theirs"
@@ -150,15 +152,11 @@ def _require_a_click(request: Request) -> None:
         raise Forbidden("open the link itself: no other page may load it")
 
 
-def _agent(services: Services, tenant: Tenant, bearer: str | None) -> str:
-    if not bearer:
-        raise Unauthenticated("sign in first")
-    with services.database.reading():
-        cursor = services.database.raw.cursor()
-        session = sessions.get(cursor, tenant, credentials.digest(bearer))
-    if session is None or session.expires <= datetime.now(UTC):
-        raise Unauthenticated("the session is over: sign in again")
-    return session.agent
+def _agent(request: Request, services: Services, tenant: Tenant) -> str:
+    found = panel_sessions.find(request, tenant)
+    if found is None:
+        raise Unauthenticated("sign in first, or again: the session may be over")
+    return found.agent().id
 
 
 def _buckets(services: Services, tenant: Tenant) -> frozenset[str]:
@@ -178,4 +176,4 @@ def _card(request: Request, error: ScreenpopError) -> Response:
     problem = problems.of(error)
     kept = {name: value for name, value in problem.headers if name in _OF_PROBLEMS}
     page = recording_pages.card(case, locale)
-    return Response(page, problem.status, {**recording_pages.HEADERS, **kept})
+    return Response(page, problem.status, {**cards.HEADERS, **kept})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
@@ -55,7 +56,9 @@ def with_key(request: Request, scope: str) -> tuple[Tenant, Key]:
     secret = credentials.presented(
         request.headers.get("authorization"), request.headers.get("x-api-key")
     )
-    return here, services(request).registry.check_key(here, secret, scope)
+    key = services(request).registry.check_key(here, secret, scope)
+    services(request).key_uses.note(key.id, datetime.now(UTC))
+    return here, key
 
 
 def require_own_page(request: Request) -> None:

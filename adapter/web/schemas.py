@@ -10,6 +10,7 @@ from adapter import messages
 from adapter.close_codes import CLOSE_CODES
 from adapter.events import Stage
 from adapter.messages import Hello, Ping, PopOutcome, PopView, Presence
+from adapter.notes import Note
 from adapter.pipeline import Receipt
 from adapter.store.refusals import Refusal
 from adapter.store.settings import Alias
@@ -120,7 +121,7 @@ _HAND_MADE = {
 
 def components() -> Schema:
     """Give every schema by its name."""
-    types = (Receipt, PopView, Hello, Presence, PopOutcome, Ping, Refusal, Alias)
+    types = (Receipt, PopView, Hello, Presence, PopOutcome, Ping, Refusal, Alias, Note)
     _, made = msgspec.json.schema_components(types, ref_template=COMPONENTS + "{name}")
     return {**made, **_HAND_MADE}
 

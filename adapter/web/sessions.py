@@ -1,23 +1,26 @@
-"""Sign a panel in and out, and hand it tickets for the feed."""
+"""Sign a panel out, renew its session, and hand it tickets for the feed."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapter import agent_ids, credentials
-from adapter.errors import MalformedInput, NotFound, Unauthenticated
+from adapter import agent_ids, changes, credentials
+from adapter.batch import Batch
+from adapter.errors import MalformedInput, NotFound
 from adapter.hub import monotonic
+from adapter.identity import limits
 from adapter.services import Services
-from adapter.store import sessions
+from adapter.store import audits, sessions
 from adapter.store.sessions import StoredSession
-from adapter.tenants import Agent, Tenant
 from adapter.tickets import LIFETIME
-from adapter.web import embedding, requests
+from adapter.web import embedding, panel_sessions, requests
+from adapter.web.panel_sessions import Current
 
-COOKIE = "__Host-screenpop"
+COOKIE = panel_sessions.COOKIE
 
 
 async def demo_sign_in(request: Request) -> Response:
@@ -50,13 +53,8 @@ async def demo_sign_in(request: Request) -> Response:
         {"agent": agent.id, "session": bearer, "expires": session.expires.isoformat()},
         headers={"cache-control": "no-store"},
     )
-    age = int(services.settings.session_hours * 3600)
-    answer.headers.append("set-cookie", f"{COOKIE}={bearer}; Max-Age={age}; {_COOKIE_ATTRIBUTES}")
+    answer.headers.append("set-cookie", panel_sessions.cookie(bearer, session, now))
     return answer
-
-
-_COOKIE_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
-"""Written by hand: Starlette knows `Partitioned` only from Python 3.14 on."""
 
 
 async def ticket(request: Request) -> Response:
@@ -69,55 +67,95 @@ async def ticket(request: Request) -> Response:
     )
     if secret is not None and credentials.key_id(secret) is not None:
         key = services.registry.check_key(tenant, secret, "feed")
+        services.key_uses.note(key.id, datetime.now(UTC))
         name = body.get("agent")
         if not isinstance(name, str) or not name.strip() or len(name) > 512:  # noqa: PLR2004
             raise MalformedInput("/agent: name the agent whose panel the ticket is for")
         _require_agent(name)
         agent = services.registry[tenant].agent(name)
         made = services.tickets.issue(agent, key=key.id, session=None, now=monotonic())
-    else:
-        requests.require_own_page(request)
-        session = _session(services, tenant, secret or request.cookies.get(COOKIE))
-        embedding.require_allowed(services, tenant, request, body)
-        # A page that does not say where it is counts as unknown, which a bound session is not.
-        if session.embedder not in (embedding.UNKNOWN, embedding.around(body)):
-            raise Unauthenticated("this session belongs to another page: sign in here")
-        agent = Agent(tenant, session.agent)
-        made = services.tickets.issue(agent, key=None, session=session.digest, now=monotonic())
-    return JSONResponse(
-        {"ticket": made, "agent": agent.id, "expires_in": int(LIFETIME)},
-        headers={"cache-control": "no-store"},
-    )
+        return _told({"ticket": made, "agent": agent.id, "expires_in": int(LIFETIME)})
+    found = panel_sessions.current(request, body)
+    agent = found.agent()
+    made = services.tickets.issue(agent, key=None, session=found.session.chain, now=monotonic())
+    answer = {"ticket": made, "agent": agent.id, "expires_in": int(LIFETIME)}
+    return await _renewed(services, found, answer)
+
+
+async def renew(request: Request) -> Response:
+    """Say that the session is in use; every quarter of an hour it gets a new bearer."""
+    services = requests.services(request)
+    body = await requests.json_object(request)
+    found = panel_sessions.current(request, body)
+    answer = {"expires": found.session.expires.isoformat()}
+    return await _renewed(services, found, answer)
 
 
 async def end_session(request: Request) -> Response:
-    """Sign out: the session ends everywhere, its feeds are closed."""
+    """Sign out: the session ends, its feeds are closed; `everywhere`, all of the person's."""
     requests.require_own_page(request)
     services = requests.services(request)
     tenant = requests.tenant(request)
-    secret = credentials.presented(request.headers.get("authorization"), None)
-    bearer = secret or request.cookies.get(COOKIE)
-    if bearer:
-        digest = credentials.digest(bearer)
-        await services.committer.submit(lambda batch: sessions.end(batch.cursor, tenant, digest))
-        services.close_session(digest)
+    everywhere = (await requests.json_object(request)).get("everywhere") is True
+    chains = set()
+    for bearer in panel_sessions.bearers(request):
+        found = panel_sessions.of_digest(services, tenant, credentials.digest(bearer))
+        if found is not None:
+            chains.add(found.session.chain)
+            await services.committer.submit(
+                lambda batch, found=found: _end(batch, found, everywhere=everywhere)  # type: ignore[misc]
+            )
+    for chain in chains:
+        services.close_session(chain)
+    if everywhere:
+        changes.close_ended_sessions(services)
     answer = Response(status_code=204)
-    # A partitioned cookie goes away only with the same attributes.
-    answer.headers.append("set-cookie", f"{COOKIE}=; Max-Age=0; {_COOKIE_ATTRIBUTES}")
+    answer.headers.append("set-cookie", panel_sessions.no_cookie())
     return answer
+
+
+def _end(batch: Batch, found: Current, *, everywhere: bool) -> None:
+    session, person = found.session, found.person
+    if person is None or not everywhere:
+        sessions.end(batch.cursor, session.tenant, session.chain)
+        return
+    sessions.end_of_person(batch.cursor, session.tenant, person.id)
+    audits.add(
+        batch.cursor, session.tenant, batch.now, who=person.label, what="signed out everywhere"
+    )
+
+
+async def _renewed(services: Services, found: Current, answer: dict[str, Any]) -> Response:
+    """Answer, with a new bearer where the session's is old; the demo's and keys' stay as they are.
+
+    The old bearer ends a minute after the new one is first used: other tabs have the old one in
+    their requests, and an answer may be lost on its way.
+    """
+    session, now = found.session, datetime.now(UTC)
+    if session.person is None:
+        return _told(answer)
+    if session.replaced is not None or not limits.is_due(issued=session.issued, now=now):
+        await services.committer.submit(lambda batch: _use(batch, session))
+        return _told(answer)
+    bearer = credentials.new_bearer()
+    digest = credentials.digest(bearer)
+    await services.committer.submit(
+        lambda batch: sessions.replace(batch.cursor, session, digest, batch.now)
+    )
+    renewed = _told({**answer, "session": bearer})
+    renewed.headers.append("set-cookie", panel_sessions.cookie(bearer, session, now))
+    return renewed
+
+
+def _use(batch: Batch, session: StoredSession) -> None:
+    sessions.touch(batch.cursor, [session.chain], batch.now)
+    sessions.confirm(batch.cursor, session, batch.now)
+
+
+def _told(content: dict[str, Any]) -> Response:
+    return JSONResponse(content, headers={"cache-control": "no-store"})
 
 
 def _require_agent(name: str) -> None:
     if (fault := agent_ids.fault(name)) is not None:
         raise MalformedInput(f"/agent: {fault}")
-
-
-def _session(services: Services, tenant: Tenant, bearer: str | None) -> StoredSession:
-    if not bearer:
-        raise Unauthenticated("sign in first")
-    with services.database.reading():
-        cursor = services.database.raw.cursor()
-        session = sessions.get(cursor, tenant, credentials.digest(bearer))
-    if session is None or session.expires <= datetime.now(UTC):
-        raise Unauthenticated("the session is over: sign in again")
-    return session

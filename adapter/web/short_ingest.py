@@ -6,8 +6,9 @@ everything that can go wrong to both and compares the answers byte by byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from adapter import credentials, pipeline
 from adapter.errors import ScreenpopError
@@ -17,28 +18,38 @@ from adapter.services import Services
 from adapter.telephony import cloudevents
 from adapter.tenants import Tenant
 from adapter.web import intake
-from adapter.web.intake import Answer, Headers, Sender
+from adapter.web.intake import Answer, Arrival, Headers, Sender
+
+SOURCE: Final = "cloudevents"
+
+Lines = Sequence[tuple[bytes, bytes]]
+"""The headers as they came, names in lower case."""
 
 Tell = Callable[[Answer | None], None]
 """Takes the answer; None where there is none, because of a fault of ours."""
 
 
-def take(services: Services, headers: Headers, body: bytes, tell: Tell) -> None:
+def take(services: Services, lines: Lines, body: bytes, tell: Tell) -> None:
     """Check, decode and commit one request; `tell` is called once, now or after the commit."""
+    headers = intake.text_headers(lines)
     unread = intake.has_body(headers)  # until it is looked at, though it lies here
+    arrival = Arrival(SOURCE, datetime.now(UTC), lines)
     try:
-        received = datetime.now(UTC)
-        tenant = intake.tenant(services, headers)
+        tenant = intake.tenant(services, headers, arrival)
         sender = _sender(services, tenant, headers, len(body))
         unread = False
-        name = intake.prove(services, sender, headers, body)
-        decoded = cloudevents.decode(headers, body, received=received)
+        name = intake.prove(services, sender, headers, arrival, body)
+        decoded = cloudevents.decode(headers, body, received=arrival.received)
+        arrival.decoded = decoded
         intake.admit(services, name, decoded)
         if decoded.entries:
-            _commit(services, tenant, decoded, received, tell)
+            _commit(services, tenant, decoded, arrival, tell)
             return
-        answer = intake.accepted(services, Receipt(0, 0, decoded.ignored, decoded.rejected))
+        receipt = Receipt(0, 0, decoded.ignored, decoded.rejected)
+        arrival.note(services, receipt)
+        answer = intake.accepted(services, receipt)
     except ScreenpopError as error:
+        arrival.note(services, None, error)
         answer = intake.refused(services, error, unread=unread)
     tell(answer)
 
@@ -55,18 +66,20 @@ def _sender(services: Services, tenant: Tenant, headers: Headers, length: int) -
 
 
 def _commit(
-    services: Services, tenant: Tenant, decoded: Decoded, received: datetime, tell: Tell
+    services: Services, tenant: Tenant, decoded: Decoded, arrival: Arrival, tell: Tell
 ) -> None:
     def committed(result: Receipt | Exception) -> None:
         if isinstance(result, Receipt):
+            arrival.note(services, result)
             tell(intake.accepted(services, result))
         elif isinstance(result, ScreenpopError):
+            arrival.note(services, None, result)
             tell(intake.refused(services, result, unread=False))
         else:
             tell(None)
 
     services.committer.submit_and_tell(
-        lambda batch: pipeline.accept(batch, tenant, decoded, received),
+        lambda batch: pipeline.accept(batch, tenant, decoded, arrival.received),
         committed,
         weight=len(decoded.entries),
     )

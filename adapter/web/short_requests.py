@@ -17,9 +17,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from adapter.services import Services
-from adapter.web import intake, short_ingest
+from adapter.web import short_ingest
 from adapter.web.http_connections import HttpConnection
-from adapter.web.intake import CLOSE, ONE_ACCEPTED, STRICT_TRANSPORT, Answer, Headers
+from adapter.web.intake import CLOSE, ONE_ACCEPTED, STRICT_TRANSPORT, Answer
 
 log = structlog.get_logger()
 
@@ -147,20 +147,19 @@ class ShortConnection(HttpConnection):
 
     def _take(self, request: Short) -> None:
         services = cast(Services, self._services)
-        headers = intake.text_headers(request.lines)
-        request.is_https = self._is_https(headers)
+        request.is_https = self._is_https(request.lines)
         body = b"".join(request.pieces)
         try:
-            short_ingest.take(services, headers, body, partial(self._answer, request))
+            short_ingest.take(services, request.lines, body, partial(self._answer, request))
         except Exception:
             log.exception("a request failed")
             self._answer(request, None)
 
-    def _is_https(self, headers: Headers) -> bool:
+    def _is_https(self, lines: list[tuple[bytes, bytes]]) -> bool:
         """Say whether the sender came by TLS, as uvicorn's proxy middleware finds it."""
         scheme: str | None = self.scheme
         if self._is_behind_proxy:
-            said = headers.get("x-forwarded-proto", "").strip()
+            said = dict(lines).get(b"x-forwarded-proto", b"").decode("latin-1").strip()
             scheme = said if said in _SCHEMES else scheme
         return scheme == "https"
 

@@ -1,20 +1,19 @@
-"""Let an admin key read, try and replace a tenant's steps, and deal with dead letters."""
+"""Let an admin key read, check, try and replace a tenant's steps."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter import changes, contacts, lifecycle, steps
+from adapter import changes
 from adapter.connections import AccountNotReady
-from adapter.errors import Conflict, MalformedInput, NotFound, Place
+from adapter.errors import Conflict, MalformedInput, Place
 from adapter.services import Services
-from adapter.steps import Environment, Steps
-from adapter.store import journal, outbox, settings as stored
-from adapter.tenants import ContactKey, Tenant
+from adapter.step_desk import Checked
+from adapter.steps import Environment, NoEnvironment, Steps
+from adapter.tenants import Tenant
 from adapter.web import admin, requests
 from adapter.web.contacts import json_response
 
@@ -22,15 +21,18 @@ MOST_BYTES = 256 * 1024
 
 
 async def get_steps(request: Request) -> Response:
-    """Give the steps as JSON, with what each account lets them do."""
+    """Give the steps as JSON, with what each account lets them do and what is wrong with them."""
     tenant, _ = requests.admin(request)
     services = requests.services(request)
     settings = services.registry[tenant]
+    found = services.step_desk.findings(tenant, settings.steps)
     answer = json_response(
         {
             "steps": settings.steps,
             "since": settings.steps_since,
             "disabled": _disabled(services, tenant, settings.steps),
+            "faults": _places(found.faults),
+            "hints": _places(found.hints),
         }
     )
     answer.headers["etag"] = f'"{settings.steps_version}"'
@@ -42,25 +44,21 @@ async def put_steps(request: Request) -> Response:
     tenant, key = requests.admin(request)
     services = requests.services(request)
     text = admin.text(await requests.body(request, MOST_BYTES))
-    parsed, hints = steps.parse_with_hints(text)
-    version = stored.put_steps(
-        services.database,
-        tenant,
-        steps.dump(parsed),
-        datetime.now(UTC),
-        who=f"key {key.id}",
-        expected_version=admin.expected_version(request),
+    version, checked = await services.step_desk.save(
+        tenant, text, who=f"key {key.id}", expected_version=admin.expected_version(request)
     )
     await changes.apply(services)
-    answer = json_response(
-        {
-            "steps": parsed,
-            "hints": [{"at": hint.at, "detail": hint.detail} for hint in hints],
-            "disabled": _disabled(services, tenant, parsed),
-        }
-    )
+    answer = json_response(_checked(services, tenant, checked))
     answer.headers["etag"] = f'"{version}"'
     return answer
+
+
+async def check(request: Request) -> Response:
+    """Say what is wrong with steps, and what may not be meant; saves nothing."""
+    tenant, _ = requests.admin(request)
+    services = requests.services(request)
+    text = admin.text(await requests.body(request, MOST_BYTES))
+    return json_response(_checked(services, tenant, await services.step_desk.check(tenant, text)))
 
 
 async def preview(request: Request) -> Response:
@@ -73,56 +71,52 @@ async def preview(request: Request) -> Response:
     body = await requests.json_object(request)
     wanted = services.registry[tenant].steps
     if "steps" in body:
-        wanted, _hints = steps.parse_with_hints(body["steps"])
-    environment = _environment(services, tenant, wanted)
+        wanted = (await services.step_desk.check(tenant, body["steps"])).steps
     named = body.get("contact")
     if named is not None and not isinstance(named, str):
         raise MalformedInput("/contact: expected an id", [Place("/contact", "expected an id")])
+    _require_an_environment(services, tenant, wanted)
     if body.get("dry_run"):
         if named is None:
             raise MalformedInput(
                 "/contact: name a recorded contact", [Place("/contact", "missing")]
             )
-        return json_response(_rehearse(services, ContactKey(tenant, named), wanted, environment))
-    view = steps.SAMPLE if named is None else _view(services, ContactKey(tenant, named))
-    shown = steps.previews(wanted, view, environment, tenant=tenant)
-    return json_response({"contact": view["id"], "steps": shown})
+        run = services.step_desk.dry_run(tenant, wanted, named)
+        return json_response({"contact": named, "dry_run": run})
+    contact, shown = services.step_desk.preview(tenant, wanted, named)
+    return json_response({"contact": contact, "steps": shown})
 
 
-async def list_dead_letters(request: Request) -> Response:
-    """List the requests to Dynamics that will not be tried again by themselves, with the cause."""
-    tenant, _ = requests.admin(request)
-    services = requests.services(request)
-    with services.database.reading():
-        rows = outbox.dead_letters(services.database.raw.cursor(), tenant)
-    return json_response({"dead_letters": [outbox.summary(each) for each in rows]})
+def _require_an_environment(services: Services, tenant: Tenant, wanted: Steps) -> None:
+    """Check that there is an account in force for one step at least.
+
+    Raises:
+        Conflict: there is none.
+    """
+    of_account = services.step_desk.where(tenant)
+    accounts = {step.account for step in wanted.steps} or {None}
+    found: list[Environment | NoEnvironment] = []
+    for account in accounts:
+        try:
+            found.append(of_account(account))
+        except NoEnvironment as nowhere:
+            found.append(nowhere)
+    missing = [each for each in found if isinstance(each, NoEnvironment)]
+    if found and len(missing) == len(found):
+        raise Conflict(f"a preview needs an integration account: {missing[0]}")
 
 
-async def replay_dead_letters(request: Request) -> Response:
-    """Try dead letters again: `{"id": …}` for one, `{}` for all of the tenant."""
-    tenant, _ = requests.admin(request)
-    services = requests.services(request)
-    position = (await requests.json_object(request)).get("id")
-    if position is not None and (not isinstance(position, int) or isinstance(position, bool)):
-        raise MalformedInput(
-            "/id: expected a dead letter's id", [Place("/id", "expected a number")]
-        )
-    revived = await services.committer.submit(
-        lambda batch: outbox.revive(batch.cursor, tenant, position, batch.now)
-    )
-    if position is not None and not revived:
-        raise NotFound(f"there is no dead letter {position}")
-    services.committer.queue.wake(revived)
-    return json_response({"contacts": len(revived)}, status=202)
+def _checked(services: Services, tenant: Tenant, checked: Checked) -> dict[str, Any]:
+    return {
+        "steps": checked.steps,
+        "hints": _places(checked.hints),
+        "unchecked": checked.unchecked,
+        "disabled": _disabled(services, tenant, checked.steps),
+    }
 
 
-def _environment(services: Services, tenant: Tenant, wanted: Steps) -> Environment:
-    account = next((step.account for step in wanted.requests), None)
-    try:
-        settings = services.connections.clients.client(tenant, account).account
-    except AccountNotReady as error:
-        raise Conflict(f"a preview needs an integration account: {error}") from error
-    return lifecycle.environment_of(settings.environment_url, settings.api_url, settings.app_id)
+def _places(places: tuple[Place, ...]) -> list[dict[str, str]]:
+    return [{"at": each.at, "detail": each.detail} for each in places]
 
 
 def _disabled(services: Services, tenant: Tenant, wanted: Steps) -> str | None:
@@ -133,24 +127,3 @@ def _disabled(services: Services, tenant: Tenant, wanted: Steps) -> str | None:
         except AccountNotReady as error:
             return str(error)
     return None
-
-
-def _view(services: Services, key: ContactKey) -> dict[str, Any]:
-    with services.database.reading():
-        state = journal.contact(services.database.raw.cursor(), key)
-    if state is None:
-        raise NotFound(f"there is no contact {key.id}")
-    agent = state.agent
-    who = None if agent is None else services.registry[key.tenant].agent(agent).id
-    return contacts.view(state, agent=who)
-
-
-def _rehearse(
-    services: Services, key: ContactKey, wanted: Steps, environment: Environment
-) -> dict[str, Any]:
-    with services.database.reading():
-        events = journal.events_of(services.database.raw.cursor(), key)
-    if not events:
-        raise NotFound(f"there is no contact {key.id}")
-    run = steps.dry_run(wanted, [each.event for each in events], environment, tenant=key.tenant)
-    return {"contact": key.id, "dry_run": run}

@@ -1,111 +1,168 @@
-"""Take pictures of the panel in every state, width, theme and language, for people to look at.
+"""Take pictures of every page and state, in every width, theme and language, for people to look at.
 
-Usage: .venv/bin/python -m tests.browser.look FOLDER
+Usage: .venv/bin/python -m tests.browser.look [FOLDER] [panel] [portal] [demo]
 """
 
 from __future__ import annotations
 
+import html
 import itertools
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser import chromium, sites
+from tests.browser import chromium, portal_pages, sites
 from tests.browser.demo import Demo, Station
 from tests.browser.panels import Desk, is_live
 from tests.browser.sites import HOME, Sites
-from tests.browser.states import states
+from tests.browser.states import sign_in_states, states
 from tests.browser.views import CARD, View
 from tests.server import Server
 
-WIDTHS, THEMES, LOCALES = (300, 480, 1280), ("light", "dark"), ("en", "ja")
+Theme = Literal["light", "dark"]
+WIDTHS, LOCALES = (300, 480, 1280, 1600), ("en", "ja")
+THEMES: tuple[Theme, ...] = ("light", "dark")
+HEIGHT = 720
 REFUSED = "https://contoso.crm4.dynamics.com"
+PARTS = ("panel", "portal", "demo")
 
 
 class Album:
-    """A folder of pictures, named by state, width, theme and language."""
+    """A folder of pictures, by state, language, width and theme, with a page that shows them."""
 
     def __init__(self, folder: Path, browser: Browser) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.browser = browser
-        self.lost: list[tuple[str, Page]] = []
+        self.states: dict[str, list[str]] = {}
 
-    def take(self, page: Page, state: str, look: str) -> None:
-        """Take one picture."""
-        page.screenshot(path=self.folder / f"{state.replace(' ', '-')}.{look}.png")
-        typer.echo(f"{state}, {look}")
+    def context(self, locale: str, **options: Any) -> BrowserContext:
+        """Make a browser profile that speaks a language."""
+        return self.browser.new_context(locale=locale, reduced_motion="reduce", **options)
+
+    def take(self, page: Page, state: str, locale: str, *, whole: bool = False) -> None:
+        """Take the page as it stands in every width and theme; `whole` with what is below."""
+        for width, theme in itertools.product(WIDTHS, THEMES):
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            page.emulate_media(color_scheme=theme)
+            name = f"{state.replace(' ', '-')}.{locale}.{width}.{theme}.png"
+            page.screenshot(path=self.folder / name, full_page=whole)
+            self.states.setdefault(state, []).append(name)
+        typer.echo(f"{state}, {locale}")
+
+    def close(self) -> None:
+        """Write the page that shows the pictures."""
+        body = "".join(
+            f"<h2>{html.escape(state)}</h2><div>"
+            + "".join(
+                f"<a href={name}><img loading=lazy src={name} alt={name}></a>" for name in all_
+            )
+            + "</div>"
+            for state, all_ in self.states.items()
+        )
+        (self.folder / "index.html").write_text(
+            "<!doctype html><meta charset=utf-8><title>Screenpop</title>"
+            "<style>body{font:14px sans-serif;background:#777}div{display:flex;flex-wrap:wrap;"
+            f"gap:8px;align-items:start}}img{{max-height:400px;max-width:480px}}</style>{body}",
+            encoding="utf-8",
+        )
 
 
-def options(width: int, theme: str, locale: str) -> dict[str, Any]:
-    """Give the browser context of one look."""
-    size = {"width": width, "height": 720}
-    return {"viewport": size, "color_scheme": theme, "locale": locale, "reduced_motion": "reduce"}
-
-
-def of_server(album: Album, server: Server, pages: Sites) -> None:
-    """Take the states of a panel that came by a ticket, the card, and the lost server."""
+def of_panel(album: Album, server: Server, pages: Sites) -> None:
+    """Take the panel's states, the card of a refused page, the tab, and the lost server."""
     assert server.request("PUT", "/v1/admin/domains", "", scope="admin").is_success
-    for number, (width, theme, locale) in enumerate(itertools.product(WIDTHS, THEMES, LOCALES)):
-        look = f"{width}.{theme}.{locale}"
-        context = album.browser.new_context(**options(width, theme, locale))
-        desk = Desk(server, pages, context, f"agent-{number}")
+    for locale in LOCALES:
+        desk = Desk(server, pages, album.context(locale), f"agent-{locale}")
         desk.open_records_by("tab")
         for state, page in states(desk):
-            album.take(page, state, look)
-        album.lost.append((look, page))
-        if width == WIDTHS[1]:
-            view = View(context.new_page())
-            assert view.show(REFUSED) == CARD
-            album.take(view.page, "refused", look)
-    server.kill9()
-    for look, page in album.lost:
-        expect(page.locator("[data-notice=lost-server]")).to_be_visible(timeout=20_000)
-        album.take(page, "lost", look)
+            album.take(page, f"panel {state}", locale)
+            if state == "talking":
+                page.locator("html").evaluate("html => { html.dir = 'rtl' }")
+                album.take(page, "panel talking from right to left", locale)
+                page.locator("html").evaluate("html => { html.dir = 'ltr' }")
+        signed_out = desk.context.new_page()
+        for state in sign_in_states(signed_out):
+            album.take(signed_out, f"panel {state}", locale)
+        view = View(desk.context.new_page())
+        assert view.show(REFUSED) == CARD
+        album.take(view.page, "panel refused", locale)
+        panel = desk.open_panel()
+        with panel.expect_popup() as popup:
+            panel.locator("#start-shift").click()
+        album.take(popup.value, "panel tab", locale)
+        popup.value.close()
+        panel.context.set_offline(offline=True)
+        panel.evaluate("window.dispatchEvent(new Event('offline'))")
+        expect(panel.locator("[data-notice=lost-server]")).to_be_visible(timeout=30_000)
+        album.take(panel, "panel lost", locale)
+        desk.context.close()
+
+
+def of_portal(album: Album, server: Server) -> None:
+    """Take every page of the portal that a link leads to."""
+    portal_pages.fill(server, "alice")
+    for locale in LOCALES:
+        context = album.context(locale)
+        page = context.new_page()
+        page.goto(f"{HOME}/admin/sign-in")
+        album.take(page, "sign in to the portal", locale, whole=True)
+        portal_pages.sign_in(context, server)
+        for name in portal_pages.walk(page):
+            album.take(page, f"portal {name}", locale, whole=True)
+        context.close()
 
 
 def of_demo(album: Album, demo: Demo) -> None:
     """Take the dashboard of the demo: signing in, ringing, the record opened."""
     from adapter.demo import samples  # noqa: PLC0415
 
-    for theme, locale in itertools.product(THEMES, LOCALES):
-        look = f"1280.{theme}.{locale}"
-        context = album.browser.new_context(**options(1280, theme, locale))
+    for locale in LOCALES:
+        context = album.context(locale)
         station = Station(demo, context.new_page(), "alice")
         station.load()
-        album.take(station.page, "demo sign in", look)
-        station.panel.locator("#sign-in").click()
+        album.take(station.page, "demo sign in", locale)
+        station.sign_in()
         is_live(station.panel)
         call = demo.ring("alice", samples.CONTACTS[2])
         expect(station.panel.locator("[data-phase=ringing]")).to_be_visible()
-        album.take(station.page, "demo ringing", look)
+        album.take(station.page, "demo ringing", locale)
         demo.act(call, "answer")
         expect(station.panel.locator("[data-pop][data-state=opened]")).to_be_visible()
-        album.take(station.page, "demo popped", look)
+        album.take(station.page, "demo popped", locale)
         demo.hang_up_everything()
         context.close()
 
 
-def main(folder: Path) -> None:
-    """Take all pictures."""
+def main(folder: Path, parts: list[str]) -> None:
+    """Take all pictures, or those of some parts."""
     with (
         tempfile.TemporaryDirectory() as made,
         sites.serving(Path(made)) as pages,
         sync_playwright() as playwright,
         chromium.running(playwright, pages.resolver_rules()) as browser,
     ):
+        expect.set_options(timeout=20_000)
         album = Album(folder, browser)
         (data := Path(made) / "data").mkdir()
         with Server(data, SCREENPOP_PUBLIC_URL=HOME) as server:
             pages.adapter_port = server.port
-            of_server(album, server, pages)
-        with Demo() as demo:
-            of_demo(album, demo)
+            if "panel" in parts:
+                of_panel(album, server, pages)
+            if "portal" in parts:
+                of_portal(album, server)
+        if "demo" in parts:
+            with Demo() as demo:
+                of_demo(album, demo)
+        album.close()
+    typer.echo(f"{folder / 'index.html'}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    given = sys.argv[1:]
+    chosen = [each for each in given if each in PARTS]
+    where = [each for each in given if each not in PARTS]
+    main(Path(where[0] if where else "build/screenshots"), chosen or list(PARTS))

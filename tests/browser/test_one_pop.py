@@ -69,8 +69,8 @@ def test_a_closed_tab_is_noticed_and_opened_anew_by_a_click(desk: Desk) -> None:
     desk.open_records_by("tab")
     panel = desk.open_panel()
     desk.start_shift(panel).close()
-    # The browser tells the opener (`closed`) a moment after the tab is gone; no event says when.
-    panel.wait_for_timeout(500)
+    # The panel has noticed: it offers to open the tab again.
+    expect(panel.locator("shift-start[data-state=closed]")).to_be_visible()
     desk.tells(desk.answer(), "blocked: tab")
     with panel.expect_popup() as popup:
         pop(panel, "blocked").get_by_role("link", name="Open record").click()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from adapter import office, secret_box, settings
 from adapter.cli import accounts
+from adapter.connections import AccountDesk
 from adapter.demo.simulated.serving import Simulation
-from adapter.errors import InvalidSettings, MalformedInput, NotFound
+from adapter.errors import Conflict, InvalidSettings, MalformedInput, NotFound
+from tests.dataverse.consenting import press
 from tests.dataverse.simulation import dynamics, fields, simulation, tls
 
 __all__ = ["dynamics", "fields", "simulation", "tls"]
@@ -95,6 +100,41 @@ def test_the_consent_window_is_printed(run: Run, given: str) -> None:
     answer = json.loads(run("request-token", "main", "--json").output)
     assert answer["redirect_uri"] == "https://localhost/v1/dynamics/oauth_callback"
     assert "/oauth2/v2.0/authorize?" in answer["url"]
+
+
+def test_a_consent_is_confirmed_by_the_code_that_its_window_shows(
+    run: Run, given: str, dynamics: Simulation, tmp_path: Path, tls: ssl.SSLContext
+) -> None:
+    run("set", "main", "--file", given, "access=delegated", "--no-test")
+    url = json.loads(run("request-token", "main", "--json").output)["url"]
+    chosen = settings.load(data_dir=tmp_path, allow_loopback=True)
+    with office.opened(chosen) as here:
+        box = secret_box.load(None, tmp_path / "secret.key")
+        desk = AccountDesk(here.database, box, tls=tls, allow_loopback=True)
+        result = asyncio.run(desk.finish_consent(press(dynamics, url)))
+    assert (result.outcome, result.ok) == ("unconfirmed", False)
+    with pytest.raises(NotFound, match="code"):
+        run("confirm", "main", "AAAA-AAAA")
+    confirmed = run("confirm", "main", result.code)
+    assert confirmed.exit_code == 0, confirmed.output
+    assert confirmed.output.startswith("signed in as ")
+    assert "Connection is valid." in confirmed.output
+    run("apply", "main")
+    assert json.loads(run("show", "main", "--json").output)["ready"]
+
+
+def test_a_draft_is_discarded_and_an_account_renamed(run: Run, given: str) -> None:
+    run("set", "main", "--file", given)
+    with pytest.raises(Conflict, match="remove it"):
+        run("discard", "main")
+    run("apply", "main")
+    run("set", "main", "recording_bucket=calls", "--no-test")
+    assert "draft discarded; version 1 in force" in run("discard", "main").output
+    assert json.loads(run("show", "main", "--json").output)["draft"] is None
+    assert run("rename", "main", "sales").output == "main is sales now\n"
+    assert run("test", "sales").exit_code == 0
+    with pytest.raises(NotFound):
+        run("show", "main")
 
 
 def test_secrets_are_sealed_anew(run: Run, given: str, monkeypatch: pytest.MonkeyPatch) -> None:

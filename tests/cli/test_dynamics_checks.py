@@ -110,3 +110,28 @@ def test_a_test_of_the_connection_asks_for_what_the_steps_need(
     after = command("accounts", "test", "main", **data)
     assert after.returncode == 1
     assert "missing     prvCreateIncident" in after.stdout
+
+
+def test_links_to_recordings_that_nobody_else_can_open_are_a_warning(
+    command: Run, data: dict[str, str], fields: dict[str, Any]
+) -> None:
+    check = "recordings of default"
+    put(command, data, fields, "--no-test")
+    command("accounts", "apply", "main", **data)
+    command("steps", "set", "-", stdin=command("steps", "default").stdout, **data)
+    assert examine(command, data, check) == [], "a simulated Dynamics is on this machine too"
+    directory = "7a1c0001-53b2-ed11-83ff-000d3a020001"
+    real = {
+        "environment_url": "https://contoso.crm4.dynamics.com",
+        "directory_id": directory,
+        "client_id": directory,
+        "client_secret": "not used",
+    }
+    given = json.dumps(real)
+    command("accounts", "set", "real", "--file", "-", "--no-test", stdin=given, **data)
+    assert command("accounts", "apply", "real", **data).returncode == 0
+    ((status, detail, do),) = examine(command, data, check)
+    assert (status, "http://127.0.0.1:1/r/" in detail) == ("warning", True)
+    assert "SCREENPOP_PUBLIC_URL" in do
+    public = {**data, "SCREENPOP_PUBLIC_URL": "https://screenpop.example"}
+    assert examine(command, public, check) == []

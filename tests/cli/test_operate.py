@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import socket
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -205,6 +209,50 @@ def test_a_server_on_another_database_is_not_taken_for_ours(
         code, found = examine(command, {**data, "SCREENPOP_PORT": str(other.port)})
     assert code == 1
     assert found["server"][0]["detail"].endswith("runs on another database")
+
+
+STRANGERS = {
+    "it knows what a server says": '{"status": "ready", "checks": {"journal": "ok"}}',
+    "it guesses": '{"status": "ready", "checks": {}, "installation": ""}',
+    "it has none": '{"status": "ready", "checks": {}, "installation": null}',
+}
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_a_stranger_on_the_port_is_not_taken_for_our_server(
+    command: Run, tmp_path: Path, stranger: str
+) -> None:
+    text = STRANGERS[stranger].encode()
+    with Server(tmp_path), answering(text) as port:
+        data = {"SCREENPOP_DATA_DIR": str(tmp_path), "SCREENPOP_PORT": str(port)}
+        code, found = examine(command, data)
+    assert code == 1
+    (row,) = found["server"]
+    assert "runs on another database" in row["detail"]
+    assert "the server of this database is elsewhere" in row["detail"]
+
+
+@contextlib.contextmanager
+def answering(text: bytes) -> Iterator[int]:
+    """Answer whatever is asked with a JSON text; gives the port."""
+
+    class Stranger(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Stranger) as listening:
+        thread = threading.Thread(target=listening.serve_forever, daemon=True)
+        thread.start()
+        yield listening.server_port
+        listening.shutdown()
+        thread.join()
 
 
 def test_a_server_on_another_port_is_missed(command: Run, tmp_path: Path, free_port: int) -> None:

@@ -166,3 +166,69 @@ def test_a_recorded_contact_is_previewed_and_rehearsed_with_other_steps(
     run = json.loads(command("steps", "dry-run", "c-1", *named, "--json", **data).stdout)
     assert [each["key"] for each in run["dry_run"]] == ["2", "pop"]
     assert command("steps", "dry-run", "c-9", **data).returncode == 4
+
+
+def test_a_recording_is_previewed_by_the_link_that_is_then_written(
+    command: Run, data: dict[str, str], server: Server, dynamics: Simulation
+) -> None:
+    server.report("created", "c-1", customer=CUSTOMER)
+    server.report("ended", "c-1")
+    file = {"kind": "recording", "url": "https://recordings.example/c-1.wav"}
+    settled = ("steps", "preview", "--json", "--contact", "c-1")
+    server.report("recorded", "c-1", recording=file)
+    rows = json.loads(command(*settled, **data).stdout)["steps"]
+    sent = json.loads(rows[3]["request"].partition("\n\n")[2])
+    assert "/r/" in sent["description"]
+    assert "recordings.example" not in sent["description"]
+    row = eventually(
+        lambda: [each for each in made(dynamics) if each.get("description")], "it is written"
+    )[0]
+    link = row["description"].rpartition("/r/")[2]
+    assert sent["description"].rpartition("/r/")[2] == link
+    run = json.loads(command("steps", "dry-run", "c-1", "--json", **data).stdout)["dry_run"]
+    assert link in run[-1]["text"]
+    sample = command("steps", "preview", **data).stdout
+    assert "/r/sample-recording-token" in sample
+    assert "recordings.example" not in sample
+
+
+def test_steps_are_managed_at_a_running_server_with_a_key(
+    command: Run, data: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    there = ("--url", server.url, "--key", server.secret("admin"))
+    printed = command("steps", "default").stdout
+    assert command("steps", "show", *there).stdout == printed
+    changed = json.loads(printed)
+    changed["steps"][2]["body"] = '{"category": "{{Queue}}"}'
+    done = command("steps", "set", "-", *there, stdin=json.dumps(changed))
+    assert (done.returncode, done.stdout) == (0, "4 steps set\n")
+    assert "{{Queue}}" in command("steps", "show", **data).stdout
+    changed["steps"][2]["body"] = '{"catgory": "{{Queue}}"}'
+    for verb in ("check", "set"):
+        done = command("steps", verb, "-", *there, stdin=json.dumps(changed))
+        assert done.returncode == 2
+        assert "/steps/2/body/catgory: phonecall has no such column" in done.stderr
+    server.report("created", "c-1", customer=CUSTOMER)
+    shown = command("steps", "preview", "--contact", "c-1", *there).stdout
+    assert '"phonenumber":"+12025550142"' in shown
+    assert command("steps", "preview", "--contact", "c-1", **data).stdout == shown
+    run = command("steps", "dry-run", "c-1", *there).stdout
+    assert run.startswith("e-1 (created): step 2\n    POST ")
+    draft = tmp_path / "draft.json"
+    draft.write_text(printed.replace("Call between", "Draft between"))
+    drafted = command("steps", "preview", "--file", str(draft), *there).stdout
+    assert "Draft between" in drafted
+    assert command("steps", "show", "--url", server.url).returncode == 2
+
+
+def test_what_the_environment_does_not_have_is_told_by_the_commands(
+    command: Run, data: dict[str, str], server: Server
+) -> None:
+    wrong = json.loads(command("steps", "default").stdout)
+    wrong["steps"][2]["body"] = '{"catgory": "x"}'
+    fault = "/steps/2/body/catgory: phonecall has no such column (did you mean category?)"
+    for arguments in (("check", "-", "--tenant", "default"), ("set", "-")):
+        done = command("steps", *arguments, stdin=json.dumps(wrong), **data)
+        assert done.returncode == 2
+        assert fault in done.stderr
+    assert command("steps", "check", "-", stdin=json.dumps(wrong)).returncode == 0

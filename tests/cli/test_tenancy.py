@@ -30,6 +30,7 @@ def test_a_key_is_made_listed_and_revoked(command: Run, data: dict[str, str]) ->
     assert listed["id"] == made["id"]
     assert (listed["tenant"], listed["scope"], listed["name"]) == ("default", "ingest", "pbx")
     assert listed["revoked"] is None
+    assert listed["used"] is None
     assert command("keys", "revoke", made["id"], **data).returncode == 0
     assert "revoked" in command("keys", "list", **data).stdout
 

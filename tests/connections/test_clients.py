@@ -149,8 +149,8 @@ async def test_a_renewed_refresh_token_survives_a_restart(
     fields: dict[str, Any],
 ) -> None:
     desk.save(DEFAULT, "main", {**fields, "access": "delegated"}, who="test")
-    url = await desk.begin_consent(DEFAULT, "main", CALLBACK)
-    await desk.finish_consent(press(dynamics, url))
+    url = await desk.begin_consent(DEFAULT, "main", CALLBACK, browser="mine")
+    await desk.finish_consent(press(dynamics, url), browser="mine")
     desk.apply(DEFAULT, "main", who="test")
     clients.refresh()
     client = clients.client(DEFAULT)

@@ -19,6 +19,7 @@ from adapter.tenants import DEFAULT, Tenant
 from tests.dataverse.consenting import press
 
 CALLBACK = "https://localhost/v1/dynamics/oauth_callback"
+BROWSER = "of-the-admin"
 OTHER = Tenant("other")
 
 
@@ -193,9 +194,9 @@ async def test_a_consent_goes_into_the_draft_and_is_tested(
     desk: AccountDesk, dynamics: Simulation, fields: dict[str, Any]
 ) -> None:
     save(desk, "main", {**fields, "access": "delegated"})
-    url = await desk.begin_consent(DEFAULT, "main", CALLBACK)
+    url = await desk.begin_consent(DEFAULT, "main", CALLBACK, browser=BROWSER)
     answer = press(dynamics, url)
-    result = await desk.finish_consent(answer)
+    result = await desk.finish_consent(answer, browser=BROWSER)
     assert result.ok
     assert result.message == "Connection is valid."
     assert result.person.endswith("@contoso.onmicrosoft.com")
@@ -205,7 +206,7 @@ async def test_a_consent_goes_into_the_draft_and_is_tested(
     assert "refresh_token" in view.draft.secrets
     apply(desk)
     assert desk.shown(DEFAULT, "main").ready
-    again = await desk.finish_consent(answer)
+    again = await desk.finish_consent(answer, browser=BROWSER)
     assert not again.ok
     assert "used already" in again.message
 
@@ -215,7 +216,10 @@ async def test_a_new_consent_of_what_is_in_force_waits_for_apply(
 ) -> None:
     save(desk, "main", {**fields, "access": "delegated"})
     apply(desk)
-    await desk.finish_consent(press(dynamics, await desk.begin_consent(DEFAULT, "main", CALLBACK)))
+    await desk.finish_consent(
+        press(dynamics, await desk.begin_consent(DEFAULT, "main", CALLBACK, browser=BROWSER)),
+        browser=BROWSER,
+    )
     view = desk.shown(DEFAULT, "main")
     assert view.draft is not None
     assert view.applied is not None
@@ -226,8 +230,8 @@ async def test_a_declined_consent_says_so_in_words(
     desk: AccountDesk, dynamics: Simulation, fields: dict[str, Any]
 ) -> None:
     save(desk, "main", {**fields, "access": "delegated"})
-    url = await desk.begin_consent(DEFAULT, "main", CALLBACK)
-    result = await desk.finish_consent(press(dynamics, url, "decline"))
+    url = await desk.begin_consent(DEFAULT, "main", CALLBACK, browser=BROWSER)
+    result = await desk.finish_consent(press(dynamics, url, "decline"), browser=BROWSER)
     assert not result.ok
     assert "declined" in result.message
     assert "Request token" in result.advice
@@ -237,7 +241,7 @@ async def test_a_declined_consent_says_so_in_words(
 async def test_an_answer_that_nobody_asked_for_changes_nothing(
     desk: AccountDesk, answer: dict[str, str]
 ) -> None:
-    result = await desk.finish_consent(answer)
+    result = await desk.finish_consent(answer, browser=BROWSER)
     assert not result.ok
     assert result.tenant is None
 
@@ -246,15 +250,15 @@ async def test_an_account_that_changed_meanwhile_takes_no_consent(
     desk: AccountDesk, dynamics: Simulation, fields: dict[str, Any]
 ) -> None:
     save(desk, "main", {**fields, "access": "delegated"})
-    url = await desk.begin_consent(DEFAULT, "main", CALLBACK)
+    url = await desk.begin_consent(DEFAULT, "main", CALLBACK, browser=BROWSER)
     save(desk, "main", {**fields, "access": "delegated"})
-    assert "changed" in (await desk.finish_consent(press(dynamics, url))).message
+    assert "changed" in (await desk.finish_consent(press(dynamics, url), browser=BROWSER)).message
 
 
 async def test_an_application_needs_no_consent(desk: AccountDesk, fields: dict[str, Any]) -> None:
     save(desk, "main", fields)
     with pytest.raises(Conflict, match="delegated"):
-        await desk.begin_consent(DEFAULT, "main", CALLBACK)
+        await desk.begin_consent(DEFAULT, "main", CALLBACK, browser=BROWSER)
 
 
 async def test_a_lost_key_does_not_stop_an_admin_from_entering_the_secret_again(

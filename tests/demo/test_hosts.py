@@ -48,7 +48,7 @@ def log() -> list[str]:
 @pytest.fixture
 def hosts(log: list[str]) -> Hosts:
     others = {DYNAMICS: site("dynamics", log), PHONE: site("phone", log)}
-    return Hosts(site("adapter", log), others)
+    return Hosts(site("adapter", log), others, named=["Demo.lan"])
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,40 @@ def hosts(log: list[str]) -> Hosts:
         ("[::1]:8000", "adapter"),
         ("[::1]", "adapter"),
         ("evil.contoso.localhost", "adapter"),
+        ("192.168.1.20:8000", "adapter"),
+        ("[fe80::1]:8000", "adapter"),
+        ("demo.lan:8000", "adapter"),
     ],
 )
 def test_each_host_has_its_site_with_its_own_state(hosts: Hosts, host: str, name: str) -> None:
     with TestClient(hosts) as client:
         assert client.get("/", headers={"Host": host}).text == name
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "rebound.example:8000",
+        "localhost.example",
+        "127.0.0.1.example",
+        "contoso.localhost.example",
+        "xlocalhost",
+        "127.1",
+        "0x7f000001",
+        "demo.lan.example",
+        "",
+    ],
+)
+def test_a_name_that_a_stranger_lets_lead_here_gets_nothing(hosts: Hosts, host: str) -> None:
+    with TestClient(hosts) as client:
+        refused = client.get("/", headers={"Host": host})
+        assert refused.status_code == 421
+        assert "adapter" not in refused.text
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect("/feed", headers={"Host": host}),
+        ):
+            pass
 
 
 def test_websockets_go_to_the_adapter_alone(hosts: Hosts) -> None:

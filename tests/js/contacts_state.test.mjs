@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arrange, empty, isBusy, reduce, settle } from "../../adapter/static/panel/contacts_state.js";
+import { arrange, empty, isBusy, recall, reduce, settle } from "../../adapter/static/panel/contacts_state.js";
 import { parse } from "../../adapter/static/panel/messages.js";
 import { contact, event, pop } from "./fake_world.mjs";
 
@@ -133,8 +133,57 @@ test("a panel that is open for weeks stays small", () => {
     state = play(state, ["contact.ended", ended(c)]);
   }
   assert.equal(state.contacts.size, 0);
-  assert.equal(state.recent.length, 20);
-  assert.ok(state.pops.size <= 20, String(state.pops.size));
+  assert.equal(state.recent.length, 60);
+  assert.ok(state.pops.size <= 60, String(state.pops.size));
+});
+
+// --- the history of the day ---
+
+const over = (id, more = {}) => ({
+  contact: { ...ended(contact(id, "answered")), ...more },
+  left: "ended",
+  at: "2026-11-21T20:09:00Z",
+  pop: null,
+});
+
+test("after a reload the day is there again, with the records to open", () => {
+  const item = { ...over("a"), pop: { ...pop("p", "card", { contact: "a" }), outcome: "opened" } };
+  const state = recall(empty("alice"), [item, over("b"), null, { contact: {} }, "x"]);
+  assert.deepEqual(state.recent.map((each) => [each.contact.id, each.left, each.pop?.pop]), [["a", "ended", "p"], ["b", "ended", undefined]]);
+  // Opening it again counts for nobody: only what waits is reported.
+  assert.equal(state.recent[0].pop.state, "opened");
+});
+
+test("what is open, or ended while the history was asked for, is known better here", () => {
+  let state = play(empty("alice"), ["contact.answered", contact("open", "answered")], ["contact.answered", contact("new", "answered")]);
+  state = play(state, ["contact.ended", ended(contact("new", "answered"))]);
+  state = recall(state, [over("open"), over("old")]);
+  assert.deepEqual(state.recent.map((each) => each.contact.id), ["new", "old"]);
+  assert.deepEqual([...state.contacts.keys()], ["open"]);
+});
+
+test("a record that cannot be opened safely is none in the history either", () => {
+  const item = { ...over("a"), pop: { ...pop("p", "card"), url: "javascript:alert(1)" } };
+  assert.equal(recall(empty("alice"), [item]).recent[0].pop, null);
+});
+
+test("a contact that ends takes its record into the history, and keeps it when more is told", () => {
+  const a = contact("a", "answered");
+  let state = play(empty("alice"), ["contact.answered", a], ["pop", pop("p", "open", { contact: "a" })]);
+  state = settle(state, "p", { state: "opened", rung: "tab" });
+  state = play(state, ["contact.ended", ended(a)], ["contact.recorded", { ...ended(a), stage: "recorded" }]);
+  assert.equal(state.recent[0].pop.pop, "p");
+});
+
+test("a card that is written in stays when its contact ends, and leaves when the agent does", () => {
+  let state = play(empty("alice"), ["contact.answered", contact("a", "answered")], ["contact.offered", contact("b", "offered")]);
+  state = play(state, ["contact.ended", ended(contact("a", "answered"))]);
+  const during = arrange(state, "a");
+  assert.deepEqual(during.cards.map((each) => [each.contact.id, each.contact.phase]), [["b", "ringing"], ["a", "ended"]]);
+  assert.deepEqual(during.recent, []);
+  const after = arrange(state, null);
+  assert.deepEqual(after.cards.map((each) => each.contact.id), ["b"]);
+  assert.deepEqual(after.recent.map((each) => each.contact.id), ["a"]);
 });
 
 // --- a snapshot and the events that led to it give the same state ---

@@ -124,3 +124,27 @@ test("presence is told at most once in two seconds, and never late about becomin
   assert.equal(sent.at(-1).type, "presence");
   assert.match(sent.at(-1).interacted, /^\d{4}-.*Z$/);
 });
+
+test("a reload hands the bearer on within the tab, once, and does without where it cannot", () => {
+  const kept = new Map();
+  const storage = () => ({
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, value) => void kept.set(name, value),
+    removeItem: (name) => void kept.delete(name),
+  });
+  const blocked = () => {
+    throw new Error("SecurityError");
+  };
+  const before = new Session(fetch, null, null);
+  before.leave(storage); // nobody is signed in: nothing to leave
+  assert.equal(kept.size, 0);
+  before.keep("secret");
+  before.leave(storage);
+  before.leave(blocked);
+  const after = new Session(fetch, null, null);
+  assert.equal(after.resume(blocked), false);
+  assert.equal(after.resume(storage), true);
+  assert.equal(after.headers.Authorization, "Bearer secret");
+  assert.equal(kept.size, 0);
+  assert.equal(new Session(fetch, null, null).resume(storage), false);
+});

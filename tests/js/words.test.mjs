@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { titleOf } from "../../adapter/static/panel/badge.js";
 import { CLOSE_CODES } from "../../adapter/static/panel/close_codes.js";
 import { isAfter, Seen } from "../../adapter/static/panel/messages.js";
 import { notices } from "../../adapter/static/panel/notices.js";
 import { readable } from "../../adapter/static/panel/numbers.js";
 import { Ringer } from "../../adapter/static/panel/ringer.js";
 import { t } from "../../adapter/static/panel/strings.js";
-import { announcement, attributes, caller, duration, humanized } from "../../adapter/static/panel/words.js";
+import { announcement, attributes, caller, duration, humanized, leftWords, talked } from "../../adapter/static/panel/words.js";
 import { FakeClock, contact, settle } from "./fake_world.mjs";
 
 for (const [raw, expected] of [
@@ -210,4 +211,24 @@ test("of two panels in one browser one rings", async () => {
   b.ringer.ring(false);
   await settle();
   assert.equal(b.notes, 2);
+});
+
+test("what became of a contact is said in a word", () => {
+  const told = (stages, more = {}) => leftWords({ ...contact("c", "ended"), stages, ...more }, "ended");
+  const [offered, answered, ended] = ["2026-11-21T20:00:00Z", "2026-11-21T20:00:05Z", "2026-11-21T20:04:17Z"];
+  assert.equal(told({ offered, answered, ended }), "Ended");
+  assert.equal(told({ offered, ended }), "Missed");
+  assert.equal(told({ made: offered, ended }, { direction: "outbound" }), "Not answered");
+  assert.equal(told({ ended }), "Ended"); // a source that tells no more
+  assert.equal(leftWords({ ...contact("c", "ended"), stages: { offered } }, "transferred"), "Transferred");
+  assert.equal(talked({ stages: { answered, ended } }), "4:12");
+  assert.equal(talked({ stages: { ended } }), "");
+  assert.equal(talked({ stages: { answered: ended, ended: answered } }), "");
+});
+
+test("the page's title counts what rings and names the first", () => {
+  const ringing = (name) => ({ ...contact("c", "offered", { customer: { name } }), phase: "ringing" });
+  assert.equal(titleOf([]), "Screenpop");
+  assert.equal(titleOf([ringing("Maria")]), "(1) Ringing: Maria");
+  assert.equal(titleOf([ringing("Maria"), ringing("Jon")]), "(2) Ringing: Maria");
 });

@@ -27,10 +27,10 @@ AGENTS = ("alice", "bob", "carol", "dave")
 DOMAIN = "contoso.onmicrosoft.com"
 CREATE = (
     '{"phonenumber": "{{CustomerEndpoint}}", "subject": "{{topic}}",'
-    ' "actualstart": "{{InitiationTimestamp}}"}'
+    ' "actualstart": "{{InitiationTimestamp}}", "prioritycode": {{priority}}}'
 )
-TOO_LONG = "x" * 201
-"""Dynamics refuses it as a subject."""
+POISON = 99
+"""Dynamics refuses it as a priority: there is no such choice."""
 
 # Of every hundred requests about thirty go wrong.
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -52,6 +52,7 @@ class Story:
     id: str
     phone: str
     topic: str
+    priority: int
     owner: str | None
     """The last agent, None where nobody answered."""
     recording: str | None
@@ -60,7 +61,7 @@ class Story:
 
     @property
     def poisoned(self) -> bool:
-        return self.topic == TOO_LONG
+        return self.priority == POISON
 
 
 @dataclass
@@ -107,12 +108,14 @@ def _story(server: Server, dice: random.Random, number: int) -> Story:
     """Make up a contact, as its source tells it: late, twice, and out of order."""
     contact = f"storm-{number}"
     began = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1, seconds=number)
-    topic = TOO_LONG if number % 25 == 7 else f'Order "{number}" {{{{appid}}}} 😀'
+    topic = f'Order "{number}" {{{{appid}}}} 😀'
+    priority = POISON if number % 25 == 7 else 1
     agents = dice.sample(AGENTS, dice.choice((0, 1, 1, 1, 2)))
     story = Story(
         id=contact,
         phone=f"+4930{number:07}",
         topic=topic,
+        priority=priority,
         owner=agents[-1] if agents else None,
         recording=f"https://recordings.example/{contact}.wav" if dice.random() < 0.8 else None,
         began=began,
@@ -123,7 +126,11 @@ def _story(server: Server, dice: random.Random, number: int) -> Story:
         time = (began + timedelta(seconds=next(seconds))).isoformat()
         story.events.append(server.event(stage, contact, time=time, **data))
 
-    tell("created", customer={"phone": story.phone}, attributes={"topic": topic})
+    tell(
+        "created",
+        customer={"phone": story.phone},
+        attributes={"topic": topic, "priority": priority},
+    )
     for place, agent in enumerate(agents):
         tell("transferred" if place else "offered", agent=f"{agent}@{DOMAIN}")
         tell("answered", agent=f"{agent}@{DOMAIN}")
@@ -216,7 +223,7 @@ def _audit(server: Server, dynamics: Simulation, stories: Sequence[Story], resul
     for story in stories:
         if story.poisoned:
             assert story.phone not in rows
-            assert any("subject" in cause for cause in dead[story.id]), dead[story.id]
+            assert any("prioritycode" in cause for cause in dead[story.id]), dead[story.id]
             # A step may be due again when late news come: each of these says why, too.
             assert steps[story.id] == ({2, 4, 5} if story.recording else {2, 4}), story.id
             result.letters += len(dead[story.id])

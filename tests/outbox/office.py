@@ -56,7 +56,12 @@ def described(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_steps(
-    server: Server, *, bodies: dict[int, str] | None = None, patience: int = 20, **rules: Any
+    server: Server,
+    *,
+    bodies: dict[int, str] | None = None,
+    members: dict[int, dict[str, Any]] | None = None,
+    patience: int = 20,
+    **rules: Any,
 ) -> str | None:
     """Put the four steps into effect, changed; gives why they are disabled."""
     document = json.loads(steps.dump(steps.default_steps()))
@@ -65,6 +70,7 @@ def set_steps(
             step["body"] = (bodies or {})[step["number"]]
         if step["method"] == "OPEN":
             step["patience"] = patience
+        step.update((members or {}).get(step["number"], {}))
     answer = server.request("PUT", "/v1/admin/steps", {**document, **rules}, scope="admin")
     assert answer.is_success, answer.text
     disabled: str | None = answer.json()["disabled"]

@@ -14,8 +14,12 @@ from tests.outbox.office import (
 )
 from tests.server import PATIENCE, Server, eventually
 
-POISONED = '{"phonenumber": "{{CustomerEndpoint}}", "subject": "{{topic}}"}'
-TOO_LONG = "x" * 201
+POISONED = (
+    '{"phonenumber": "{{CustomerEndpoint}}", "subject": "{{topic}}", "prioritycode": {{priority}}}'
+)
+POISON: dict[str, Any] = {"topic": "Delivery", "priority": 99}
+"""Dynamics refuses it: there is no such choice."""
+CURE: dict[str, Any] = {"topic": "Delivery", "priority": 1}
 
 
 def test_a_step_that_is_tried_again_holds_back_the_later_ones_of_its_contact(call: Call) -> None:
@@ -76,45 +80,81 @@ def test_a_contact_that_is_tried_again_delays_no_other(call: Call) -> None:
 def test_a_poisoned_contact_becomes_dead_letters_that_say_why_and_others_go_on(call: Call) -> None:
     set_steps(call.server, bodies={2: POISONED})
     other = Call(call.server, call.dynamics)
-    call.created(attributes={"topic": TOO_LONG})
+    call.created(attributes=POISON)
     call.ended()
-    other.created(attributes={"topic": "Delivery"})
+    other.created(attributes=CURE)
     other.ended()
     other.until("category", "voice")
     create, end = call.until_letters(2)
     assert create["step"] == 2
-    assert "subject" in create["cause"]
-    assert "exceeded the maximum allowed length of '200'" in create["cause"]
+    assert "'prioritycode'" in create["cause"]
+    assert "outside the valid range" in create["cause"]
     assert end["step"] == 4
     assert "step 2 failed" in end["cause"], "at once: what it needs will not come"
     assert call.rows() == []
     assert other.letters() == []
 
 
-def test_dead_letters_are_replayed_one_by_one(call: Call) -> None:
+def test_a_replayed_create_brings_the_steps_that_died_of_it(call: Call) -> None:
     set_steps(call.server, bodies={2: POISONED})
-    call.created(attributes={"topic": TOO_LONG})
-    call.ended()
-    create, end = call.until_letters(2)
-    call.report("updated", attributes={"topic": "Delivery"})
+    other = Call(call.server, call.dynamics)
+    for each in (call, other):
+        each.created(attributes=POISON)
+        each.ended()
+        each.recorded()
+    create, _end, _recorded = call.until_letters(3)
+    other.until_letters(3)
+    call.report("updated", attributes=CURE)
     replay(call.server, create["id"])
     assert call.row()["subject"] == "Delivery"
-    assert [each["id"] for each in call.letters()] == [end["id"]]
-    replay(call.server, end["id"])
-    call.until("category", "voice")
+    row = call.until("description", call.recording)
+    assert row["category"] == "voice"
     eventually(lambda: call.letters() == [], "no dead letter is left")
+    assert len(other.letters()) == 3
+    assert len(call.told("step replayed")) == 3
+
+
+def test_a_replayed_update_is_replayed_alone(call: Call) -> None:
+    set_steps(call.server, bodies={2: POISONED})
+    call.created(attributes=POISON)
+    call.ended()
+    create, end = call.until_letters(2)
+    replay(call.server, end["id"])
+    call.until_told("step failed", "step 2 failed", times=2)
+    assert {each["id"] for each in call.letters()} == {create["id"], end["id"]}
+
+
+def test_a_dismissed_dead_letter_is_gone_and_stays_given_up(call: Call) -> None:
+    set_steps(call.server, bodies={2: POISONED})
+    call.created(attributes=POISON)
+    call.ended()
+    create, end = call.until_letters(2)
+    path = "/v1/admin/dead-letters/dismiss"
+    body = {"id": end["id"], "reason": "a test call"}
+    done = call.server.request("POST", path, body, scope="admin")
+    assert done.json() == {"dismissed": 1}
+    assert [each["id"] for each in call.letters()] == [create["id"]]
+    assert call.told("step dismissed", "a test call")
+    call.report("updated", attributes=CURE)
+    replay(call.server, create["id"])
+    assert not call.row().get("category"), "the admin has given that step up"
+    assert call.server.request("POST", path, body, scope="admin").status_code == 404
+    audit = call.server.request("GET", "/v1/admin/audit", scope="admin").json()["audit"]
+    assert f"dead letter {end['id']} dismissed: a test call" in [each["what"] for each in audit]
+    for bad in ({}, {"id": 1, "all": True}, {"all": False}, {"id": 1, "reason": 5}):
+        assert call.server.request("POST", path, bad, scope="admin").status_code == 400, bad
 
 
 def test_all_dead_letters_are_replayed_at_once_in_the_order_of_the_steps(call: Call) -> None:
     set_steps(call.server, bodies={2: POISONED})
     pair = (call, Call(call.server, call.dynamics))
     for each in pair:
-        each.created(attributes={"topic": TOO_LONG})
+        each.created(attributes=POISON)
         each.ended()
         each.recorded()
     for each in pair:
         each.until_letters(3)
-        each.report("updated", attributes={"topic": "Delivery"})
+        each.report("updated", attributes=CURE)
     replay(call.server)
     for each in pair:
         each.until("description", each.recording)

@@ -46,7 +46,7 @@ def test_a_revived_dead_letter_is_new_again_and_its_age_begins_anew(tmp_path: Pa
             for position in (first, second):
                 outbox.postpone(cursor, position, due=LATER, attempts=9, cause="no answer")
                 outbox.finish(cursor, position, "failed", NOW, cause="no answer for a day")
-        assert [each.position for each in here.dead_letters("default")] == [first, second]
+        assert [each.position for each in here.dead_letters("default").letters] == [second, first]
         assert here.replay("default", first) == 1
         assert untried(here) == {"a"}
         (revived,) = outbox.waiting(here.database.raw.cursor(), ContactKey(DEFAULT, "a"))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from adapter import contacts
+from adapter import contacts, steps
 from adapter.batch import Batch
 from adapter.events import ContactEvent, Stage
-from adapter.store import journal, retention
+from adapter.steps import PlannedRequest
+from adapter.store import journal, outbox, retention
 from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
 from tests.store import rows
@@ -157,3 +158,35 @@ def test_links_go_with_their_contact_in_both_directions(database: Database) -> N
 def test_nothing_old_costs_no_deletion(database: Database) -> None:
     assert forget(database, day(0)) == []
     assert count(database, "journal") == 30
+
+
+def test_of_what_dynamics_answered_only_ids_outlive_the_contact(database: Database) -> None:
+    row = "7a1c0001-53b2-ed11-83ff-000d3a020001"
+    answer = {"activityid": row, "phonenumber": "+4930", "to": {"name": "Maria"}, "state": 1}
+    step = PlannedRequest(key="2", step=steps.default_steps().requests[0])
+    key = ContactKey(HERE, "c-1")
+    with rows.batch(database, day(1)) as batch:
+        report(batch, HERE, 1)
+    with rows.batch(database, day(9_000)) as batch:
+        report(batch, HERE, 9_000)  # the last message of a tenant is never deleted
+    with database.transaction() as cursor:
+        outbox.put(cursor, key, step, day(1), day(1))
+        (due,) = outbox.of_contact(cursor, key)
+        outbox.finish(cursor, due.position, "done", day(1), response=answer)
+    forget(database, day(1))
+    (kept,) = outbox.of_contact(database.raw.cursor(), key)
+    assert kept.response == answer, "the contact is not old yet"
+    forget(database, day(2))
+    (kept,) = outbox.of_contact(database.raw.cursor(), key)
+    assert kept.response == {"activityid": row}
+    forget(database, day(2) + retention.REQUESTS_LONGER)
+    assert outbox.of_contact(database.raw.cursor(), key) == []
+
+
+def test_a_request_that_waits_is_not_forgotten(database: Database) -> None:
+    step = PlannedRequest(key="2", step=steps.default_steps().requests[0])
+    key = ContactKey(HERE, "c-1")
+    with database.transaction() as cursor:
+        outbox.put(cursor, key, step, day(1), day(1))
+    forget(database, day(2) + 2 * retention.REQUESTS_LONGER)
+    assert len(outbox.of_contact(database.raw.cursor(), key)) == 1

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from adapter import i18n
 from adapter.close_codes import CLOSE_CODES
+from adapter.web import languages
 from adapter.web.assets import CONTENT_TYPES, FOR_EVER, Assets, AssetsApp, accepts_gzip
 
 FIRST_LOAD = 60 * 1024
@@ -40,6 +41,10 @@ def page(assets: Assets) -> str:
     return render(assets, "en")
 
 
+def source(path: str) -> str:
+    return (resources.files("adapter") / "static" / path).read_text(encoding="utf-8")
+
+
 def render(assets: Assets, locale: str, *, demo: bool = True) -> str:
     environment = Environment(
         loader=PackageLoader("adapter", "templates"),
@@ -53,6 +58,9 @@ def render(assets: Assets, locale: str, *, demo: bool = True) -> str:
         version="1.2.3",
         tenant="default",
         locale=locale,
+        languages=languages.others(locale),
+        sign_in="Contoso",
+        session=False,
         demo=demo,
         asset=assets.url,
         messages_url=assets.url(f"locales/{locale}.json"),
@@ -216,16 +224,16 @@ def test_every_module_is_loaded_ahead_and_none_in_vain(assets: Assets, page: str
 
 def test_every_stylesheet_is_used(assets: Assets, page: str) -> None:
     linked = set(re.findall(r"/panel/css/([\w-]+\.css)", page))
-    present = {path.removeprefix("panel/css/") for path in assets.files if "/css/" in path}
+    present = {path[len("panel/css/") :] for path in assets.files if path.startswith("panel/css/")}
     assert present - linked == {"tab.css"}
 
 
 def test_a_strict_policy_has_nothing_to_forbid(page: str, assets: Assets) -> None:
     assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:", page)
     assert not re.search(r"<script(?![^>]*\ssrc=)", page)
-    for path, asset in assets.files.items():
+    for path in assets.files:
         if path.startswith("panel/") and path.endswith(".js"):
-            text = asset.body.decode()
+            text = source(path)
             assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|\beval\(", text), path
             assert text.startswith("// @ts-check\n"), path
 
@@ -243,7 +251,7 @@ def test_icons_that_the_page_names_are_in_the_sprite(page: str, assets: Assets) 
 
 def test_the_page_carries_its_data_escaped(assets: Assets) -> None:
     html = render(assets, "ja", demo=False)
-    assert '<html lang="ja">' in html
+    assert '<html lang="ja" dir="ltr">' in html
     assert 'data-demo=""' in html
     assert 'id="sign-in-form"' not in html
     assert "サインアウト" in html
@@ -262,6 +270,6 @@ def test_the_close_codes_of_the_panel_are_those_of_the_server(assets: Assets) ->
 
 
 def test_the_wheel_would_hold_what_is_served(assets: Assets) -> None:
-    static = resources.files("adapter") / "static" / "panel" / "main.js"
-    assert assets.files["panel/main.js"].body == static.read_bytes()
+    style = "panel/css/tokens.css"
+    assert assets.files[style].body.decode() == source(style)
     assert json.loads(assets.files["locales/ja.json"].body)["Sign in"] == "サインイン"

@@ -19,8 +19,9 @@ export class ContactCard extends HTMLElement {
   /**
    * @param {import("./contacts_state.js").ContactView} contact
    * @param {readonly import("./contacts_state.js").PopView[]} pops
+   * @param {import("./notes.js").NoteView} note
    */
-  update(contact, pops) {
+  update(contact, pops, note) {
     this.dataset.stage = contact.stage ?? "";
     this.dataset.phase = contact.phase;
     const { title, address } = caller(contact);
@@ -38,6 +39,10 @@ export class ContactCard extends HTMLElement {
       update: (element, each) => element.update(each),
     });
     this.#describe(attributes(contact));
+    const notes = /** @type {import("./contact-notes.js").ContactNotes} */ (part(this, "notes"));
+    notes.update(contact.id, note);
+    // While it rings there is one thing to do; what is there once stays there.
+    notes.hidden &&= !note.text && (contact.phase === "ringing" || contact.phase === "waiting");
   }
 
   /** Go on with the timer. @param {number} now the server's time, ms */

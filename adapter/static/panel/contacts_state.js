@@ -14,18 +14,19 @@ import { readContact, readPop } from "./messages.js";
  * What became of a pop on this panel. "opening": a rung of the ladder is being tried; "ready": it
  * waits for the agent's click; "blocked" and "failed": so, too, and the card says why.
  * @typedef {"opening" | "ready" | "blocked" | "failed" | "opened" | "unknown" | "mirror"
- *   | "withdrawn"} PopState
+ *   | "withdrawn" | "dismissed"} PopState
  * @typedef {Pop & {state: PopState, rung: string | null, detail: string}} PopView
  *
  * @typedef {"waiting" | "ringing" | "dialling" | "talking" | "transferred" | "ended"} Phase
  * @typedef {Contact & {phase: Phase}} ContactView
- * @typedef {{contact: ContactView, left: "ended" | "transferred", at: string | null}} Recent
+ * @typedef {{contact: ContactView, left: "ended" | "transferred", at: string | null,
+ *   pop: PopView | null}} Recent
  * @typedef {{agent: string | null, contacts: ReadonlyMap<string, ContactView>,
  *   pops: ReadonlyMap<string, PopView>, recent: readonly Recent[]}} State
  */
 
-/** Contacts that are over and still listed: what an agent may look back for within minutes. */
-const RECENT = 20;
+/** Contacts that are over and still listed: a busy day, and no more rows than a page can draw. */
+const RECENT = 60;
 
 /** @type {Readonly<Record<string, Phase>>} */
 const PHASES = {
@@ -67,19 +68,46 @@ export function reduce(state, event) {
  * Give the state after something happened to a pop on this panel (not on the feed).
  * @param {State} state
  * @param {string} pop
- * @param {{state: PopState | "dismissed", rung?: string | null, detail?: string}} change
+ * @param {{state: PopState, rung?: string | null, detail?: string}} change
  * @returns {State}
  */
 export function settle(state, pop, change) {
   const known = state.pops.get(pop);
   if (!known) return state;
   const pops = new Map(state.pops);
-  if (change.state === "dismissed") pops.delete(pop);
-  else {
-    const { rung = null, detail = "" } = change;
-    pops.set(pop, { ...known, state: change.state, rung, detail });
-  }
+  const { rung = null, detail = "" } = change;
+  pops.set(pop, { ...known, state: change.state, rung, detail });
   return { ...state, pops };
+}
+
+/**
+ * Give the state with what the server knows of the day (`GET /v1/history`). What is open here, or
+ * ended while the answer was on its way, is known better here.
+ * @param {State} state
+ * @param {readonly unknown[]} items
+ * @returns {State}
+ */
+export function recall(state, items) {
+  const told = items.map(readRecent).filter((each) => each !== null);
+  const ids = new Set(told.map(({ contact }) => contact.id));
+  const here = state.recent.filter(({ contact }) => !ids.has(contact.id));
+  const over = told.filter(({ contact }) => !state.contacts.has(contact.id));
+  return { ...state, recent: [...here, ...over].slice(0, RECENT) };
+}
+
+/** @param {unknown} item @returns {Recent | null} */
+function readRecent(item) {
+  const { contact, left, at, pop } = /** @type {Record<string, unknown>} */ (item ?? {});
+  const known = readContact(contact);
+  if (!known) return null;
+  const record = readPop(pop);
+  return {
+    contact: { ...known, phase: "ended" },
+    left: left === "transferred" ? "transferred" : "ended",
+    at: typeof at === "string" ? at : null,
+    // Settled, so that opening it again is reported to nobody.
+    pop: record && { ...record, state: "opened", rung: null, detail: "" },
+  };
 }
 
 /**
@@ -87,10 +115,14 @@ export function settle(state, pop, change) {
  * loose where that is not (or no longer) here and there is still something to do. A loose one
  * says whose it is, as long as the contact is remembered.
  * @param {State} state
+ * @param {string | null} [writing] the contact whose card the agent writes in: it stays while it is
+ *   written in, also when the contact is over
  */
-export function arrange(state) {
-  const pops = [...state.pops.values()];
-  const cards = [...state.contacts.values()].sort(byUrgency).map((contact) => ({
+export function arrange(state, writing = null) {
+  const pops = [...state.pops.values()].filter((each) => each.state !== "dismissed");
+  const kept = state.recent.filter(({ contact }) => contact.id === writing);
+  const shown = [...state.contacts.values()].sort(byUrgency);
+  const cards = [...shown, ...kept.map(({ contact }) => contact)].map((contact) => ({
     contact,
     pops: pops.filter((each) => each.contact === contact.id),
   }));
@@ -98,11 +130,11 @@ export function arrange(state) {
   const loose = pops
     .filter(
       (each) =>
-        !(each.contact && state.contacts.has(each.contact)) &&
+        !cards.some(({ contact }) => contact.id === each.contact) &&
         (each.state === "unknown" || !isSettled(each)),
     )
     .map((pop) => ({ pop, contact: left.get(pop.contact ?? "") ?? null }));
-  return { cards, loose, recent: state.recent };
+  return { cards, loose, recent: state.recent.filter((each) => !kept.includes(each)) };
 }
 
 /** Whether an agent is busy with a contact (a reload would disturb). @param {State} state */
@@ -124,7 +156,7 @@ function snapshot(state, data) {
   // What the panel showed and the server no longer has, ended while we were away.
   let recent = state.recent.filter(({ contact }) => !contacts.has(contact.id));
   for (const contact of state.contacts.values()) {
-    if (!contacts.has(contact.id)) recent = remember(recent, contact, "ended");
+    if (!contacts.has(contact.id)) recent = remember(state, recent, contact, "ended");
   }
   /** @type {State} */
   let next = { ...state, contacts, recent, pops: new Map() };
@@ -175,7 +207,9 @@ function withdrawn(state, data) {
   const known = state.pops.get(id);
   if (!known || known.state === "opened" || known.state === "unknown") return state;
   if (!known.contact || !state.contacts.has(known.contact)) {
-    return settle(state, id, { state: "dismissed" });
+    const pops = new Map(state.pops);
+    pops.delete(id);
+    return { ...state, pops };
   }
   const detail = typeof data.reason === "string" ? data.reason : "";
   return settle(state, id, { state: "withdrawn", detail });
@@ -202,7 +236,7 @@ function changed(state, contact, what) {
   if (!listed && !isOurs(state, contact)) return state;
   const left = ended && isOurs(state, contact) ? "ended" : "transferred";
   const shown = { ...contact, phase: /** @type {Phase} */ ("ended") };
-  return forget({ ...state, contacts, recent: remember(state.recent, shown, left) });
+  return forget({ ...state, contacts, recent: remember(state, state.recent, shown, left) });
 }
 
 /**
@@ -219,17 +253,25 @@ function forget(state) {
 }
 
 /**
+ * @param {State} state
  * @param {readonly Recent[]} recent
  * @param {ContactView} contact
  * @param {Recent["left"]} left
  */
-function remember(recent, contact, left) {
-  const others = recent.filter((each) => each.contact.id !== contact.id);
-  const at = contact.stages[left] ?? null;
-  return others.length === recent.length
-    ? [{ contact, left, at }, ...others].slice(0, RECENT)
-    : recent.map((each) => (each.contact.id === contact.id ? { contact, left, at } : each));
+function remember(state, recent, contact, left) {
+  const known = recent.find((each) => each.contact.id === contact.id);
+  const pop = lastPop(state, contact.id) ?? known?.pop ?? null;
+  const item = { contact, left, at: contact.stages[left] ?? known?.at ?? null, pop };
+  return known
+    ? recent.map((each) => (each === known ? item : each))
+    : [item, ...recent].slice(0, RECENT);
 }
+
+/** The last record of a contact that is or was here to be opened. @param {State} state @param {string} contact */
+const lastPop = (state, contact) =>
+  [...state.pops.values()]
+    .filter((each) => each.contact === contact && each.state !== "withdrawn")
+    .at(-1) ?? null;
 
 /**
  * Say where the contact is for this agent. `stage` is the furthest that the contact ever reached,
@@ -251,7 +293,7 @@ const isOurs = (state, contact) =>
   state.agent === null || contact.agent?.toLowerCase() === state.agent.toLowerCase();
 
 /** @param {PopView} pop */
-const isSettled = (pop) => ["opened", "unknown", "withdrawn"].includes(pop.state);
+const isSettled = (pop) => ["opened", "unknown", "withdrawn", "dismissed"].includes(pop.state);
 
 /** @param {unknown} value @returns {unknown[]} */
 const list = (value) => (Array.isArray(value) ? value : []);

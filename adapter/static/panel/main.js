@@ -9,29 +9,40 @@
 //                                  mirror | withdrawn; in it [data-part=open] and [data-part=dismiss]
 //   [data-notice=ID]               embedder | lost-server | stopped | signed-out | tabs | version;
 //                                  in it [data-part=action]
-//   [data-recent=ID]               a contact that is over, in #recent
+//   [data-recent=ID]               a contact that is over, in #recent; in it [data-part=open]
+//   contact-notes[data-state]      empty | waiting | saved | failed | refused; in it a <textarea>
+//   sign-in-card[data-state]       idle | waiting | blocked | failed | agent-unconfirmed |
+//                                  not-an-agent; in it [data-part=first] and [data-part=second]
 //   #sign-in-form, #sign-in-agent, #sign-in, #sign-out, #start-shift, #sound[data-state], #empty,
 //   #announcer (role=alert), #record (the frame beside the panel)
 
 import { ConnectionState } from "./connection-state.js";
 import { ContactCard } from "./contact-card.js";
-import { empty, isBusy, reduce, settle } from "./contacts_state.js";
+import { ContactNotes } from "./contact-notes.js";
+import { empty, isBusy, recall, reduce, settle } from "./contacts_state.js";
 import { Embedders, ancestors, surroundings } from "./embedder.js";
 import { Feed } from "./feed.js";
+import { HistoryItem } from "./history-item.js";
 import { Host } from "./host.js";
+import { wireLanguages } from "./languages.js";
+import { Notes } from "./notes.js";
 import { NoticeCard } from "./notice-card.js";
 import { Page } from "./page.js";
 import { panelId, wasReloaded } from "./page_load.js";
 import { PopCard } from "./pop-card.js";
 import { PopTab } from "./pop_tab.js";
 import { Pops } from "./pops.js";
-import { recall, remember } from "./preferences.js";
+import { recall as recallChoice, remember } from "./preferences.js";
 import { Presence } from "./presence.js";
 import { showRecord } from "./record_frame.js";
+import { Records } from "./records.js";
 import { Ringer } from "./ringer.js";
-import { Session, takeTicket } from "./session.js";
+import { NotYet, Session, SignInRequired, takeTicket } from "./session.js";
 import { ShiftStart } from "./shift-start.js";
 import { wireSignIn } from "./sign_in.js";
+import { SignInCard } from "./sign-in-card.js";
+import { SignInWindow } from "./sign_in_window.js";
+import { signInCard } from "./sign_in_words.js";
 import { load } from "./strings.js";
 
 /** The page around gets this long to connect before records open elsewhere; ms. */
@@ -41,7 +52,14 @@ const ASK_AGAIN = 15_000;
 /** A loss is worth a sound when it lasts this long; ms. */
 const AUDIBLE_LOSS = 10_000;
 
-const { version = "", demo = "", messages = "" } = document.body.dataset;
+/** An admin may be confirming who it is just now; ms. */
+const CHECK_AGAIN = 15_000;
+/** The server gives a new bearer when one is this old; ms. */
+const RENEW_AFTER = 15 * 60_000;
+
+const { version = "", demo = "", messages = "", session: known = "" } = document.body.dataset;
+/** What the tenant's sign-in is called, empty where there is none. */
+const provider = document.body.dataset.signIn ?? "";
 const framed = window.top !== window.self;
 const clock = {
   now: () => Date.now(),
@@ -54,13 +72,20 @@ const visible = () => document.visibilityState === "visible";
 const panel = panelId();
 const embedders = new Embedders(request, clock);
 const page = new Page();
+const firstTicket = takeTicket(window.location, window.history);
 const session = new Session(
   request,
-  takeTicket(window.location, window.history),
+  firstTicket,
   surroundings(window.location, framed),
 );
 const popTab = new PopTab((url, name) => window.open(url, name));
 const ringer = new Ringer(() => new AudioContext(), clock, navigator.locks);
+const records = new Records(request, session);
+const notes = new Notes({
+  save: (contact, draft, leaving) => records.saveNote(contact, draft, leaving),
+  clock,
+  changed: () => draw(),
+});
 const presence = new Presence((message) => feed.send(message), clock, visible());
 
 let state = empty();
@@ -73,13 +98,18 @@ let newVersion = false;
 let wantsTab = !framed;
 let saidLost = false;
 let signedOut = false;
+/** Why somebody who is signed in takes no contacts yet. @type {NotYet | null} */
+let held = null;
+let checkAgain = 0;
+/** Whether asking for a ticket can help: a browser writes each refusal to its console. */
+let mayAsk = session.resume(() => sessionStorage) || known === "1" || firstTicket !== null;
 /** The browser's clock minus the server's, ms. */
 let clockAhead = 0;
 
 const feed = new Feed({
   url: `${window.location.protocol.replace("http", "ws")}//${window.location.host}/v1/feed`,
   connect: (url, protocol) => new WebSocket(url, protocol),
-  ticket: () => session.ticket(),
+  ticket: () => ticket(),
   hello: () => ({ version, panel, ...session.around, ...presence.words() }),
   clock,
   random: Math.random,
@@ -94,9 +124,32 @@ const feed = new Feed({
   onWelcome: (welcome) => {
     session.keep(welcome.session);
     const agent = typeof welcome.agent === "string" ? welcome.agent : null;
-    if (agent !== state.agent) state = empty(agent);
+    if (agent !== state.agent) {
+      if (state.agent !== null) notes.clear();
+      state = empty(agent);
+    }
     newVersion = typeof welcome.version === "string" && welcome.version !== version;
     draw();
+  },
+});
+const signIn = new SignInWindow({
+  ask: (path, body) => session.ask(path, body),
+  open: (url) => {
+    try {
+      return window.open(url, "_blank", "popup,width=520,height=680");
+    } catch {
+      return null; // Firefox throws where a sandbox forbids windows, others give null
+    }
+  },
+  clock,
+  random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+  digest: async (text) =>
+    new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
+  changed: () => surround(),
+  signedIn: (bearer) => {
+    session.keep(bearer);
+    mayAsk = true;
+    feed.start();
   },
 });
 const host = new Host({
@@ -132,6 +185,20 @@ const pops = new Pops({
   },
 });
 
+async function ticket() {
+  clock.clearTimeout(checkAgain);
+  if (!mayAsk) throw new SignInRequired();
+  try {
+    const made = await session.ticket();
+    held = null;
+    return made;
+  } catch (error) {
+    held = error instanceof NotYet ? error : null;
+    if (held) checkAgain = clock.setTimeout(() => feed.start(), CHECK_AGAIN);
+    throw error;
+  }
+}
+
 /** @param {import("./messages.js").FeedEvent} event */
 function received(event) {
   const ahead = event.time === null ? NaN : clock.now() - Date.parse(event.time);
@@ -142,10 +209,21 @@ function received(event) {
   wantsTab ||= [...state.pops.values()].some((each) => each.target === "tab");
   draw();
   void pops.openAll(state.pops.values());
+  // A snapshot holds what is open; the rest of the day, and the notes, are asked for beside it.
+  if (event.type === "screenpop.snapshot") void lookBack();
+}
+
+async function lookBack() {
+  const { agent } = state;
+  const told = await records.today(new Date(clock.now()));
+  if (told === null || state.agent !== agent) return;
+  if (Array.isArray(told.contacts)) state = recall(state, told.contacts);
+  notes.take(/** @type {Record<string, unknown>} */ (told.notes ?? {}));
+  draw();
 }
 
 function draw() {
-  page.draw(state, clock.now() - clockAhead);
+  page.draw(state, notes, clock.now() - clockAhead);
   const contacts = [...state.contacts.values()];
   const talking = contacts.some((each) => each.phase === "talking");
   if (contacts.some((each) => each.phase === "ringing")) ringer.ring(talking);
@@ -165,7 +243,7 @@ function surround() {
     reloaded: wasReloaded(),
     wasLive,
     signedOut,
-    canSignIn: demo === "1",
+    canSignIn: demo === "1" || provider !== "",
     agent: state.agent,
     shift: {
       offered: signedIn && !popTab.ready && !popTab.refused && mayNeedTab(),
@@ -173,6 +251,27 @@ function surround() {
     },
     sound: ringer.muted ? "muted" : ringer.unlocked ? "on" : "locked",
   });
+  drawSignIn();
+}
+
+/** Offer the sign-in, or say what it waits for. */
+function drawSignIn() {
+  const card = document.querySelector("sign-in-card");
+  const offered = provider !== "" && feedState.name === "signed-out";
+  /** @type {SignInCard | null} */ (card)?.update(
+    offered
+      ? signInCard({ state: signIn.state, label: provider, held, wasLive, byChoice: signedOut })
+      : null,
+  );
+}
+
+/** @param {string} action */
+function signInAction(action) {
+  if (action === "start" || action === "other") {
+    signIn.start({ choose: action === "other" || signedOut });
+  } else if (action === "cancel") signIn.cancel();
+  else if (action === "check") feed.start();
+  else void signOut();
 }
 
 /** The tab is needed where records go there, or where no page around can open them. */
@@ -205,10 +304,17 @@ async function settingsChanged(data) {
   surround();
 }
 
-/** Load the page anew and stay signed in, also where no cookie is kept. */
-async function reload() {
-  const ticket = await session.ticket().catch(() => null);
-  if (ticket) window.history.replaceState(null, "", `#ticket=${encodeURIComponent(ticket)}`);
+/**
+ * Load the page anew and stay signed in, also where no cookie is kept.
+ * @param {string} [address] another address of the panel
+ */
+async function reload(address = window.location.href) {
+  const [ticket] = await Promise.all([session.ticket().catch(() => null), notes.flush()]);
+  const target = new URL(address);
+  target.hash = ticket ? `#ticket=${encodeURIComponent(ticket)}` : "";
+  session.leave(() => sessionStorage);
+  // The same address with another fragment would not be loaded again.
+  window.history.replaceState(null, "", target);
   window.location.reload();
 }
 
@@ -229,8 +335,12 @@ function toggleSound() {
 async function signOut() {
   feed.stop();
   ringer.stop();
+  await notes.flush();
+  notes.clear();
   state = empty();
   signedOut = true;
+  held = null;
+  clock.clearTimeout(checkAgain);
   draw();
   await session.signOut().catch(() => {});
 }
@@ -240,7 +350,7 @@ function key(event) {
   const enter = event.key === "Enter" && document.activeElement === document.body;
   // `code`: with Option held, a Mac's O types another letter.
   if (!enter && !(event.altKey && event.code === "KeyO")) return;
-  const card = page.waitingPop();
+  const card = page.waitingPop() ?? (enter ? null : page.lastPop());
   if (card) event.preventDefault();
   card?.open();
 }
@@ -259,6 +369,13 @@ function wire() {
     presence.seen(visible());
     if (visible()) feed.wake();
     else feed.hidden();
+    // Another window may have written meanwhile; and what is hidden may never be seen again.
+    if (visible() && state.agent !== null) void lookBack();
+    else void notes.flush();
+  });
+  window.addEventListener("pagehide", () => void notes.flush(true));
+  window.addEventListener("beforeunload", (event) => {
+    if (notes.unsaved && feedState.name !== "live") event.preventDefault();
   });
   for (const type of ["pointerdown", "keydown"]) {
     document.addEventListener(
@@ -280,11 +397,29 @@ function wire() {
   document.addEventListener("notice-action", (event) => {
     void (/** @type {CustomEvent} */ (event).detail === "reload" ? reload() : start());
   });
+  document.addEventListener("sign-in-action", (event) => {
+    signInAction(/** @type {CustomEvent} */ (event).detail);
+  });
+  document.addEventListener("note-written", (event) => {
+    const { contact, text } = /** @type {CustomEvent} */ (event).detail;
+    notes.write(contact, text);
+  });
+  document.addEventListener("note-settled", (event) => {
+    const { contact, add } = /** @type {CustomEvent} */ (event).detail;
+    notes.settle(contact, add);
+  });
+  // A card that is over leaves when the agent has left its note; the new focus comes after this.
+  document.addEventListener("focusout", () => void clock.setTimeout(draw, 0));
+  const today = /** @type {HTMLDetailsElement} */ (byId("recent"));
+  today.open = recallChoice(() => localStorage, "today");
+  today.addEventListener("toggle", () => remember(() => localStorage, "today", today.open));
+  wireLanguages((address) => void reload(address));
   byId("start-shift").addEventListener("click", startShift);
   byId("sound").addEventListener("click", toggleSound);
   byId("sign-out").addEventListener("click", () => void signOut());
   wireSignIn(async (agent) => {
     await session.signIn(agent);
+    mayAsk = true;
     feed.start();
   });
 }
@@ -299,15 +434,19 @@ function byId(id) {
 
 await load(messages, request);
 customElements.define("connection-state", ConnectionState);
+customElements.define("contact-notes", ContactNotes);
 customElements.define("contact-card", ContactCard);
 customElements.define("pop-card", PopCard);
+customElements.define("history-item", HistoryItem);
 customElements.define("notice-card", NoticeCard);
 customElements.define("shift-start", ShiftStart);
-ringer.muted = recall(() => localStorage, "muted");
-if (recall(() => sessionStorage, "shift")) popTab.recover();
+customElements.define("sign-in-card", SignInCard);
+ringer.muted = recallChoice(() => localStorage, "muted");
+if (recallChoice(() => sessionStorage, "shift")) popTab.recover();
 wire();
 byId("boot").remove();
 clock.setTimeout(hostSettled, HOST_WITHIN);
 void settled.then(() => (hostHadTime = true));
 window.setInterval(everySecond, 1_000);
+window.setInterval(() => feedState.name === "live" && void session.renew().catch(() => {}), RENEW_AFTER);
 await start();

@@ -1,11 +1,13 @@
 // @ts-check
 // Draw the state on the page; knows the DOM and decides nothing.
 
+import { showIcon, titleOf } from "./badge.js";
 import { arrange } from "./contacts_state.js";
 import { pointIcon, reconcile, write } from "./dom.js";
 import { notices } from "./notices.js";
-import { isolated, msg, t } from "./strings.js";
-import { announcement, caller, icon, phaseWords } from "./words.js";
+import { RingChip } from "./ring_chip.js";
+import { msg, t } from "./strings.js";
+import { announcement } from "./words.js";
 
 /** @typedef {import("./contacts_state.js").State} State */
 
@@ -21,10 +23,15 @@ const SOUND = {
 export class Page {
   /** What was announced: each once. @type {Set<string>} */
   #announced = new Set();
+  #rings = false;
+  #chip = new RingChip(byId("rings"));
 
-  /** Draw contacts, pops and the recent list. @param {State} state @param {number} now ms */
-  draw(state, now) {
-    const { cards, loose, recent } = arrange(state);
+  /**
+   * Draw contacts, pops, today's list and the notes.
+   * @param {State} state @param {import("./notes.js").Notes} notes @param {number} now ms
+   */
+  draw(state, notes, now) {
+    const { cards, loose, recent } = arrange(state, writing());
     reconcile(byId("pops"), loose, {
       tag: "pop-card",
       name: "data-pop",
@@ -35,18 +42,21 @@ export class Page {
       tag: "contact-card",
       name: "data-contact",
       key: (each) => each.contact.id,
-      update: (element, each) => element.update(each.contact, each.pops),
+      update: (element, each) => element.update(each.contact, each.pops, notes.view(each.contact.id)),
     });
     byId("recent").hidden = recent.length === 0;
+    write(byId("recent-count"), String(recent.length));
     reconcile(byId("recent-list"), recent, {
       tag: "li",
       name: "data-recent",
       key: (each) => each.contact.id,
-      update: drawRecent,
+      update: (element, each) => historyItem(element).update(each, notes.view(each.contact.id)),
     });
-    const ringing = cards.find(({ contact }) => contact.phase === "ringing");
-    const name = ringing && `${phaseWords("ringing")}: ${isolated(caller(ringing.contact).title)}`;
-    document.title = name ?? "Screenpop";
+    const ringing = cards.map(({ contact }) => contact).filter(({ phase }) => phase === "ringing");
+    this.#rings = ringing.length > 0;
+    this.#chip.update(ringing.map((each) => [cardOf(each.id), each]));
+    const title = titleOf(ringing);
+    if (document.title !== title) document.title = title;
     this.#announce(state);
     this.tick(now);
   }
@@ -86,14 +96,22 @@ export class Page {
     const quiet = !byId("contacts").firstChild && !byId("pops").firstChild;
     byId("empty").hidden = !quiet || feed.name !== "live";
     this.#drawSound(sound);
+    const lost = feed.name === "waiting" || feed.name === "stopped";
+    const icon = /** @type {HTMLLinkElement} */ (byId("favicon"));
+    showIcon(icon, this.#rings ? "ringing" : lost ? "lost" : "quiet");
   }
 
   /** The first pop in sight that waits for a click. */
   waitingPop() {
-    const cards = /** @type {NodeListOf<import("./pop-card.js").PopCard>} */ (
-      document.querySelectorAll("pop-card")
+    return popCards().find((each) => each.waits) ?? null;
+  }
+
+  /** The record to show again: of the contact in sight, else of the last one that had any. */
+  lastPop() {
+    const items = /** @type {NodeListOf<import("./history-item.js").HistoryItem>} */ (
+      document.querySelectorAll("history-item")
     );
-    return [...cards].find((each) => each.waits) ?? null;
+    return [...popCards(), ...items].find((each) => each.pop && each.pop.state !== "withdrawn");
   }
 
   /** @param {keyof typeof SOUND} sound */
@@ -124,24 +142,27 @@ export class Page {
   }
 }
 
-/** @param {HTMLElement} item @param {import("./contacts_state.js").Recent} recent */
-function drawRecent(item, { contact, left, at }) {
-  if (!item.firstElementChild) {
-    const template = /** @type {HTMLTemplateElement} */ (byId("recent-contact"));
-    item.append(template.content.cloneNode(true));
-  }
-  /** @param {string} name */
-  const part = (name) => /** @type {HTMLElement} */ (item.querySelector(`[data-part="${name}"]`));
-  pointIcon(part("icon"), icon(contact));
-  write(part("title"), caller(contact).title);
-  write(part("left"), left === "ended" ? t("Ended") : t("Transferred"));
-  write(part("at"), at ? timeOfDay(at) : "");
+/** @param {string} contact */
+const cardOf = (contact) =>
+  /** @type {Element} */ (
+    [...byId("contacts").children].find((each) => each.getAttribute("data-contact") === contact)
+  );
+
+const popCards = () => [
+  .../** @type {NodeListOf<import("./pop-card.js").PopCard>} */ (
+    document.querySelectorAll("pop-card")
+  ),
+];
+
+/** The contact in whose card the agent writes. @returns {string | null} */
+function writing() {
+  const { activeElement } = document;
+  if (!activeElement?.closest("contact-notes")) return null;
+  return activeElement.closest("contact-card")?.getAttribute("data-contact") ?? null;
 }
 
-/** @param {string} iso */
-function timeOfDay(iso) {
-  const { locale = "en" } = document.body.dataset;
-  // The browser may know the region too: 23:05 in Britain is 11:05 PM in America.
-  const region = navigator.languages.find((each) => each.startsWith(locale)) ?? locale;
-  return new Date(iso).toLocaleTimeString(region, { hour: "2-digit", minute: "2-digit" });
+/** @param {HTMLElement} row @returns {import("./history-item.js").HistoryItem} */
+function historyItem(row) {
+  if (!row.firstElementChild) row.append(document.createElement("history-item"));
+  return /** @type {import("./history-item.js").HistoryItem} */ (row.firstElementChild);
 }

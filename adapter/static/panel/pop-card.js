@@ -16,6 +16,7 @@ const WORDS = {
   unknown: msg("If no record has opened, try again."),
   mirror: msg("Another of your panels opens this record."),
   withdrawn: msg("No record to open any more."),
+  dismissed: "", // it has no card
 };
 
 const OPENED = /** @type {Readonly<Record<string, string>>} */ ({

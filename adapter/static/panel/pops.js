@@ -9,8 +9,7 @@ import { climb, rungs } from "./ladder.js";
  * @typedef {{ways: import("./ladder.js").Ways, around: () => import("./ladder.js").Surroundings,
  *   settled: Promise<unknown>, isOpening: (pop: string) => boolean,
  *   report: (outcome: import("./feed.js").Outcome) => void,
- *   change: (pop: string, change: {state: PopState | "dismissed", rung?: string,
- *     detail?: string}) => void}} Ports
+ *   change: (pop: string, change: {state: PopState, rung?: string, detail?: string}) => void}} Ports
  *   `settled` resolves when the page around has had its time to connect.
  */
 

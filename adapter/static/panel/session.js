@@ -7,6 +7,16 @@
 /** Nobody is signed in here, or no longer. */
 export class SignInRequired extends Error {}
 
+/** Somebody is signed in who takes no contacts yet: an admin must act first. */
+export class NotYet extends SignInRequired {
+  /** @param {string} why `agent-unconfirmed` or `not-an-agent` @param {string | null} agent */
+  constructor(why, agent) {
+    super();
+    this.why = why;
+    this.agent = agent;
+  }
+}
+
 /** The server will give no ticket to this page, however often it asks. */
 export class TicketRefused extends Error {
   /** @param {number} status HTTP status @param {string} detail */
@@ -18,6 +28,8 @@ export class TicketRefused extends Error {
 
 /** Marks our own `fetch` calls; a form of another site cannot set it. */
 const OURS = { "X-Screenpop": "1" };
+
+const LEFT = "screenpop.session";
 
 export class Session {
   /** @type {string | null} */
@@ -40,6 +52,32 @@ export class Session {
     this.around = ancestors === null ? {} : { ancestors };
   }
 
+  /**
+   * Leave the bearer to the page that this tab loads next, where the browser lets us.
+   * @param {() => Storage} storage
+   */
+  leave(storage) {
+    try {
+      if (this.#bearer) storage().setItem(LEFT, this.#bearer);
+    } catch {
+      // The ticket in the address lets the page in; the bearer would have let it in again.
+    }
+  }
+
+  /**
+   * Take the bearer that the page before left; it stays nowhere but in memory.
+   * @param {() => Storage} storage
+   */
+  resume(storage) {
+    try {
+      this.keep(storage().getItem(LEFT));
+      storage().removeItem(LEFT);
+    } catch {
+      // See above.
+    }
+    return this.#bearer !== null;
+  }
+
   /** Keep what `welcome` brought. @param {unknown} bearer */
   keep(bearer) {
     if (typeof bearer === "string" && bearer) this.#bearer = bearer;
@@ -53,18 +91,38 @@ export class Session {
     const first = this.#firstTicket;
     this.#firstTicket = null;
     if (first) return first;
-    const response = await this.#post("/v1/feed/ticket");
-    if (response.status === 401) {
+    const { status, ok, body } = await this.ask("/v1/feed/ticket");
+    if (status === 401) {
       this.#bearer = null;
       throw new SignInRequired();
     }
-    const body = await json(response);
-    if (response.ok && typeof body.ticket === "string") return body.ticket;
-    const detail = String(body.detail ?? body.title ?? "");
-    if (PASSING.has(response.status) || response.status >= 500 || response.ok) {
-      throw new Error(detail || `HTTP ${response.status}`);
+    this.keep(body.session);
+    const why = String(body.type ?? "").replace(/.*:/, "");
+    if (status === 403 && HELD.has(why)) {
+      throw new NotYet(why, typeof body.agent === "string" ? body.agent : null);
     }
-    throw new TicketRefused(response.status, detail);
+    if (ok && typeof body.ticket === "string") return body.ticket;
+    const detail = String(body.detail ?? body.title ?? "");
+    if (PASSING.has(status) || status >= 500 || ok) throw new Error(detail || `HTTP ${status}`);
+    throw new TicketRefused(status, detail);
+  }
+
+  /**
+   * Say that the session is in use, and take its new bearer where it is old enough for one. What
+   * fails is tried again with the next, or by the next ticket.
+   */
+  async renew() {
+    const { body } = await this.ask("/v1/session/renew");
+    this.keep(body.session);
+  }
+
+  /**
+   * Ask the server for something that belongs to this page.
+   * @param {string} path @param {Record<string, unknown>} [body]
+   */
+  async ask(path, body = {}) {
+    const response = await this.#post(path, body);
+    return { status: response.status, ok: response.ok, body: await json(response) };
   }
 
   /**
@@ -73,9 +131,8 @@ export class Session {
    * @throws {Error} with the server's words
    */
   async signIn(agent) {
-    const response = await this.#post("/v1/demo/sign-in", { agent });
-    const body = await json(response);
-    if (!response.ok) throw new Error(String(body.detail ?? body.title ?? response.status));
+    const { status, ok, body } = await this.ask("/v1/demo/sign-in", { agent });
+    if (!ok) throw new Error(String(body.detail ?? body.title ?? status));
     this.keep(body.session);
   }
 
@@ -87,15 +144,23 @@ export class Session {
     }
   }
 
-  /** @param {string} path @param {Record<string, unknown>} [body] */
-  #post(path, body = {}) {
+  /** What goes with every request of this session, beside the browser's cookie. */
+  get headers() {
     /** @type {Record<string, string>} */
     const headers = { ...OURS, "Content-Type": "application/json" };
     if (this.#bearer) headers.Authorization = `Bearer ${this.#bearer}`;
+    return headers;
+  }
+
+  /** @param {string} path @param {Record<string, unknown>} [body] */
+  #post(path, body = {}) {
     const text = JSON.stringify({ ...this.around, ...body });
-    return this.#fetch(path, { method: "POST", headers, body: text });
+    return this.#fetch(path, { method: "POST", headers: this.headers, body: text });
   }
 }
+
+/** Problems of somebody who is signed in and must wait for an admin. */
+const HELD = new Set(["agent-unconfirmed", "not-an-agent"]);
 
 /** Statuses that pass by themselves. */
 const PASSING = new Set([408, 425, 429]);

@@ -77,6 +77,24 @@ export function phaseSince({ phase, stages }) {
   return of[phase].find(Boolean) ?? null;
 }
 
+/**
+ * What became of a contact that is over.
+ * @param {ContactView} contact
+ * @param {"ended" | "transferred"} left
+ */
+export function leftWords({ stages, direction }, left) {
+  if (left === "transferred") return t("Transferred");
+  const rang = stages.offered ?? stages.made;
+  if (stages.answered || !rang) return t("Ended");
+  return direction === "outbound" ? t("Not answered") : t("Missed");
+}
+
+/** How long it was talked, "" where that is not known. @param {ContactView} contact */
+export function talked({ stages }) {
+  const ms = Date.parse(stages.ended ?? "") - Date.parse(stages.answered ?? "");
+  return ms >= 0 ? duration(ms) : "";
+}
+
 /** "0:07", "12:05", "1:02:03". @param {number} ms */
 export function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

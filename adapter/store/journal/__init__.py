@@ -8,7 +8,7 @@ positions. Everything here runs on the connection of one thread, inside `Databas
 where it writes. See docs/decisions/0010-one-row-per-event.md.
 """
 
-from adapter.store.journal.erasing import empty_rows
+from adapter.store.journal.erasing import empty_rows, everything
 from adapter.store.journal.index import (
     count,
     event_key,
@@ -40,12 +40,15 @@ from adapter.store.journal.states import (
     STATE_EVERY,
     add_links,
     agents_contacts,
+    backward,
     contact,
     contact_with_head,
     keep_state,
     links_of,
+    newest_message,
     open_contacts,
     open_keys,
+    recorded,
 )
 from adapter.store.journal.story import (
     StoredEvent,
@@ -73,12 +76,14 @@ __all__ = [
     "add_traces",
     "agents_contacts",
     "append",
+    "backward",
     "contact",
     "contact_with_head",
     "count",
     "empty_rows",
     "event_key",
     "events_of",
+    "everything",
     "find_event",
     "first_report",
     "head",
@@ -89,6 +94,7 @@ __all__ = [
     "loaded",
     "mark",
     "messages_after",
+    "newest_message",
     "next_key",
     "number_for_writing",
     "oldest",
@@ -100,6 +106,7 @@ __all__ = [
     "position_of",
     "pushes_of",
     "read",
+    "recorded",
     "sent_to",
     "sequence_of",
     "sequences",

@@ -1,13 +1,16 @@
-"""Empty the rows of a contact that is to be forgotten."""
+"""Find and empty the rows of contacts that are to be forgotten."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
-from adapter import messages
+from adapter import contacts, messages
+from adapter.contacts import Contact
+from adapter.events import ContactEvent
 from adapter.store.journal.index import mark
-from adapter.store.journal.rows import position_of
-from adapter.tenants import ContactKey
+from adapter.store.journal.rows import position_of, unpack_report
+from adapter.tenants import ContactKey, Tenant
 
 _NOTHING = messages.json({"what": []})
 
@@ -34,3 +37,20 @@ def empty_rows(cursor: sqlite3.Cursor, key: ContactKey) -> int:
         (-first, -end, key.id),
     ).rowcount
     return told + silent
+
+
+def everything(
+    cursor: sqlite3.Cursor, tenant: Tenant
+) -> Iterator[tuple[str, ContactEvent | None, Contact | None]]:
+    """Give each row that knows a contact: its id, the event, and the whole state where it is."""
+    found = mark(cursor, tenant)
+    if found is None:
+        return
+    first, end = position_of(found.number, 0), position_of(found.number + 1, 0)
+    for subject, report, state in cursor.execute(
+        "SELECT subject, report, state FROM journal WHERE report NOT NULL AND subject NOT NULL"
+        " AND (position>? AND position<? OR position<? AND position>?)",
+        (first, end, -first, -end),
+    ):
+        whole = None if state is None else contacts.decode(state)
+        yield subject, unpack_report(report).fact, whole

@@ -10,8 +10,8 @@ from datetime import datetime
 from adapter import contacts
 from adapter.contacts import Contact
 from adapter.events import ContactEvent
-from adapter.store.journal.index import head, loaded
-from adapter.store.journal.rows import Report, unpack_report
+from adapter.store.journal.index import head, loaded, mark
+from adapter.store.journal.rows import Report, position_of, sequence_of, unpack_report
 from adapter.store.journal.tail import Head
 from adapter.store.times import micros
 from adapter.tenants import Agent, ContactKey, Tenant
@@ -141,3 +141,45 @@ def links_of(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[str, ...]:
         "SELECT linked FROM contact_links WHERE tenant=? AND contact=? ORDER BY linked", key
     ).fetchall()
     return tuple(linked for (linked,) in rows)
+
+
+def newest_message(cursor: sqlite3.Cursor, key: ContactKey) -> int | None:
+    """Give the sequence of a contact's newest change; rows without a message do not count."""
+    found = head(cursor, key)
+    if found is None:
+        return None
+    rows = chain(cursor, found.position)
+    return next((sequence_of(position) for position, *_ in rows if position > 0), None)
+
+
+def backward(
+    cursor: sqlite3.Cursor, tenant: Tenant, *, before: int | None, most: int
+) -> Iterator[tuple[int, str | None, int]]:
+    """Give a tenant's messages below a sequence (None: all), the newest first.
+
+    Sequence, the contact where the message tells of a change of one, and time in microseconds.
+    """
+    found = mark(cursor, tenant)
+    if found is None:
+        return
+    end = position_of(found.number + 1, 0)
+    if before is not None:
+        end = min(end, position_of(found.number, max(before, 0)))
+    rows = cursor.execute(
+        "SELECT position, CASE WHEN report IS NULL THEN NULL ELSE subject END, time FROM journal"
+        " WHERE position>? AND position<? ORDER BY position DESC LIMIT ?",
+        (position_of(found.number, 0), end, most),
+    ).fetchall()
+    for position, subject, time in rows:
+        yield sequence_of(position), subject, time
+
+
+def recorded(cursor: sqlite3.Cursor, tenant: Tenant, *, most: int) -> list[ContactKey]:
+    """Give some contacts of a tenant, in no order."""
+    known = loaded(cursor)
+    rows = cursor.execute(
+        "SELECT contact FROM contact_heads WHERE tenant=? LIMIT ?", (tenant, most)
+    ).fetchall()
+    keys = dict.fromkeys(ContactKey(tenant, contact) for (contact,) in rows)
+    keys.update((key, None) for key in known.contacts if key.tenant == tenant)
+    return list(keys)[:most]

@@ -76,11 +76,11 @@ def column_json(table: Table, column: Column) -> dict[str, Any]:
         "IsValidForRead": True,
         "IsValidODataAttribute": True,
     }
-    result.update(_by_kind(column))
+    result.update(_by_kind(table, column))
     return result
 
 
-def _by_kind(column: Column) -> dict[str, Any]:
+def _by_kind(table: Table, column: Column) -> dict[str, Any]:
     if column.kind in (Kind.STRING, Kind.MEMO):
         return {"MaxLength": column.length}
     if column.kind is Kind.INTEGER:
@@ -97,14 +97,16 @@ def _by_kind(column: Column) -> dict[str, Any]:
             },
         }
     if column.options:
-        return {
-            "OptionSet": {
-                "Options": [
-                    {"Value": number, "Label": label(text)}
-                    for number, text in column.options.items()
-                ]
+        choices: list[dict[str, Any]] = [
+            {"Value": number, "Label": label(text)} for number, text in column.options.items()
+        ]
+        if column.kind is Kind.STATUS:
+            states = {
+                reason: state for state, each in table.states.items() for reason in each.reasons
             }
-        }
+            # A `StatusOptionMetadata` names the state that it belongs to.
+            choices = [{**each, "State": states[each["Value"]]} for each in choices]
+        return {"OptionSet": {"Options": choices}}
     return {}
 
 

@@ -1,0 +1,138 @@
+"""Change what people may do and which agent each is: one audit entry each, sessions ended.
+
+Every function runs within the caller's transaction. A running server closes the feeds concerned
+(`changes.close_ended_sessions`), also where a command line made the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from adapter import agent_ids, credentials
+from adapter.errors import InvalidSettings, NotFound
+from adapter.identity import roles
+from adapter.identity.people import Person
+from adapter.store import admin_links, audits, people, sessions
+from adapter.store.database import Cursor
+from adapter.tenants import Tenant, agent
+
+
+def get(cursor: Cursor, tenant: Tenant, person: str) -> Person:
+    """Read a person.
+
+    Raises:
+        NotFound: the tenant has no such person.
+    """
+    found = people.get(cursor, tenant, person)
+    if found is None:
+        raise NotFound(f"there is no person {person}")
+    return found
+
+
+def set_roles(
+    cursor: Cursor, person: Person, names: Iterable[str], now: datetime, *, who: str
+) -> Person:
+    """Replace the roles that are assigned here; those of the directory's token stay.
+
+    Raises:
+        InvalidSettings: naming the one that is no role.
+    """
+    return _save(
+        cursor, person, msgspec.structs.replace(person, given_roles=roles.parse(names)), now, who
+    )
+
+
+def link(
+    cursor: Cursor, person: Person, agent_id: str | None, now: datetime, *, who: str
+) -> Person:
+    """Say which agent a person is (None: no agent). What was proposed is settled by it.
+
+    Raises:
+        InvalidSettings: it is no agent's id.
+    """
+    if agent_id is None:
+        return _save(
+            cursor, person, msgspec.structs.replace(person, agent=None, proposed=None), now, who
+        )
+    if (fault := agent_ids.fault(agent_id)) is not None or not agent_id.strip():
+        raise InvalidSettings(f"agent: {fault or 'name one'}")
+    named = agent(person.tenant, agent_id).id
+    return _save(
+        cursor, person, msgspec.structs.replace(person, agent=named, proposed=None), now, who
+    )
+
+
+def revoke(cursor: Cursor, person: Person, now: datetime, *, who: str) -> Person:
+    """Let a person in no more: every session ends now, panels and portal."""
+    sessions.end_of_person(cursor, person.tenant, person.id)
+    return _save(
+        cursor, person, msgspec.structs.replace(person, revoked=person.revoked or now), now, who
+    )
+
+
+def restore(cursor: Cursor, person: Person, now: datetime, *, who: str) -> Person:
+    """Let a revoked person sign in again."""
+    return _save(cursor, person, msgspec.structs.replace(person, revoked=None), now, who)
+
+
+def confirm(
+    cursor: Cursor, tenant: Tenant, directory: str, now: datetime, *, who: str
+) -> list[Person]:
+    """Confirm every link that people of one directory wait for; give those people."""
+    waiting = [
+        each
+        for each in people.listed(cursor, tenant)
+        if each.directory == directory and each.proposed and each.agent is None
+    ]
+    return [link(cursor, each, each.proposed, now, who=who) for each in waiting]
+
+
+def sign_out(cursor: Cursor, person: Person, now: datetime, *, who: str) -> None:
+    """End every session of a person, who may sign in again."""
+    sessions.end_of_person(cursor, person.tenant, person.id)
+    audits.add(cursor, person.tenant, now, who=who, what=f"signed out {person.label} everywhere")
+
+
+def sign_out_agent(
+    cursor: Cursor, tenant: Tenant, agent_id: str, now: datetime, *, who: str
+) -> None:
+    """End every panel session of an agent, also those that a feed key or the demo began."""
+    sessions.end_of_agent(cursor, tenant, agent(tenant, agent_id).id)
+    audits.add(cursor, tenant, now, who=who, what=f"signed out agent {agent_id} everywhere")
+
+
+def admin_link(cursor: Cursor, tenant: Tenant, now: datetime, *, who: str) -> str:
+    """Make a one-time token for the first admin's page; it is good once, for a day."""
+    token = credentials.new_bearer()
+    admin_links.add(cursor, tenant, credentials.digest(token), now)
+    audits.add(cursor, tenant, now, who=who, what="one-time admin link made")
+    return token
+
+
+def _save(cursor: Cursor, before: Person, after: Person, now: datetime, who: str) -> Person:
+    if after == before:
+        return before
+    people.put(cursor, after)
+    audits.add(
+        cursor,
+        before.tenant,
+        now,
+        who=who,
+        what=f"person {before.id} ({before.label})",
+        before=_told(before),
+        after=_told(after),
+    )
+    return after
+
+
+def _told(person: Person) -> str:
+    said = {
+        "roles": roles.write(person.given_roles),
+        "agent": person.agent,
+        "proposed": person.proposed,
+        "revoked": person.revoked is not None,
+    }
+    return msgspec.json.encode(said).decode()

@@ -1,0 +1,118 @@
+"""Hold the last requests of each source, as they came, for an admin who asks what was sent.
+
+Only references are kept on the way in: the hot path pays for one tuple and one append. What is
+shown is redacted when it is read (`adapter.redaction`); nothing is ever written to the disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import count
+from typing import NamedTuple
+
+from adapter.errors import ScreenpopError
+from adapter.events import Decoded
+from adapter.tenants import Tenant
+
+KEPT = 20
+"""Requests of known senders per tenant and source."""
+KEPT_OF_STRANGERS = 10
+"""Apart from them, so that who has no key cannot push out what who has one sent."""
+KEPT_BYTES = 16 * 1024
+"""Of a body: with three sources a tenant costs a megabyte at most."""
+KEPT_ENTRIES = 20
+"""Of a batch."""
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class RecentRequest(NamedTuple):
+    """One request of a source, whatever became of it."""
+
+    number: int
+    """Growing over all tenants of this process: names it in an address."""
+    received: datetime
+    sender: str | None
+    """The id of the key, `signed/<tenant>`, or None where nobody was recognised."""
+    headers: RawHeaders
+    body: bytes
+    size: int
+    """Bytes of the whole body."""
+    decoded: Decoded | None
+    accepted: int
+    duplicates: int
+    error: ScreenpopError | None
+
+
+class RecentRequests:
+    """The rings of all tenants and sources of this process."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._rings: dict[tuple[Tenant, str, bool], deque[RecentRequest]] = {}
+
+    def note(
+        self,
+        tenant: Tenant,
+        source: str,
+        received: datetime,
+        headers: RawHeaders,
+        *,
+        sender: str | None = None,
+        body: bytes = b"",
+        decoded: Decoded | None = None,
+        accepted: int = 0,
+        duplicates: int = 0,
+        error: ScreenpopError | None = None,
+    ) -> None:
+        """Keep a request; the oldest of its source goes."""
+        size = len(body)
+        if size > KEPT_BYTES:
+            body = body[:KEPT_BYTES]
+        if decoded is not None and len(decoded.entries) > KEPT_ENTRIES:
+            decoded = Decoded(
+                decoded.entries[:KEPT_ENTRIES], decoded.ignored, decoded.rejected[:KEPT_ENTRIES]
+            )
+        ring = self._rings.get((tenant, source, sender is None))
+        if ring is None:
+            ring = deque(maxlen=KEPT_OF_STRANGERS if sender is None else KEPT)
+            self._rings[tenant, source, sender is None] = ring
+        ring.append(
+            RecentRequest(
+                next(self._numbers),
+                received,
+                sender,
+                headers,
+                body,
+                size,
+                decoded,
+                accepted,
+                duplicates,
+                error,
+            )
+        )
+
+    def of(self, tenant: Tenant) -> dict[str, list[RecentRequest]]:
+        """Give a tenant's requests by source, the latest first."""
+        found: dict[str, list[RecentRequest]] = {}
+        for (whose, source, _), ring in self._rings.items():
+            if whose == tenant:
+                found.setdefault(source, []).extend(ring)
+        for requests in found.values():
+            requests.sort(key=lambda each: -each.number)
+        return dict(sorted(found.items()))
+
+    def get(self, tenant: Tenant, number: int) -> tuple[str, RecentRequest] | None:
+        """Give one request of a tenant with its source; None where it is gone."""
+        for source, requests in self.of(tenant).items():
+            for request in requests:
+                if request.number == number:
+                    return source, request
+        return None
+
+    def forget(self, tenant: Tenant) -> None:
+        """Drop a tenant's requests (an erasure)."""
+        for key in [key for key in self._rings if key[0] == tenant]:
+            del self._rings[key]

@@ -1,0 +1,42 @@
+// @ts-check
+// Show how to sign in, what is waited for, and what to do where it fails.
+
+import { part, stamp, write } from "./dom.js";
+
+export class SignInCard extends HTMLElement {
+  connectedCallback() {
+    stamp(this, "sign-in-card");
+    for (const name of ["first", "second"]) {
+      part(this, name).addEventListener("click", () => {
+        const detail = part(this, name).dataset.action;
+        this.dispatchEvent(new CustomEvent("sign-in-action", { bubbles: true, detail }));
+      });
+    }
+  }
+
+  /** @param {import("./sign_in_words.js").SignInCardView | null} view null: nothing to say */
+  update(view) {
+    this.hidden = view === null;
+    if (view === null) return;
+    this.dataset.state = view.state;
+    write(part(this, "title"), view.title);
+    write(part(this, "detail"), view.detail);
+    write(part(this, "code"), view.code);
+    write(part(this, "typed"), view.typed);
+    const link = /** @type {HTMLAnchorElement} */ (part(this, "link"));
+    link.hidden = view.link === null;
+    if (view.link !== null && link.getAttribute("href") !== view.link.href) link.href = view.link.href;
+    write(part(this, "link-label"), view.link?.label ?? "");
+    const [first, second] = view.actions;
+    this.#button("first", first);
+    this.#button("second", second);
+  }
+
+  /** @param {string} name @param {{id: string, label: string} | undefined} action */
+  #button(name, action) {
+    const button = part(this, name);
+    button.hidden = action === undefined;
+    button.dataset.action = action?.id ?? "";
+    write(button, action?.label ?? "");
+  }
+}

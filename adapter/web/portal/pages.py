@@ -1,0 +1,186 @@
+"""Render a page of the portal: layout, language, messages, errors at their fields, headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from types import MappingProxyType
+from typing import Any
+
+from starlette.datastructures import State
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from adapter import i18n, preferences
+from adapter.errors import MalformedInput, Place, ScreenpopError, Unavailable
+from adapter.i18n import Texts
+from adapter.preferences import Preferences
+from adapter.web import panel, problems, requests
+from adapter.web.portal import flashes, forms
+from adapter.web.portal.flashes import Flash, Kind
+from adapter.web.portal.formats import Formats
+from adapter.web.portal.forms import Form
+from adapter.web.principals import Principal
+
+LANGUAGE_COOKIE = "screenpop-language"
+"""The person's own choice of language, by browser; no secret."""
+ZONE_COOKIE = "screenpop-zone"
+"""The browser's time zone, which only a script knows, or the person's own choice."""
+
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=()",
+        # Not `no-referrer`: it makes browsers send `Origin: null` with our own forms
+        # (https://fetch.spec.whatwg.org/#append-a-request-origin-header).
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+)
+"""Of every answer of the portal: shown in no frame, kept by nobody, nothing from elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """The language and the formats of one request."""
+
+    locale: str
+    formats: Formats
+
+
+def texts(request: Request) -> Texts:
+    """Give the texts in the language of the request: `_ = pages.texts(request)`."""
+    return Texts(_voice(request).locale)
+
+
+def formats_of(request: Request) -> Formats:
+    """Give the person's way of writing times and numbers."""
+    return _voice(request).formats
+
+
+def person(request: Request) -> Principal | None:
+    """Give who is signed in; None on a page that is shown to a stranger (a refusal)."""
+    state: State = request.state
+    return getattr(state, "principal", None)
+
+
+def render(
+    request: Request,
+    template: str,
+    status: int = 200,
+    *,
+    errors: Sequence[Place] = (),
+    form: Form = forms.NOTHING,
+    **values: Any,
+) -> Response:
+    """Render `template` (`portal/keys.html`) with what every page needs, and `values`.
+
+    `errors` name fields by their `at`: each stands at the top with a link, and at its field. `form`
+    is what was typed, which the fields show again (status 422).
+    """
+    who, voice = person(request), _voice(request)
+    flash = None if who is None else flashes.take(request, who)
+    pages: panel.Pages = request.state.pages
+    html = (
+        pages.environments[voice.locale]
+        .get_template(template)
+        .render(
+            locale=voice.locale,
+            locales=i18n.LOCALES,
+            asset=pages.assets.url,
+            fmt=voice.formats,
+            who=who,
+            tenant=None if who is None else who.tenant,
+            here=request.url.path,
+            form_token="" if who is None else forms.token(who),
+            flash=flash,
+            errors=_by_field(errors),
+            places=errors,
+            form=form,
+            typed=form,
+            **values,
+        )
+    )
+    answer = HTMLResponse(html, status, dict(HEADERS))
+    if flash is not None:
+        flashes.forget(answer)
+    return answer
+
+
+def redirect(request: Request, path: str, said: str = "", *, kind: Kind = "success") -> Response:
+    """Send the browser on after a change (303), with a message for the page that it comes to.
+
+    `path` is one of ours, written by us: never what a request names.
+    """
+    answer = RedirectResponse(path, 303)
+    who = person(request)
+    if said and who is not None:
+        flashes.leave(answer, who, Flash(kind, said))
+    return answer
+
+
+def refusal(request: Request, error: ScreenpopError) -> Response:
+    """Say in words why a page cannot be shown, or a form cannot be taken."""
+    _ = texts(request)
+    status = problems.of(error).status
+    titles = {
+        403: _("You may not do this"),
+        404: _("There is no such page"),
+        412: _("Somebody else has changed this"),
+        421: _("No organization has this address"),
+        429: _("Too much at once"),
+        503: _("Not available just now"),
+    }
+    answer = render(
+        request,
+        "portal/refusal.html",
+        status,
+        title=titles.get(status, _("This did not work")),
+        detail=str(error),
+        details=error.places if isinstance(error, MalformedInput) else (),
+    )
+    if isinstance(error, Unavailable):
+        answer.headers["retry-after"] = str(error.retry_after)
+    return answer
+
+
+def _by_field(errors: Sequence[Place]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for place in errors:
+        found.setdefault(place.at, []).append(place.detail)
+    return found
+
+
+def _voice(request: Request) -> _Voice:
+    known: _Voice | None = getattr(request.state, "voice", None)
+    if known is None:
+        known = request.state.voice = _chosen(request)
+    return known
+
+
+def _chosen(request: Request) -> _Voice:
+    """Choose the person's language before the tenant's, the host's and the browser's wishes."""
+    wished = request.headers.get("accept-language")
+    own = request.cookies.get(LANGUAGE_COOKIE)
+    default = _of_tenant(request)
+    locale = i18n.negotiate(wished, own if own in i18n.LOCALES else default.locale or None)
+    name = request.cookies.get(ZONE_COOKIE) or default.zone
+    zone = preferences.zone(name)
+    written = Formats(i18n.formats(wished, locale), zone or UTC, name if zone else "UTC")
+    return _Voice(locale, written)
+
+
+def _of_tenant(request: Request) -> Preferences:
+    services = requests.services(request)
+    try:
+        known = services.registry[requests.tenant(request)].preferences
+    except requests.UnknownTenant:
+        known = Preferences()
+    return Preferences(known.locale or services.settings.locale, known.zone)

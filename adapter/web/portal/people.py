@@ -1,0 +1,135 @@
+"""Change what a person may do and which agent they are, confirm proposals, end their sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapter import changes, people
+from adapter.batch import Batch
+from adapter.errors import InvalidSettings, Place
+from adapter.identity import roles
+from adapter.identity.people import Person
+from adapter.web import requests
+from adapter.web.portal import agents, forms, pages
+from adapter.web.portal.forms import Form
+from adapter.web.portal.routing import page
+from adapter.web.principals import Principal
+
+HOME = agents.HOME + "/people/{person}"
+CONFIRM = agents.HOME + "/confirm"
+OWN_ROLE: Final = "admin"
+
+
+async def show(request: Request, who: Principal) -> Response:
+    """Show a person."""
+    return _page(request, who, _person(request, who))
+
+
+async def change(request: Request, who: Principal, form: Form) -> Response:
+    """Save roles and agent, or sign out, lock out, let in again: as the button says."""
+    _ = pages.texts(request)
+    services = requests.services(request)
+    person = _person(request, who)
+    do = form.text("do")
+    wrong = _own_fault(request, who, person, form)
+    if wrong:
+        return _page(request, who, person, 422, errors=wrong, form=form)
+
+    def job(batch: Batch) -> None:
+        now, by = batch.now, who.label
+        fresh = people.get(batch.cursor, who.tenant, person.id)
+        if do == "sign-out":
+            people.sign_out(batch.cursor, fresh, now, who=by)
+        elif do == "revoke":
+            people.revoke(batch.cursor, fresh, now, who=by)
+        elif do == "restore":
+            people.restore(batch.cursor, fresh, now, who=by)
+        else:
+            fresh = people.set_roles(batch.cursor, fresh, form.all("role"), now, who=by)
+            people.link(batch.cursor, fresh, form.text("agent") or None, now, who=by)
+
+    try:
+        await services.committer.submit(job)
+    except InvalidSettings as error:
+        wrong = [Place("agent", str(error))]
+        return _page(request, who, person, 422, errors=wrong, form=form)
+    changes.close_ended_sessions(services)
+    said = {
+        "sign-out": _("%(name)s is signed out everywhere.", name=person.name),
+        "revoke": _("%(name)s is locked out.", name=person.name),
+        "restore": _("%(name)s may sign in again.", name=person.name),
+    }
+    return pages.redirect(
+        request, agents.HOME, said.get(do, _("%(name)s: saved.", name=person.name))
+    )
+
+
+async def confirm(request: Request, who: Principal, form: Form) -> Response:
+    """Confirm the agent that one person, or everybody of a directory, is proposed to be."""
+    _ = pages.texts(request)
+    services = requests.services(request)
+    directory, named = form.raw("directory"), form.raw("person")
+
+    def job(batch: Batch) -> int:
+        if directory:
+            done = people.confirm(batch.cursor, who.tenant, directory, batch.now, who=who.label)
+            return len(done)
+        person = people.get(batch.cursor, who.tenant, named)
+        if person.proposed is None:
+            return 0
+        people.link(batch.cursor, person, person.proposed, batch.now, who=who.label)
+        return 1
+
+    count = await services.committer.submit(job)
+    changes.close_ended_sessions(services)
+    told = _.many("%(num)d person is confirmed.", "%(num)d people are confirmed.", count)
+    return pages.redirect(request, agents.HOME, told)
+
+
+def _person(request: Request, who: Principal) -> Person:
+    database = requests.services(request).database
+    with database.reading():
+        return people.get(database.raw.cursor(), who.tenant, request.path_params["person"])
+
+
+def _own_fault(request: Request, who: Principal, person: Person, form: Form) -> list[Place]:
+    """Refuse that an admin locks themselves out: another one may do it."""
+    _ = pages.texts(request)
+    if person.id != who.person:
+        return []
+    if form.text("do") == "revoke":
+        return [Place("", _("You cannot lock yourself out: ask another administrator."))]
+    keeps = OWN_ROLE in form.all("role") or OWN_ROLE in person.token_roles
+    if form.text("do") == "save" and not keeps:
+        wrong = _("You cannot take your own role away: ask another administrator.")
+        return [Place("role-admin", wrong)]
+    return []
+
+
+def _page(
+    request: Request,
+    who: Principal,
+    person: Person,
+    status: int = 200,
+    *,
+    errors: Sequence[Place] = (),
+    form: Form = forms.NOTHING,
+) -> Response:
+    return pages.render(
+        request,
+        "portal/agents/person.html",
+        status,
+        errors=errors,
+        form=form,
+        person=person,
+        all_roles=roles.ROLES,
+        roles=agents.role_names(pages.texts(request)),
+        is_self=person.id == who.person,
+    )
+
+
+ROUTES = [page(HOME, get=show, post=change), page(CONFIRM, post=confirm)]

@@ -1,0 +1,40 @@
+"""Render the small pages of the sign-in: never framed, no inline script, one style sheet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from adapter import i18n
+from adapter.web import requests
+from adapter.web.panel import Pages
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    # A form of a page without a referrer has `Origin: null`; our own origin tells nobody anything.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+# No Cross-Origin-Opener-Policy: the panel's browser must be able to close the window.
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
+    """Render `templates/sign_in/<template>` in the browser's language."""
+    services = requests.services(request)
+    wishes = request.headers.get("accept-language")
+    locale = i18n.negotiate(wishes, services.settings.locale or None)
+    pages: Pages = request.state.pages
+    html = (
+        pages.environments[locale]
+        .get_template(f"sign_in/{template}")
+        .render(locale=locale, asset=pages.assets.url, **values)
+    )
+    return HTMLResponse(html, status, HEADERS)

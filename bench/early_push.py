@@ -1,0 +1,41 @@
+"""Run our server with one thing wrong on purpose: it pushes before the commit.
+
+What the right order costs is the difference to the server as it is. Never serve anybody with this:
+an agent would see what a crash takes back.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from adapter.batch import Batch
+from adapter.cli.main import run
+from adapter.hub import Hub, Outgoing
+from adapter.tenants import Tenant
+
+
+def push_early() -> None:
+    """Let every message out when its transaction is written, and not again after the commit."""
+    finish, publish = Batch.finish, Hub.publish
+    pushed: dict[int, int] = {}
+    """How many sockets each message went to, by its identity, until the commit asks."""
+
+    def finish_and_push(batch: Batch) -> dict[Tenant, int]:
+        last = finish(batch)
+        now = datetime.now(UTC)
+        for outgoing in batch.outgoing:
+            pushed[id(outgoing)] = publish(batch.hub, outgoing, now)
+        return last
+
+    def already_pushed(hub: Hub, outgoing: Outgoing, now: datetime) -> int:
+        if id(outgoing) in pushed:
+            return pushed.pop(id(outgoing))
+        return publish(hub, outgoing, now)
+
+    Batch.finish = finish_and_push  # type: ignore[method-assign]
+    Hub.publish = already_pushed  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    push_early()
+    run()

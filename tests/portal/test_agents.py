@@ -1,0 +1,261 @@
+"""The portal shows who is connected and who has signed in; an admin links, confirms, signs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from websockets.typing import Origin
+
+from adapter.identity.people import Person
+from adapter.store import people
+from adapter.tenants import Tenant
+from tests import principals
+from tests.portal.visitor import Page, Visitor
+from tests.server import PANEL, Feed, Server, eventually
+
+
+def signed_in_panel(server: Server, agent: str, panel: str) -> Feed:
+    """Open a panel as a browser does that a feed key's ticket signs in."""
+    answer = server.request("POST", "/v1/feed/ticket", {"agent": agent}, scope="feed")
+    feed = server.connect(protocol=PANEL, scope=None, origin=Origin(server.url))
+    feed.say(
+        kind="hello",
+        ticket=answer.json()["ticket"],
+        version="9.8.7",
+        panel=panel,
+        visible=True,
+        ancestors=["https://contoso.crm4.dynamics.com"],
+    )
+    assert feed.until("welcome")["agent"] == agent
+    feed.until("screenpop.snapshot")
+    return feed
+
+
+def add_person(server: Server, name: str, tenant: str = "default", **more: Any) -> str:
+    """Store a person as if they had signed in; give the id."""
+    now = datetime.now(UTC)
+    with server.office() as office, office.database.transaction() as cursor:
+        person = Person(
+            id=people.new_id(),
+            tenant=Tenant(tenant),
+            directory=more.pop("directory", "directory-1"),
+            subject=name,
+            name=name,
+            created=now,
+            seen=now,
+            **more,
+        )
+        people.put(cursor, person)
+    return person.id
+
+
+def person(server: Server, person_id: str, tenant: str = "default") -> Person:
+    with server.office() as office:
+        found = people.get(office.database.raw.cursor(), Tenant(tenant), person_id)
+    assert found is not None
+    return found
+
+
+def test_a_connected_panel_is_shown_with_its_page_and_version(
+    supervisor: Visitor, server: Server
+) -> None:
+    feed = signed_in_panel(server, "connie", "p-1")
+    page = supervisor.get("/admin/agents")
+    for word in ("connie", "9.8.7", "https://contoso.crm4.dynamics.com", "in sight"):
+        assert word in page, word
+    feed.say(kind="presence", visible=False)
+    feed.sync()
+    assert "hidden" in supervisor.get("/admin/agents")
+    feed.close()
+    eventually(
+        lambda: "connie" not in supervisor.get("/admin/agents"), "the panel is gone from the list"
+    )
+
+
+def test_a_wallboard_is_shown_with_its_key(supervisor: Visitor, server: Server) -> None:
+    feed = server.connect("*")
+    feed.next()
+    page = supervisor.get("/admin/agents")
+    assert "Wallboard" in page
+    assert "everybody's contacts" in page
+    assert "key test" in page
+
+
+def test_an_agent_is_signed_out_at_once(admin: Visitor, server: Server) -> None:
+    feed = signed_in_panel(server, "leo", "p-1")
+    asked = admin.get("/admin/agents/sign-out?agent=LEO")
+    assert "Sign leo out?" in asked
+    assert "1 panel is closed at once" in asked
+    done = admin.submit("/admin/agents/sign-out", {"agent": "leo"})
+    assert "leo is signed out." in done
+    assert feed.close_code() == 4401
+    assert "leo" in admin_audit(server)
+
+
+def test_a_source_name_is_added_changed_and_removed(admin: Visitor, server: Server) -> None:
+    fields = {"source_id": "arn:aws:alias-1", "alias_agent": "mia"}
+    page = admin.submit("/admin/agents/aliases", fields)
+    assert "arn:aws:alias-1 stands for mia now." in page
+    server.report("offered", "alias-c-1", agent="ARN:aws:alias-1")
+    assert "mia" in admin.get("/admin/contacts?q=alias-c-")
+    page = admin.submit("/admin/agents/aliases", {**fields, "alias_agent": "Noa"})
+    assert "arn:aws:alias-1 stands for noa now." in page
+    page = admin.submit("/admin/agents/aliases/remove", {"source_id": "arn:aws:alias-1"})
+    assert "stands for itself now." in page
+    assert "arn:aws:alias-1" not in page.html.split("aliases", 1)[1].split("<form", 1)[0]
+    again = admin.submit("/admin/agents/aliases/remove", {"source_id": "arn:aws:alias-1"})
+    assert again.status == 404
+    assert "alias arn:aws:alias-1 removed" in admin_audit(server)
+
+
+def test_a_source_name_without_an_agent_is_refused_at_its_field(admin: Visitor) -> None:
+    page = admin.submit("/admin/agents/aliases", {"source_id": "arn:x", "alias_agent": ""})
+    assert page.status == 422
+    assert "Name another agent, as they sign in." in page
+    assert page.value("source_id") == "arn:x"
+    same = admin.submit("/admin/agents/aliases", {"source_id": "Ann", "alias_agent": "ann"})
+    assert same.status == 422
+
+
+def test_a_proposal_is_confirmed_alone_or_with_its_directory(
+    admin: Visitor, server: Server
+) -> None:
+    one = add_person(server, "Pia", directory="d-1", proposed="pia")
+    two = [add_person(server, f"Pat {n}", directory="d-2", proposed=f"pat{n}") for n in (1, 2)]
+    page = admin.get("/admin/agents")
+    assert "Waiting for you" in page
+    assert "Confirm all 2 of this directory" in page
+    page = admin.submit("/admin/agents/confirm", {"person": one})
+    assert "1 person is confirmed." in page
+    assert person(server, one).agent == "pia"
+    assert person(server, two[0]).agent is None
+    page = admin.submit("/admin/agents/confirm", {"directory": "d-2"})
+    assert "2 people are confirmed." in page
+    assert [person(server, each).agent for each in two] == ["pat1", "pat2"]
+    assert "Waiting for you" not in admin.get("/admin/agents")
+
+
+def test_roles_and_agent_of_a_person_are_changed(admin: Visitor, server: Server) -> None:
+    made = add_person(server, "Rosa", token_roles=frozenset(("agent",)))
+    path = f"/admin/agents/people/{made}"
+    assert "Roles by the directory" in admin.get(path)
+    page = admin.submit(path, {"do": "save", "role": ["supervisor", "agent"], "agent": "Rosa R"})
+    assert "Rosa: saved." in page
+    changed = person(server, made)
+    assert changed.given_roles == frozenset(("supervisor", "agent"))
+    assert changed.agent == "rosa r"
+    admin.submit(path, {"do": "save", "agent": ""})
+    changed = person(server, made)
+    assert (changed.given_roles, changed.agent) == (frozenset(), None)
+    wrong = admin.submit(path, {"do": "save", "role": "emperor", "agent": ""})
+    assert wrong.status == 422
+    assert "emperor" in wrong
+
+
+def test_a_person_is_locked_out_and_let_in_again(admin: Visitor, server: Server) -> None:
+    cookie = principals.sign_in(server, "supervisor", name="Lou Locked")
+    with server.office() as office:
+        cursor = office.database.raw.cursor()
+        found = people.find(cursor, Tenant("default"), "tests", "Lou Locked")
+    assert found is not None
+    path = f"/admin/agents/people/{found.id}"
+    with Visitor(server, cookie) as lou:
+        assert lou.get("/admin/contacts").status == 200
+        assert "Lou Locked is locked out." in admin.submit(path, {"do": "revoke"})
+        assert lou.send("GET", "/admin/contacts").status_code == 303
+        assert "locked out" in admin.get(path)
+        assert "may sign in again" in admin.submit(path, {"do": "restore"})
+        assert lou.send("GET", "/admin/contacts").status_code == 303  # that session is over
+
+
+def test_an_admin_cannot_lock_themselves_out(admin: Visitor, server: Server) -> None:
+    with server.office() as office:
+        cursor = office.database.raw.cursor()
+        me = people.find(cursor, Tenant("default"), "tests", "Ada Admin")
+    assert me is not None
+    path = f"/admin/agents/people/{me.id}"
+    for fields in ({"do": "revoke"}, {"do": "save", "role": "agent"}):
+        page = admin.submit(path, fields)
+        assert page.status == 422
+        assert "ask another administrator" in page
+    assert person(server, me.id).roles == {"admin"}
+
+
+def test_a_supervisor_changes_nothing(supervisor: Visitor, server: Server) -> None:
+    made = add_person(server, "Stan", proposed="stan")
+    page = supervisor.get("/admin/agents")
+    assert page.status == 200
+    assert "Confirm" not in page.html.replace("Confirmed", "")
+    for path, fields in (
+        ("/admin/agents/confirm", {"person": made}),
+        ("/admin/agents/aliases", {"source_id": "a", "alias_agent": "b"}),
+        ("/admin/agents/aliases/remove", {"source_id": "a"}),
+        ("/admin/agents/sign-out", {"agent": "stan"}),
+        (f"/admin/agents/people/{made}", {"do": "revoke"}),
+    ):
+        assert supervisor.submit(path, fields).status == 403, path
+    assert supervisor.get(f"/admin/agents/people/{made}").status == 403
+    assert person(server, made).agent is None
+
+
+def test_what_people_are_called_is_text_and_no_markup(admin: Visitor, server: Server) -> None:
+    evil = "<script>alert(1)</script>"
+    made = add_person(server, evil, email=evil, proposed="x", directory=evil)
+    for page in (admin.get("/admin/agents"), admin.get(f"/admin/agents/people/{made}")):
+        assert page.status == 200
+        assert "<script>alert" not in page.html
+
+
+def test_in_japanese_too(admin: Visitor) -> None:
+    page = admin.get("/admin/agents", accept_language="ja")
+    assert "ソースでの名前" in page
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(
+        tmp_path_factory.mktemp("two"), SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example"
+    )
+    with server.office() as office:
+        office.create_tenant("contoso")
+        office.create_tenant("fabrikam")
+    with server:
+        yield server
+
+
+def test_another_tenants_people_agents_and_names_are_out_of_reach(two: Server) -> None:
+    theirs = add_person(two, "Theirs", "fabrikam", proposed="theirs", directory="shared")
+    with two.office() as office:
+        office.alias("fabrikam", "theirs", "arn:theirs")
+    head = {"Host": "fabrikam.screenpop.example"}
+    feed = two.connect("theirs", tenant="fabrikam", protocol=PANEL, headers=head)
+    feed.until("screenpop.snapshot")
+    host = "contoso.screenpop.example"
+    with Visitor(two, principals.sign_in_as_admin(two, "contoso"), host=host) as visitor:
+        own = {"origin": f"http://{host}"}
+        assert no_trace(visitor.get("/admin/agents"))
+        assert visitor.get(f"/admin/agents/people/{theirs}").status == 404
+        for path, fields in (
+            ("/admin/agents/confirm", {"directory": "shared"}),
+            ("/admin/agents/confirm", {"person": theirs}),
+            (f"/admin/agents/people/{theirs}", {"do": "revoke"}),
+            ("/admin/agents/sign-out", {"agent": "theirs"}),
+            ("/admin/agents/aliases/remove", {"source_id": "arn:theirs"}),
+        ):
+            visitor.submit(path, fields, **own)
+    kept = person(two, theirs, "fabrikam")
+    assert (kept.agent, kept.revoked) == (None, None)
+    feed.sync()  # still open
+    with two.office() as office:
+        assert [each.source_id for each in office.aliases("fabrikam")] == ["arn:theirs"]
+
+
+def no_trace(page: Page) -> bool:
+    return page.status == 200 and "heirs" not in page.html
+
+
+def admin_audit(server: Server) -> str:
+    return server.request("GET", "/v1/admin/audit", scope="admin").text
