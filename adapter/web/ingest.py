@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from adapter import credentials, pipeline
+from adapter import credentials, pipeline, recordings
 from adapter.errors import MalformedInput, PayloadTooLarge, ScreenpopError, Unavailable
 from adapter.events import Decoded
 from adapter.pipeline import Receipt
@@ -163,6 +163,9 @@ class Ingest:
 async def _accept(
     services: Services, tenant: Tenant, decoded: Decoded, received: datetime
 ) -> Receipt:
+    decoded, strays = recordings.sift(decoded, services.connections.clients.buckets(tenant))
+    for stray in strays:
+        services.committer.trace_later(tenant, stray.contact, received, "ignored", str(stray))
     if not decoded.entries:
         return Receipt(0, 0, decoded.ignored, decoded.rejected)
     return await services.committer.submit(
