@@ -76,7 +76,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "anybody",
         Answer(200, "The agent's panel.", _PAGE),
         refusals=(403, 421),
-        query=("embedder",),
+        query=("embedder", "lang"),
     ),
     ("POST", "/v1/embedder"): Operation(
         "own page",

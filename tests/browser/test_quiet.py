@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def test_a_shift_asks_no_other_host_and_writes_nothing_to_the_console(desk: Desk) -> None:
+    desk.open_records_by("tab")
     said: list[str] = []
     asked: set[str | None] = set()
     desk.context.on("console", lambda message: said.append(message.text))
