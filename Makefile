@@ -3,15 +3,18 @@
 
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test check bench bench-quick soak screenshots clean
+.PHONY: help setup demo test check bench bench-quick bench-hot profile soak soak-memory screenshots clean
 
 help:
 	@echo "make demo         the server, a simulated Dynamics and simulated calls on one port"
 	@echo "make test         every check and every test, as CI runs them"
 	@echo "make check        format, lint, types and layers alone"
-	@echo "make bench        speed against the peers; make bench-quick in seven minutes"
+	@echo "make bench        speed against the peers; make bench-quick in seven minutes;"
+	@echo "                  make bench-hot, the hot path alone against the reference, in one"
+	@echo "make profile      a flame graph of the server under load: build/profile.svg"
 	@echo "make soak         a hundred kills under load, a thousand contacts through faults of"
 	@echo "                  Dynamics: nothing lost, nothing doubled"
+	@echo "make soak-memory  an hour of panels that come and go: the server does not grow"
 	@echo "make screenshots  pictures of every page and state in build/screenshots"
 	@echo "make setup        .venv with everything for development"
 	@echo "make clean        remove what the above made"
@@ -39,10 +42,22 @@ bench-quick:
 	@scripts/setup dev
 	@$(PYTHON) -m bench --quick $(ARGS)
 
+bench-hot:
+	@scripts/setup dev
+	@$(PYTHON) -m bench --only screenpop-normal,reference --measures saturation,latency $(ARGS)
+
+profile:
+	@scripts/setup dev
+	@scripts/profile $(ARGS)
+
 soak:
 	@scripts/setup dev
 	@$(PYTHON) -m tests.crash.marathon --kills 100 $(ARGS)
 	@$(PYTHON) -m tests.outbox.marathon --contacts 1000
+
+soak-memory:
+	@scripts/setup dev
+	@$(PYTHON) -m bench.churn $(ARGS)
 
 screenshots:
 	@scripts/screenshots $(ARGS)

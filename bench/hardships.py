@@ -1,4 +1,4 @@
-"""Take the figures that only our server has: crash and resume, many rules, bad neighbours."""
+"""Take the figures that only our server has: crash and resume, many domain rules."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from bench.rounds import AT_ONCE, Plan, running
 STORM_AT_ONCE = 1_000
 CRASH_AFTER = 2.0
 """Seconds of posting before the server is killed."""
-SLOW_WALLBOARDS = 20
-FLOOD_CONNECTIONS = 64
 
 
 def storm(contender: Contender, plan: Plan) -> Figures:
@@ -21,7 +19,7 @@ def storm(contender: Contender, plan: Plan) -> Figures:
     with running(contender, plan) as run:
         load = run.load(run.setup.load)
         try:
-            load.do(f"connect {plan.panels} {STORM_AT_ONCE}")
+            load.do(f"connect {run.plan.panels} {STORM_AT_ONCE}")
             load.begin(f"storm {plan.storm_rate} {plan.storm_seconds}")
             time.sleep(CRASH_AFTER)
             started = time.monotonic()
@@ -49,29 +47,4 @@ def rules(contender: Contender, plan: Plan, count: int) -> Figures:
             figures["pages_per_second"] = load.do(f"get / 16 {plan.seconds}")["rate"]
         finally:
             load.close()
-    return figures
-
-
-def isolation(contender: Contender, plan: Plan) -> Figures:
-    """Measure the latency of well-behaved agents alone, beside slow readers, and beside a flood."""
-    command = f"open {plan.rates[-1]} {plan.seconds} {plan.warm}"
-    length = plan.seconds + plan.warm + 2
-    figures: Figures = {}
-    with running(contender, plan) as run:
-        slow = run.load(run.setup.wallboard or [])
-        load = run.load(run.setup.load)
-        flood = run.load([*run.setup.load, "--prefix", "f"])
-        try:
-            slow.do(f"connect {SLOW_WALLBOARDS} {SLOW_WALLBOARDS}")
-            load.do(f"connect {plan.panels} {AT_ONCE}")
-            slow_too = run.phase(load, command)
-            slow.do(f"slow {SLOW_WALLBOARDS}")
-            figures["alone"] = slow_too
-            figures["slow_readers"] = run.phase(load, command)
-            flood.begin(f"sat {FLOOD_CONNECTIONS} {length} 0")
-            figures["flood"] = run.phase(load, command)
-            figures["flood_rate"] = flood.result()["rate"]
-        finally:
-            for each in (slow, load, flood):
-                each.close()
     return figures

@@ -16,9 +16,7 @@ Figures = dict[str, Any]
 class Load:
     """A running generator, on a core of its own."""
 
-    def __init__(
-        self, options: Sequence[str], *, port: int, run: str, tls: bool = False
-    ) -> None:
+    def __init__(self, options: Sequence[str], *, port: int, run: str, tls: bool = False) -> None:
         program = places.LOADGEN_TLS if tls else places.LOADGEN
         command = [str(program), "--port", str(port), "--run", run]
         self._process = subprocess.Popen(

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from bench import places
+from bench.processes import AHEAD, may_go_ahead
 
 
 def describe() -> dict[str, str]:
@@ -30,6 +31,7 @@ def describe() -> dict[str, str]:
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "open files": _output("sh", "-c", "ulimit -Hn"),
+        "priority": f"nice {AHEAD}" if may_go_ahead() else "not raised (only root may)",
     }
 
 

@@ -20,7 +20,7 @@ def everything(contender: Contender, plan: Plan) -> Figures:
     with running(contender, plan) as run:
         _panels(run, figures)
         noise, faults = run.noise, run.faults
-    if "to_all_ms" not in figures:
+    if plan.wants("all") and "to_all_ms" not in figures:
         # A server of its own: wallboards begin with a snapshot of all that is open.
         with running(contender, plan) as run:
             _wallboards(run, figures)
@@ -33,7 +33,7 @@ def idle(contender: Contender, plan: Plan) -> Figures:
     with running(contender, plan, PING_EVERY) as run:
         load = run.load(run.setup.load)
         try:
-            load.do(f"connect {plan.panels} {AT_ONCE}")
+            load.do(f"connect {run.plan.panels} {AT_ONCE}")
             time.sleep(5)
             cpu, since = run.server.cpu(), time.monotonic()
             time.sleep(plan.idle_seconds)
@@ -54,12 +54,14 @@ def _panels(run: Run, figures: Figures) -> None:
         full = run.server.memory()
         figures["kib_per_panel"] = (full - empty) / plan.panels
         figures["mib_empty"], figures["mib_full"] = empty / 1024, full / 1024
-        if run.setup.wallboard is None:
+        if plan.wants("all") and run.setup.wallboard is None:
             _to_all(run, load, figures)
-        for rate in plan.rates:
-            command = f"open {rate} {plan.seconds} {plan.warm}"
-            figures[f"open_{rate}"] = run.phase(load, command)
-        figures["saturation"] = _saturation(run, load)
+        if plan.wants("latency"):
+            for rate in plan.rates:
+                command = f"open {rate} {plan.seconds} {plan.warm}"
+                figures[f"open_{rate}"] = run.phase(load, command)
+        if plan.wants("saturation"):
+            figures["saturation"] = _saturation(run, load)
     finally:
         load.close()
 

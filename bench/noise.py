@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from bench.processes import others, usage
+from bench.quantiles import quantile
 
 RATIOS_ONLY: Final = 0.3
 """Cores that others used, from which absolute figures mean nothing; a phase is then repeated."""
@@ -23,7 +24,7 @@ def worth(used: Sequence[float]) -> Worth:
     """
     if not used:
         return "worthless"
-    ninth = sorted(used)[int(len(used) * 0.9)]
+    ninth = quantile(used, 0.9)
     if ninth > WORTHLESS:
         return "worthless"
     return "ratios only" if ninth > RATIOS_ONLY else "quiet"
@@ -33,11 +34,9 @@ def sentence(used: Sequence[float]) -> str:
     """Say it as the page does."""
     if not used:
         return "**No phase was measured: there is nothing to quote.**"
-    ordered = sorted(used)
-    middle, ninth, most = ordered[len(ordered) // 2], ordered[int(len(used) * 0.9)], ordered[-1]
     told = (
-        f"Cores that other processes used in the phases that were kept: median {middle:.2f}, "
-        f"p90 {ninth:.2f}, most {most:.2f}."
+        "Cores that other processes used in the phases that were kept: "
+        f"median {quantile(used, 0.5):.2f}, p90 {quantile(used, 0.9):.2f}, most {max(used):.2f}."
     )
     return {
         "quiet": f"The machine was quiet. {told}",

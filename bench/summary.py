@@ -33,7 +33,7 @@ class Cell:
     least: float
     most: float
     ratio: float | None
-    """Median over the rounds of the ratio to the reference in that round."""
+    """Median over the rounds of the ratio to whom it is measured against, in that round."""
 
 
 def rows(rates: Sequence[int]) -> list[Row]:
@@ -62,14 +62,14 @@ def rows(rates: Sequence[int]) -> list[Row]:
     ]
 
 
-def cell(row: Row, name: str, rounds: Sequence[Round]) -> Cell | None:
+def cell(row: Row, name: str, rounds: Sequence[Round], against: str = REFERENCE) -> Cell | None:
     """Summarise one figure of one contender; None where it was not taken."""
     values: list[float] = []
     ratios: list[float] = []
     for each in rounds:
         mine = _values(row, each.get(name, []))
         values += mine
-        reference = _values(row, each.get(REFERENCE, []))
+        reference = _values(row, each.get(against, []))
         if mine and reference and statistics.median(reference):
             ratios.append(statistics.median(mine) / statistics.median(reference))
     if not values:

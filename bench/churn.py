@@ -1,0 +1,120 @@
+"""Let panels come and go for an hour, and see that the server does not grow: `python -m bench.churn`.
+
+Panels connect, get events, and leave: half with a closing handshake, half without; three of four
+come back with `after=`, the fourth with a snapshot. Memory is the server's own (anonymous pages):
+files that it maps do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bench import install, places
+from bench.contenders import CONTENDERS
+from bench.load import Figures
+from bench.rounds import AT_ONCE, FULL, Run, running
+
+TURN_SECONDS: Final = 15.0
+"""Between two looks at the memory."""
+WARM: Final = 0.25
+"""Part of the samples that is not judged: caches fill, the allocator finds its size."""
+SLACK_SHARE: Final = 0.02
+SLACK_KIB: Final = 2048
+"""Growth that is noise: the allocator's steps, events under way when the sample was taken."""
+FAULTS: Final = ("lost", "doubled", "misdelivered", "failed", "lost_sockets")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What memory did after the warm-up, in KiB."""
+
+    level: float
+    """Median of the first third after the warm-up."""
+    growth: float
+    """By how much the median of the last third is above it."""
+    allowed: float
+
+    @property
+    def grows(self) -> bool:
+        """Whether it grew by more than noise."""
+        return self.growth > self.allowed
+
+
+def judge(samples: Sequence[float]) -> Verdict:
+    """Judge memory samples (KiB) that were taken at equal intervals, the first at the start.
+
+    Raises ValueError where there are too few to say anything: fewer than six after the warm-up.
+    """
+    kept = samples[int(len(samples) * WARM) :]
+    third = len(kept) // 3
+    if third < 2:
+        raise ValueError(f"{len(samples)} samples are too few to judge growth by")
+    level = statistics.median(kept[:third])
+    growth = statistics.median(kept[-third:]) - level
+    return Verdict(level, growth, max(SLACK_KIB, level * SLACK_SHARE))
+
+
+def main() -> None:
+    """Run, print a line a sample, and end with 1 where memory grew or an event was lost."""
+    options = _options()
+    places.prepare()
+    install.generator()
+    contender = next(each for each in CONTENDERS if each.name == options.contender)
+    with running(contender, FULL) as run:
+        samples, wrong = _churn(run, options)
+    verdict = judge(samples)
+    print(
+        f"after warm-up {verdict.level / 1024:.1f} MiB, growth {verdict.growth / 1024:+.2f} MiB "
+        f"(up to {verdict.allowed / 1024:.2f} is noise); "
+        + ", ".join(f"{name} {count}" for name, count in wrong.items())
+    )
+    if verdict.grows:
+        sys.exit("bench: memory grows under churn")
+    if any(wrong.values()):
+        sys.exit("bench: events or sockets were lost under churn")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.churn", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--panels", type=int, default=5_000)
+    parser.add_argument("--turns", type=float, default=100, help="panels a second that leave")
+    parser.add_argument("--events", type=float, default=500, help="events a second")
+    names = [each.name for each in CONTENDERS]
+    parser.add_argument("--contender", default="screenpop-normal", choices=names)
+    return parser.parse_args()
+
+
+def _churn(run: Run, options: argparse.Namespace) -> tuple[list[float], dict[str, int]]:
+    load = run.load(run.setup.load)
+    samples: list[float] = []
+    wrong = dict.fromkeys(FAULTS, 0)
+    try:
+        load.do(f"connect {options.panels} {AT_ONCE}")
+        until = time.monotonic() + options.minutes * 60
+        while time.monotonic() < until:
+            left = min(TURN_SECONDS, max(1.0, options.minutes * 60 / 20))
+            figures = load.do(f"churn {options.events} {options.turns} {left}")
+            samples.append(run.server.memory("Anonymous"))
+            for name in wrong:
+                wrong[name] += figures[name]
+            _tell(samples[-1], figures)
+    finally:
+        load.close()
+    return samples, wrong
+
+
+def _tell(memory: float, figures: Figures) -> None:
+    names = ("posted", "reconnects", "resent", *FAULTS)
+    told = ", ".join(f"{name} {figures[name]}" for name in names)
+    print(f"{memory / 1024:8.2f} MiB  p99 {figures['p99']:,.0f} µs  {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

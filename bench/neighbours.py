@@ -1,0 +1,81 @@
+"""Measure what well-behaved agents suffer from others: slow readers, a flood, a slow Dynamics."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from bench import dynamics
+from bench.contenders import Contender
+from bench.load import Figures, Load
+from bench.rounds import AT_ONCE, Plan, Run, running
+
+SLOW_WALLBOARDS: Final = 20
+FLOOD_CONNECTIONS: Final = 64
+SLOW_SECONDS: Final = 5.0
+"""Until a slow Dynamics answers."""
+CALLS: Final = 40
+"""Events a second of the agents whose contacts leave records in Dynamics: two a contact."""
+CALLERS: Final = 50
+"""Those agents."""
+
+
+def isolation(contender: Contender, plan: Plan) -> Figures:
+    """Give the latency of agents alone, beside slow readers, and beside a flood."""
+    figures: Figures = {}
+    with running(contender, plan) as run:
+        slow = run.load(run.setup.wallboard or [])
+        load = run.load(run.setup.load)
+        flood = run.load([*run.setup.load, "--prefix", "f"])
+        try:
+            slow.do(f"connect {SLOW_WALLBOARDS} {SLOW_WALLBOARDS}")
+            load.do(f"connect {run.plan.panels} {AT_ONCE}")
+            figures["alone"] = run.phase(load, _agents(plan))
+            slow.do(f"slow {SLOW_WALLBOARDS}")
+            figures["slow_readers"] = run.phase(load, _agents(plan))
+            flood.begin(f"sat {FLOOD_CONNECTIONS} {plan.seconds + plan.warm + 2} 0")
+            figures["flood"] = run.phase(load, _agents(plan))
+            figures["flood_rate"] = flood.result()["rate"]
+        finally:
+            for each in (slow, load, flood):
+                each.close()
+    return figures
+
+
+def slow_dynamics(contender: Contender, plan: Plan) -> Figures:
+    """Give the latency of agents while others' contacts leave records in Dynamics.
+
+    Steps are in force in all three phases, so that only Dynamics differs: nobody has anything for
+    it, it answers at once, it answers after `SLOW_SECONDS`.
+    """
+    figures: Figures = {}
+    with dynamics.running() as simulated, running(contender, plan, env=simulated.trust()) as run:
+        run.company.append(simulated.pid)
+        simulated.connect(run.setup.env | simulated.trust())
+        load = run.load(run.setup.load)
+        calls = run.load([*run.setup.load, "--prefix", "d", "--stages", dynamics.STAGES])
+        try:
+            load.do(f"connect {run.plan.panels} {AT_ONCE}")
+            calls.do(f"connect {CALLERS} {CALLERS}")
+            figures["alone"] = run.phase(load, _agents(plan))
+            figures["dynamics"] = _beside(run, load, calls, plan)
+            simulated.answer_after(SLOW_SECONDS)
+            figures["slow_dynamics"] = _beside(run, load, calls, plan)
+            figures["asked"] = simulated.asked()
+        finally:
+            load.close()
+            calls.close()
+    return figures
+
+
+def _agents(plan: Plan) -> str:
+    return f"open {plan.rates[-1]} {plan.seconds} {plan.warm}"
+
+
+def _beside(run: Run, load: Load, calls: Load, plan: Plan) -> Figures:
+    """Take the agents' phase while the others' contacts go on; a second of those goes before."""
+    calls.begin(f"open {CALLS} {plan.seconds + plan.warm + 2} 0")
+    time.sleep(1)
+    figures = run.phase(load, _agents(plan))
+    calls.result()
+    return figures

@@ -1,0 +1,109 @@
+"""Write what only our server is measured in: crash, rules, neighbours, Dynamics, the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.load import Figures
+from bench.quantiles import quantile
+from bench.tables import table
+
+
+def of_ours(extras: Figures) -> list[str]:
+    """Give the headings and tables of what was measured."""
+    return [
+        *_storm(extras),
+        *_rules(extras),
+        *_isolation(extras.get("isolation")),
+        *_dynamics(extras.get("dynamics")),
+        *_browser(extras.get("browser")),
+    ]
+
+
+def _storm(extras: Figures) -> list[str]:
+    lines = [
+        [
+            *(name, f"{one['posted']:,}", str(one["lost"]), str(one["doubled"])),
+            *(str(one["resent"]), f"{one['restart_seconds']:.2f}"),
+            *(f"{one['back_seconds']:.2f}", f"{one['caught_up_seconds']:.2f}"),
+        ]
+        for name, one in extras.get("storm", {}).items()
+    ]
+    if not lines:
+        return []
+    head = ["", "posted", "lost", "doubled", "sent again"]
+    times = ["server down, s", "all panels back, s", "all caught up, s"]
+    return ["## `kill -9` under load; every panel resumes", table([*head, *times], lines)]
+
+
+def _rules(extras: Figures) -> list[str]:
+    lines = [
+        [
+            *(f"{int(count):,}", f"{one['open']['p50']:.0f}", f"{one['open']['p99']:.0f}"),
+            *(f"{one['mib']:.0f}", f"{one['pages_per_second']:,.0f}"),
+        ]
+        for count, one in extras.get("rules", {}).items()
+    ]
+    if not lines:
+        return []
+    head = ["domain rules", "p50, µs", "p99, µs", "server, MiB", "pages a second"]
+    return ["## Domain rules", table(head, lines)]
+
+
+def _isolation(found: Figures | None) -> list[str]:
+    if not found:
+        return []
+    return [
+        "## Bad neighbours",
+        _beside(found, ("alone", "slow_readers", "flood")),
+        f"The flood was {found['flood_rate']:,.0f} events/s from one source.",
+    ]
+
+
+def _dynamics(found: Figures | None) -> list[str]:
+    if not found:
+        return []
+    return [
+        "## A slow Dynamics",
+        _beside(found, ("alone", "dynamics", "slow_dynamics")),
+        f"Other agents' contacts leave records in Dynamics, which answers at once, then after "
+        f"5 s; it was asked for {found['asked']:,}.",
+    ]
+
+
+def _beside(found: Figures, names: Sequence[str]) -> str:
+    alone = found["alone"]
+    lines = [
+        [
+            name.replace("_", " "),
+            f"{one['p50']:.0f}",
+            f"{one['p50'] / alone['p50']:.2f}",
+            f"{one['p99']:.0f}",
+            f"{one['p99'] / alone['p99']:.2f}",
+            f"{one['noise']:.2f}",
+        ]
+        for name in names
+        if (one := found[name])
+    ]
+    head = ["beside", "p50, µs", "p50 / alone", "p99, µs", "p99 / alone", "noise, cores"]
+    return table(head, lines)
+
+
+def _browser(found: Figures | None) -> list[str]:
+    if not found:
+        return []
+    lines = [
+        ["first load, compressed with heads, KiB", f"{found['kib']:.1f}", ""],
+        ["its requests", str(found["requests"]), ""],
+        ["other hosts asked", str(found["other_hosts"]), ""],
+    ]
+    for name, key in (
+        ("ringing card on the screen after the message, ms", "card_ms"),
+        ("and after the navigation, ms", "from_navigation_ms"),
+    ):
+        values = found[key]
+        lines.append([name, f"{quantile(values, 0.5):.0f}", f"{quantile(values, 0.95):.0f}"])
+    return [
+        "## The panel in Chromium, processor throttled 4 times",
+        table(["", "p50", "p95"], lines),
+    ]
