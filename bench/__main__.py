@@ -58,8 +58,8 @@ def main() -> None:
     names = [each.name for each in chosen]
     results = Results(at, plan, names, rounds, extras, about)
     text = report.page(results)
-    # Only a whole run may be taken for the page of a version (`--readme`).
-    path = report.save(results, text, whole=plan == FULL and not options.only)
+    whole = plan in (QUICK, FULL) and not options.only
+    path = report.save(results, text, plan if whole else None)
     print(text)
     print(f"written to {path}", file=sys.stderr)
     print(f"bench: {noise.sentence(summary.noise(rounds))}", file=sys.stderr)

@@ -56,9 +56,12 @@ def panel(contender: Contender, plan: Plan) -> Figures:
 @contextlib.contextmanager
 def _browser() -> Iterator[Browser]:
     """Run Chromium on the generator's core: what a process starts stays on its core."""
-    with sync_playwright() as playwright, _on_core(LOAD_CORE):
-        with chromium.running(playwright, "MAP * 127.0.0.1") as browser:
-            yield browser
+    with (
+        _on_core(LOAD_CORE),
+        sync_playwright() as playwright,
+        chromium.running(playwright, "MAP * 127.0.0.1") as browser,
+    ):
+        yield browser
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
-"""Let panels come and go for an hour, and see that the server does not grow: `python -m bench.churn`.
+"""Let panels come and go for an hour and see that the server does not grow.
 
+`python -m bench.churn [--minutes 60]`
 Panels connect, get events, and leave: half with a closing handshake, half without; three of four
 come back with `after=`, the fourth with a snapshot. Memory is the server's own (anonymous pages):
 files that it maps do not count.

@@ -1,4 +1,4 @@
-"""Run the simulated Dynamics beside a server, and let contacts of some agents leave records there."""
+"""Run the simulated Dynamics beside a server, and let some agents' contacts leave records there."""
 
 from __future__ import annotations
 

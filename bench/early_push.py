@@ -32,8 +32,8 @@ def push_early() -> None:
             return pushed.pop(id(outgoing))
         return publish(hub, outgoing, now)
 
-    Batch.finish = finish_and_push  # type: ignore[method-assign]
-    Hub.publish = already_pushed  # type: ignore[method-assign]
+    Batch.finish = finish_and_push  # type: ignore[assignment, method-assign]
+    Hub.publish = already_pushed  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

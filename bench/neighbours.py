@@ -51,7 +51,7 @@ def slow_dynamics(contender: Contender, plan: Plan) -> Figures:
     figures: Figures = {}
     with dynamics.running() as simulated, running(contender, plan, env=simulated.trust()) as run:
         run.company.append(simulated.pid)
-        simulated.connect(run.setup.env | simulated.trust())
+        simulated.connect(run.setup.env)
         load = run.load(run.setup.load)
         calls = run.load([*run.setup.load, "--prefix", "d", "--stages", dynamics.STAGES])
         try:

@@ -17,6 +17,8 @@ NODE = WORK / "node"
 PROGRAMS = WORK / "programs"
 DATA = WORK / "data"
 LOGS = WORK / "logs"
+PARTS = WORK / "results"
+"""Results of runs that left something out."""
 
 LOADGEN = PROGRAMS / "loadgen"
 LOADGEN_TLS = PROGRAMS / "loadgen-tls"

@@ -1,4 +1,4 @@
-"""Write the table of README.md from the newest result of a whole run: `python -m bench --readme`."""
+"""Write README.md's table from the newest result of a whole run: `python -m bench --readme`."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import noise, places, sections, summary
 from bench.contenders import CONTENDERS, FLOOR, REFERENCE
 from bench.load import Figures
-from bench.rounds import Plan
+from bench.rounds import FULL, Plan
 from bench.summary import Cell, Round, Row
 from bench.tables import table
 
@@ -60,10 +60,15 @@ def page(results: Results) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def save(results: Results, text: str, *, whole: bool) -> Path:
-    """Write both files; give the page's path."""
-    places.RESULTS.mkdir(exist_ok=True)
-    path = places.RESULTS / f"{results.at:%Y-%m-%d-%H%M}{'' if whole else PART}.md"
+def save(results: Results, text: str, plan: Plan | None) -> Path:
+    """Write both files; give the page's path.
+
+    `plan` is the one that was carried out as it stands, with every contender; a run of other
+    measures is nobody's record and goes to where everything may be deleted.
+    """
+    folder = places.PARTS if plan is None else places.RESULTS
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{results.at:%Y-%m-%d-%H%M}{'' if plan == FULL else PART}.md"
     path.write_text(text)
     everything = dataclasses.asdict(results)
     path.with_suffix(".json").write_text(json.dumps(everything, indent=1, default=str) + "\n")

@@ -66,8 +66,8 @@ def _dynamics(found: Figures | None) -> list[str]:
     return [
         "## A slow Dynamics",
         _beside(found, ("alone", "dynamics", "slow_dynamics")),
-        f"Other agents' contacts leave records in Dynamics, which answers at once, then after "
-        f"5 s; it was asked for {found['asked']:,}.",
+        "Other agents' contacts leave records in Dynamics, which answers at once, then after 5 s.",
+        f"It was asked for {found['asked']:,} records.",
     ]
 
 

@@ -34,13 +34,13 @@ def chain(cursor: sqlite3.Cursor, position: int) -> Iterator[tuple[int, int, Rep
 
 
 def contact(cursor: sqlite3.Cursor, key: ContactKey) -> Contact | None:
-    """Read a contact's state."""
-    found = contact_with_head(cursor, key)
-    return None if found is None else found[0]
+    """Read a contact's state from its rows, which another process may have emptied just now."""
+    found = head(cursor, key)
+    return None if found is None else _fold(cursor, found.position)
 
 
 def contact_with_head(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[Contact, Head] | None:
-    """Read a contact's state and its newest row."""
+    """Read a contact's state and its newest row, from memory where it is there."""
     known = loaded(cursor)
     remembered = known.states.get(key)
     if remembered is not None:
@@ -114,12 +114,12 @@ def open_contacts(
 ) -> list[Contact]:
     """Read the contacts that are not over: of one agent, or of the tenant."""
     old = micros(since)
-    states = (
-        contact(cursor, key)
+    known = (
+        contact_with_head(cursor, key)
         for key, found in open_keys(cursor, tenant, agent)
         if found.updated >= old
     )
-    return [state for state in states if state is not None]
+    return [each[0] for each in known if each is not None]
 
 
 def agents_contacts(cursor: sqlite3.Cursor, agent: Agent) -> list[ContactKey]:
