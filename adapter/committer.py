@@ -291,7 +291,11 @@ class Committer:
         """Push what was committed, and tell who waits for it."""
         self._publish(group.batches)
         for waiting, result in zip(group.taken, group.results, strict=True):
-            waiting.tell(result)
+            try:
+                waiting.tell(result)
+            except Exception:
+                # The others of the group wait for theirs; what this one sent is kept.
+                log.exception("a sender could not be told")
         if self._database.raw.tail.rows >= INDEX_ROWS:
             self.write_index()
         self._weight -= sum(waiting.weight for waiting in group.taken)

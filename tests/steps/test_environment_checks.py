@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from adapter import contacts
 from adapter.connections import AccountDesk, Clients
 from adapter.demo.simulated.dataverse.schema import Column, Kind
 from adapter.demo.simulated.faults import Fault, Kind as FaultKind
@@ -16,9 +15,10 @@ from adapter.environments import Environments
 from adapter.errors import InvalidSettings
 from adapter.events import ContactEvent, Stage
 from adapter.step_desk import NOT_CHECKED, StepDesk
-from adapter.store import journal, settings as stored_settings
+from adapter.store import settings as stored_settings
 from adapter.store.database import Database
-from adapter.tenants import DEFAULT, ContactKey
+from adapter.tenants import DEFAULT
+from tests import journal_rows
 from tests.steps.settings import created, default_document, ended, found, put_in_force
 
 CONTACT = "7a1c0001-53b2-ed11-83ff-000d3a020001"
@@ -222,9 +222,8 @@ async def test_an_attribute_that_no_contact_has_had_is_a_hint_until_one_has(
         stage=Stage.CREATED,
         attributes={"Reason": "moving", "Details": {"Kind": "house"}},
     )
-    with database.transaction() as cursor:
-        known = (ContactKey(DEFAULT, "c-1"), contacts.advance(None, event), None)
-        journal.save_contacts(cursor, [known], event.time)
+    with journal_rows.batch(database, event.time) as batch:
+        journal_rows.keep(batch, DEFAULT, event)
     assert await hints(desk, step) == {}
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from adapter import contacts, steps
+from adapter import steps
 from adapter.connections import AccountDesk, Clients
 from adapter.demo.simulated.serving import Simulation
 from adapter.errors import NotFound
 from adapter.events import ContactEvent, Recording, Stage
 from adapter.step_desk import StepDesk
-from adapter.store import journal
 from adapter.store.database import Database
 from adapter.tenants import DEFAULT, ContactKey
+from tests import journal_rows
 from tests.steps.settings import ORIGIN, default_document, put_in_force
 
 START = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
@@ -43,16 +43,10 @@ def recorded(database: Database) -> ContactKey:
         event("ended", 5),
         event("recorded", 9, recording=WAV),
     ]
-    state = None
-    key = ContactKey(DEFAULT, "c-1")
-    with database.transaction() as cursor:
+    with journal_rows.batch(database, START) as batch:
         for each in story:
-            state = contacts.advance(state, each)
-            told = journal.AcceptedEvent(DEFAULT, each, START, None, None)
-            journal.add_events(cursor, [told], START)
-        assert state is not None
-        journal.save_contacts(cursor, [(key, state, "alice")], START)
-    return key
+            assert journal_rows.keep(batch, DEFAULT, each)
+    return ContactKey(DEFAULT, "c-1")
 
 
 async def test_each_step_leads_where_its_own_account_does(

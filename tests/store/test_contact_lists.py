@@ -14,7 +14,7 @@ from adapter.messages import POP
 from adapter.store import contact_lists
 from adapter.store.database import Database
 from adapter.tenants import Tenant
-from tests.store import rows
+from tests import journal_rows as rows
 
 START = datetime(2026, 11, 21, 20, tzinfo=UTC)
 CONTOSO, FABRIKAM = Tenant("contoso"), Tenant("fabrikam")

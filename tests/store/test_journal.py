@@ -19,7 +19,7 @@ from adapter.store import journal
 from adapter.store.database import Database
 from adapter.store.journal import index
 from adapter.tenants import Agent, ContactKey, Tenant
-from tests.store import rows
+from tests import journal_rows as rows
 
 HERE, THERE = Tenant("here"), Tenant("there")
 START = datetime(2026, 1, 1, tzinfo=UTC)

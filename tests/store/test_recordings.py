@@ -12,7 +12,7 @@ from adapter.events import ContactEvent, Recording, Stage
 from adapter.store import journal, recordings, retention
 from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
-from tests.store import rows
+from tests import journal_rows as rows
 
 HERE, THERE = Tenant("here"), Tenant("there")
 KEY = ContactKey(HERE, "c-1")

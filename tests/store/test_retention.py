@@ -15,7 +15,7 @@ from adapter.steps import PlannedRequest
 from adapter.store import journal, outbox, retention
 from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
-from tests.store import rows
+from tests import journal_rows as rows
 
 HERE, THERE = Tenant("here"), Tenant("there")
 START = datetime(2026, 1, 1, tzinfo=UTC)
