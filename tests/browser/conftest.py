@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
@@ -14,6 +15,18 @@ from tests.browser.sites import HOME, Sites
 from tests.server import Server
 
 _AGENTS = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test of this folder without its mark: in the other run its loop would stop others."""
+    here = Path(__file__).parent
+    unmarked = [
+        item.nodeid
+        for item in items
+        if item.path.parent == here and item.get_closest_marker("browser") is None
+    ]
+    if unmarked:
+        raise pytest.UsageError(f"not marked as browser tests: {', '.join(unmarked[:3])}")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from tests.browser import portal_pages
 from tests.browser.sites import HOME
 from tests.server import Server
 
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("portal")]
+
 OWN = ("/admin", "/admin/domains", "/admin/health", "/admin/audit", "/admin/settings")
 
 

@@ -13,6 +13,8 @@ from tests.browser import axe
 from tests.browser.sites import HOME
 from tests.server import Server
 
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("portal")]
+
 PATHS = (
     "/admin/agents",
     "/admin/keys",

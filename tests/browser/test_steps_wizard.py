@@ -20,6 +20,8 @@ from tests.portal.dynamics_desk import account_fields
 from tests.portal.visitor import Visitor
 from tests.server import Server
 
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("portal")]
+
 __all__ = ["dynamics", "simulation"]
 
 PRINTED = (
