@@ -96,6 +96,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         base,
         panels=options.panels or base.panels,
         rounds=options.rounds or base.rounds,
+        # Some measures alone are for daily use: soon there, and its noise is told.
+        retries=0 if options.measures else base.retries,
         measures=(*wanted, *(x for x in EXTRAS if options.extras and x not in wanted)),
     )
 

@@ -5,6 +5,8 @@
 (() => {
   /** @type {Map<string, number>} ms since navigation, by contact */
   const came = new Map();
+  /** @type {Map<string, number>} when the frame after the card's was begun */
+  const drawn = new Map();
   /** @type {Map<string, number>} */
   const painted = new Map();
   /** @type {Map<string, () => void>} */
@@ -18,7 +20,9 @@
       this.addEventListener("message", (event) => {
         const { type, subject } = JSON.parse(event.data);
         // `timeStamp` is when the event was made, before it waited for its turn.
-        if (type === "screenpop.contact.offered") came.set(subject, event.timeStamp);
+        if (type !== "screenpop.contact.offered") return;
+        came.set(subject, event.timeStamp);
+        requestAnimationFrame(() => requestAnimationFrame((at) => drawn.set(subject, at)));
       });
     }
   };
@@ -52,7 +56,12 @@
           );
         }
         const at = painted.get(contact) ?? NaN;
-        return { since_navigation: at, since_message: at - (came.get(contact) ?? NaN) };
+        const start = came.get(contact) ?? NaN;
+        return {
+          since_navigation: at,
+          since_message: at - start,
+          frames: (drawn.get(contact) ?? NaN) - start,
+        };
       },
     },
   });

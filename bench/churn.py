@@ -3,12 +3,14 @@
 `python -m bench.churn [--minutes 60]`
 Panels connect, get events, and leave: half with a closing handshake, half without; three of four
 come back with `after=`, the fourth with a snapshot. Memory is the server's own (anonymous pages):
-files that it maps do not count.
+files that it maps do not count. In the first minutes SQLite's page cache fills (64 MiB), so a run
+that is too short for its warm-up to end says that memory grows: half an hour at least.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import time
@@ -25,9 +27,10 @@ TURN_SECONDS: Final = 15.0
 """Between two looks at the memory."""
 WARM: Final = 0.25
 """Part of the samples that is not judged: caches fill, the allocator finds its size."""
-SLACK_SHARE: Final = 0.02
 SLACK_KIB: Final = 2048
 """Growth that is noise: the allocator's steps, events under way when the sample was taken."""
+HOURLY_KIB: Final = 8 * 1024
+"""Growth in an hour that is let pass. A rate, because a short run of a leak grows by little."""
 FAULTS: Final = ("lost", "doubled", "misdelivered", "failed", "lost_sockets")
 
 
@@ -39,18 +42,20 @@ class Verdict:
     """Median of the first third after the warm-up."""
     growth: float
     """By how much the median of the last third is above it."""
-    allowed: float
+    hourly: float
+    """What the trend comes to in an hour."""
 
     @property
     def grows(self) -> bool:
-        """Whether it grew by more than noise."""
-        return self.growth > self.allowed
+        """Whether it grew by more than noise, and faster than is let pass."""
+        return self.growth > SLACK_KIB and self.hourly > HOURLY_KIB
 
 
-def judge(samples: Sequence[float]) -> Verdict:
-    """Judge memory samples (KiB) that were taken at equal intervals, the first at the start.
+def judge(samples: Sequence[float], interval: float) -> Verdict:
+    """Judge memory samples (KiB) that were taken every `interval` seconds from the start.
 
-    Raises ValueError where there are too few to say anything: fewer than six after the warm-up.
+    The trend is the median of the slopes between all pairs (Theil and Sen), which a few outliers do
+    not move. Raises ValueError where fewer than six samples come after the warm-up.
     """
     kept = samples[int(len(samples) * WARM) :]
     third = len(kept) // 3
@@ -58,7 +63,9 @@ def judge(samples: Sequence[float]) -> Verdict:
         raise ValueError(f"{len(samples)} samples are too few to judge growth by")
     level = statistics.median(kept[:third])
     growth = statistics.median(kept[-third:]) - level
-    return Verdict(level, growth, max(SLACK_KIB, level * SLACK_SHARE))
+    pairs = itertools.combinations(enumerate(kept), 2)
+    slope = statistics.median((later - sooner) / (b - a) for (a, sooner), (b, later) in pairs)
+    return Verdict(level, growth, slope * 3600 / interval)
 
 
 def main() -> None:
@@ -68,11 +75,13 @@ def main() -> None:
     install.generator()
     contender = next(each for each in CONTENDERS if each.name == options.contender)
     with running(contender, FULL) as run:
+        started = time.monotonic()
         samples, wrong = _churn(run, options)
-    verdict = judge(samples)
+        interval = (time.monotonic() - started) / max(len(samples), 1)
+    verdict = judge(samples, interval)
     print(
-        f"after warm-up {verdict.level / 1024:.1f} MiB, growth {verdict.growth / 1024:+.2f} MiB "
-        f"(up to {verdict.allowed / 1024:.2f} is noise); "
+        f"after warm-up {verdict.level / 1024:.1f} MiB, growth {verdict.growth / 1024:+.2f} MiB, "
+        f"{verdict.hourly / 1024:+.1f} MiB an hour ({HOURLY_KIB / 1024:.0f} are let pass); "
         + ", ".join(f"{name} {count}" for name, count in wrong.items())
     )
     if verdict.grows:

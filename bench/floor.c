@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ int main(int count, char **words) {
     perror("floor");
     return 1;
   }
+  signal(SIGPIPE, SIG_IGN); /* a socket that is gone is told by the write */
   ep = epoll_create1(0);
   struct epoll_event e = {.events = EPOLLIN, .data.fd = listener}, ready[256];
   epoll_ctl(ep, EPOLL_CTL_ADD, listener, &e);

@@ -14,7 +14,6 @@ from bench.contenders import PING_NEVER, Contender, Setup
 from bench.load import Figures, Load
 from bench.processes import Server, family, free_port, others, usage
 
-RETRIES: Final = 1
 FAULTS: Final = ("posted", "lost", "doubled", "misdelivered", "failed")
 AT_ONCE: Final = 200
 """Handshakes in flight while panels connect."""
@@ -39,6 +38,8 @@ class Plan:
     storm_seconds: float
     measures: tuple[str, ...]
     """Of `MEASURES`."""
+    retries: int = 1
+    """How often a phase is repeated in which others were busy."""
 
     def wants(self, *names: str) -> bool:
         """Whether one of these is to be measured."""
@@ -89,7 +90,7 @@ class Run:
         Adds `cpu` (seconds of the server), `kernel` (of the kernel's threads: writeback, for one),
         `noise` (cores that others used) and `cpu_per_10k`.
         """
-        for _ in range(RETRIES + 1):
+        for _ in range(self.plan.retries + 1):
             pids = [*self.server.pids(), *(x for pid in self.company for x in family(pid))]
             before, cpu = usage(pids), self.server.cpu()
             figures = load.do(command)

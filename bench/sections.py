@@ -93,13 +93,15 @@ def _browser(found: Figures | None) -> list[str]:
     if not found:
         return []
     lines = [
-        ["first load, compressed with heads, KiB", f"{found['kib']:.1f}", ""],
+        ["first load, compressed, KiB", f"{found['kib'] - found['kib_of_heads']:.1f}", ""],
+        ["the same with the answers' heads, KiB", f"{found['kib']:.1f}", ""],
         ["its requests", str(found["requests"]), ""],
         ["other hosts asked", str(found["other_hosts"]), ""],
     ]
     for name, key in (
         ("ringing card on the screen after the message, ms", "card_ms"),
-        ("and after the navigation, ms", "from_navigation_ms"),
+        ("the frame after it begun, ms", "frames_ms"),
+        ("ringing card on the screen after the navigation, ms", "from_navigation_ms"),
     ):
         values = found[key]
         lines.append([name, f"{quantile(values, 0.5):.0f}", f"{quantile(values, 0.95):.0f}"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass
 
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<place>[^()]*?)(?::\d+)?\)$")
-"""As py-spy writes it: `function (path:line)`."""
-_PACKAGE = re.compile(r"(?:^|/)site-packages/([^/]+)")
-_STANDARD = re.compile(r"(?:^|/)python3\.\d+/")
+"""As py-spy writes it: `function (path:line)`, the path beginning at a folder of `sys.path`."""
+
+_IDLE = "_worker (concurrent/futures/thread.py:"
+"""A thread that waits for work, which py-spy takes for a busy one where this is innermost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,10 @@ def shares(folded: str, least: float = 0.005) -> list[Share]:
         stack, _, count = line.rpartition(" ")
         if not stack or not count.isdigit():
             continue
-        modules = [module(frame) for frame in stack.split(";")]
+        frames = stack.split(";")
+        if frames[-1].startswith(_IDLE):
+            continue
+        modules = [module(frame) for frame in frames]
         total += int(count)
         own[modules[-1]] += int(count)
         inclusive.update(dict.fromkeys(modules, int(count)))
@@ -43,17 +48,13 @@ def shares(folded: str, least: float = 0.005) -> list[Share]:
 
 
 def module(frame: str) -> str:
-    """Name whose code a frame is: our module by its path, a package, or `python`."""
+    """Name whose code a frame is: our module, another package, or `python` and what it brings."""
     found = _FRAME.match(frame)
-    if found is None:
-        return "python" if not frame.startswith("process ") else "process"
-    place = found["place"]
-    package = _PACKAGE.search(place)
-    if package:
-        return package[1].removesuffix(".py")
-    _, ours, inner = place.rpartition("adapter/")
-    if ours:
-        return "adapter." + inner.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    if _STANDARD.search(place) or place.startswith("<"):
+    place = found["place"] if found else ""
+    if "/adapter/" in f"/{place}":
+        inner = f"/{place}".rpartition("/adapter/")[2].removesuffix(".py").removesuffix("/__init__")
+        return "adapter." + inner.replace("/", ".")
+    package = place.partition("/")[0].removesuffix(".py")
+    if not package or place.startswith("<") or package in sys.stdlib_module_names:
         return "python"
-    return place.rpartition("/")[2].removesuffix(".py") or "python"
+    return package
