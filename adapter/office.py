@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from adapter import credentials, new_keys, people, saving, secret_box, steps
@@ -223,21 +224,26 @@ class Office:
         here = self.tenant(tenant)
         return [alias for alias in stored.aliases(self.database) if alias.tenant == here]
 
-    def admin_link(self, tenant: str, origin: str | None = None) -> str:
+    def admin_link(self, tenant: str) -> str:
         """Make a one-time link into the portal; the token stands where no server logs it."""
         here = self.tenant(tenant)
         with self.database.transaction() as cursor:
             token = people.admin_link(cursor, here, _now(), who=self._who)
-        return f"{origin or self.settings.origin_of(here)}/admin/first#{token}"
+        return f"{self.settings.origin_of(here)}/admin/first#{token}"
 
-    def first_admin_links(self, origin: str | None = None) -> list[str]:
-        """Make a link for each tenant that never had an admin."""
+    def first_admin_links(self) -> list[Callable[[str], str]]:
+        """Make a link for each tenant that never had an admin.
+
+        Each is given the server's own address, which one with a single tenant is reached at.
+        """
         tenants = sorted(stored.tenants(self.database))
         with self.database.reading():
             cursor = self.database.raw.cursor()
             without = [each for each in tenants if not stored_people.has_admin(cursor, each)]
-        alone = origin if len(tenants) == 1 else None
-        return [self.admin_link(each, alone) for each in without]
+        made = [(self.admin_link(each), self.settings.origin_of(each)) for each in without]
+        if len(tenants) > 1:
+            return [partial(_as_it_is, link) for link, _ in made]
+        return [partial(_at, link.removeprefix(origin)) for link, origin in made]
 
     def people(self, tenant: str) -> list[Person]:
         """List the people who have signed in."""
@@ -336,3 +342,11 @@ def _user() -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _at(path: str, origin: str) -> str:
+    return origin + path
+
+
+def _as_it_is(link: str, _: str) -> str:
+    return link

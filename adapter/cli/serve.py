@@ -34,14 +34,15 @@ def serve(host: Host = None, port: Port = None, database: Database = None, bus: 
 
     def say(port: int) -> None:
         typer.echo(f"listening on {_address(chosen.host, port)}")  # flushed: a program waits for it
-        with office.opened(chosen) as here:
-            own = chosen.public_url or _address(chosen.host, port)
-            for link in here.first_admin_links(own):
-                typer.echo(f"first admin: {link}")
+        own = chosen.public_url or _address(chosen.host, port)
+        for link in links:
+            typer.echo(f"first admin: {link(own)}")
 
     with server.alone(chosen):
-        with office.opened(chosen):
-            pass  # creates the database and the tenant `default` where there are none
+        # This creates the database and the tenant `default` where there are none. The links are
+        # made before anybody is served: the event loop must not wait for a lock.
+        with office.opened(chosen) as here:
+            links = here.first_admin_links()
         services = apps.create_services(chosen)
         server.run(services, apps.create_app(services), chosen, started=say)
 

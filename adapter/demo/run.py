@@ -129,7 +129,8 @@ def _prepare(chosen: Settings) -> None:
 
 def _greet(chosen: Settings, host: str, port: int) -> None:
     with office.opened(chosen) as here:
-        (first_admin,) = here.first_admin_links(f"http://{hosts.ADAPTER}:{port}")
+        (link,) = here.first_admin_links()
+    first_admin = link(f"http://{hosts.ADAPTER}:{port}")
     typer.echo(
         "\n".join(
             (

@@ -39,7 +39,7 @@ def free_bytes(path: Path) -> int:
 
 def has_events(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:
     """Tell whether a tenant has received anything that is still kept."""
-    return journal.sequences(cursor, tenant)[1] > 0
+    return journal.has_events(cursor, tenant)
 
 
 def has_opened(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 
 from adapter.identity import roles
 from adapter.identity.people import FIRST_ADMIN, LOCAL, Person
+from adapter.store import journal
 from adapter.store.times import micros, moment
-from adapter.tenants import Tenant
+from adapter.tenants import Agent, Tenant
 
 _COLUMNS = (
     "id, tenant, directory, subject, name, email, token_roles, given_roles, agent, proposed,"
@@ -85,13 +86,12 @@ def of_agent(cursor: sqlite3.Cursor, tenant: Tenant, agent: str) -> list[Person]
 
 def is_agent_known(cursor: sqlite3.Cursor, tenant: Tenant, agent: str) -> bool:
     """Tell whether a source or a panel has named an agent before."""
-    for table in ("message_agents", "agent_aliases"):
-        found = cursor.execute(
-            f"SELECT 1 FROM {table} WHERE tenant=? AND agent=? LIMIT 1", (tenant, agent)
-        ).fetchone()
-        if found is not None:
-            return True
-    return False
+    if journal.last_to(cursor, Agent(tenant, agent)):
+        return True
+    found = cursor.execute(
+        "SELECT 1 FROM agent_aliases WHERE tenant=? AND agent=? LIMIT 1", (tenant, agent)
+    ).fetchone()
+    return found is not None
 
 
 def has_admin(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:

@@ -18,7 +18,7 @@ _AGENTS = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test of this folder without its mark: in the other run its loop would stop others."""
+    """Refuse a test without its mark: in the other run its loop would stop all others."""
     here = Path(__file__).parent
     unmarked = [
         item.nodeid

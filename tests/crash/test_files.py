@@ -97,7 +97,7 @@ def test_a_file_spoilt_where_events_are_takes_no_event(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         server.report("created", "before")
         assert server.stop() == 0
-        spoil(server.database, *root_page(server.database, "events"))
+        spoil(server.database, *root_page(server.database, "journal"))
         server.start()
         _is_corrupt(server)
 
@@ -106,7 +106,7 @@ def test_a_file_spoilt_under_the_running_server_takes_no_event(tmp_path: Path) -
     with Server(tmp_path) as server:
         server.report("created", "before")
         server.post(server.event("answered", "before", agent="alice"))
-        spoil(server.database, *root_page(server.database, "events"))
+        spoil(server.database, *root_page(server.database, "journal"))
         with server.office() as office:
             office.create_key("default", "feed", "x")  # the server must read the file again
         _is_corrupt(server)

@@ -174,6 +174,18 @@ def backward(
         yield sequence_of(position), subject, time
 
 
+def has_events(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:
+    """Tell whether anything that a source reported is kept."""
+    found = mark(cursor, tenant)
+    if found is None:
+        return False
+    row = cursor.execute(
+        "SELECT 1 FROM journal WHERE position>? AND position<? AND report NOT NULL LIMIT 1",
+        (position_of(found.number, 0), position_of(found.number + 1, 0)),
+    ).fetchone()
+    return row is not None
+
+
 def recorded(cursor: sqlite3.Cursor, tenant: Tenant, *, most: int) -> list[ContactKey]:
     """Give some contacts of a tenant, in no order."""
     known = loaded(cursor)
