@@ -13,8 +13,9 @@ from adapter.errors import StoreUnavailable
 from adapter.store.database import explain
 from adapter.store.times import micros
 
-LOG_PAGES = 2_000
-"""Pages of the write-ahead log above which a checkpoint is worth its work (8 MB)."""
+LOG_PAGES = 8_000
+"""Pages of the write-ahead log above which a checkpoint is worth its work (32 MB): the more there
+are, the more of them are newer copies of one page, which is written once."""
 
 PAGE = 4096
 
