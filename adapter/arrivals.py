@@ -14,7 +14,7 @@ from adapter.identity.tokens import Told
 from adapter.registry import TenantSettings
 from adapter.saving import agent_id_fault
 from adapter.signing_in.errors import REVOKED, SignInError
-from adapter.store import audits, people
+from adapter.store import admin_links, audits, people
 from adapter.store.database import Cursor
 
 log = structlog.get_logger()
@@ -56,6 +56,10 @@ def arrive(
         person = _proposed(cursor, here, settings, told, person)
     people.put(cursor, person)
     _tell(cursor, known, person, now, where)
+    if "admin" in person.roles and admin_links.end(cursor, here.tenant):
+        # They were for the time before anybody could come this way.
+        what = "one-time admin links ended: an admin has signed in by the provider"
+        audits.add(cursor, here.tenant, now, who=person.label, what=what)
     if told.too_many_groups:
         log.warning("the directory left groups out of the token", person=person.id)
     return person

@@ -43,7 +43,7 @@ class Silent:
     tenant: Tenant
     position: int
     contact: str | None
-    report: Report
+    report: Report | None
     event_key: int
     head: Head | None
 
@@ -175,9 +175,19 @@ class Batch:
         )
 
     def forget(self, key: ContactKey) -> None:
-        """Know nothing more of a contact, whose rows are emptied in this transaction."""
+        """Know nothing more of a contact, whose rows are emptied in this transaction.
+
+        What jobs before this one have staged of it is emptied too; its sequences stay.
+        """
         self.erased.add(key)
         self.contacts.pop(key, None)
+        for entry in self.outgoing:
+            if entry.tenant == key.tenant and entry.message.subject == key.id:
+                entry.message = journal.emptied(entry.message)
+                entry.report = entry.head = entry.state = entry.pop = None
+        for silent in self._silent:
+            if silent.tenant == key.tenant and silent.contact == key.id:
+                silent.report = silent.head = silent.contact = None
 
     def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Known]]:
         """Read what is open at an agent, as it is after the jobs before this one."""
@@ -347,7 +357,7 @@ class Batch:
         return links
 
     def _silent_row(self, silent: Silent) -> Row:
-        packed = journal.pack_report(silent.report)
+        packed = None if silent.report is None else journal.pack_report(silent.report)
         no_links = journal.pack_links([])
         contact = silent.contact
         return (silent.position, self._micros, None, contact, no_links, None, None, packed, None)

@@ -24,8 +24,8 @@ from adapter.hub import Hub
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
-from adapter.store import journal
-from adapter.store.database import Database, StoreBusy, StoreCorrupt
+from adapter.store import installation, journal
+from adapter.store.database import Cursor, Database, StoreBusy, StoreCorrupt
 from adapter.store.journal.tail import Push
 from adapter.store.times import micros
 from adapter.tenants import Tenant
@@ -108,6 +108,9 @@ class Committer:
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
         self._index_timer: asyncio.TimerHandle | None = None
+        self._version = -1
+        self._erasures = -1
+        """When another process has last written, and how often somebody was erased by then."""
         self._unsynced: _Group | None = None
         """What is committed and not yet on the disk, where it must outlive a loss of power."""
         self._lost: StoreUnavailable | None = None
@@ -236,7 +239,6 @@ class Committer:
 
     def forget_memory(self) -> None:
         """Read the journal again: another process has changed what is remembered of it."""
-        self.write_index()
         self._database.raw.tail.forget_all()
 
     def _index_later(self) -> None:
@@ -296,10 +298,10 @@ class Committer:
             except Exception:
                 # The others of the group wait for theirs; what this one sent is kept.
                 log.exception("a sender could not be told")
-        if self._database.raw.tail.rows >= INDEX_ROWS:
-            self.write_index()
         self._weight -= sum(waiting.weight for waiting in group.taken)
         self._flush_soon()
+        if self._database.raw.tail.rows >= INDEX_ROWS:
+            self.write_index()
 
     def _take_group(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
@@ -355,6 +357,7 @@ class Committer:
             traces, self._traces = self._traces, []
         try:
             with self._database.transaction(synced=False) as cursor:
+                self._forget_erased(cursor)
                 batch = Batch(
                     cursor,
                     now=datetime.now(UTC),
@@ -378,6 +381,16 @@ class Committer:
         self._metrics.commits.count += 1
         self._metrics.commit_seconds.observe(time.perf_counter() - started)
         return results, [batch]
+
+    def _forget_erased(self, cursor: Cursor) -> None:
+        """Forget what memory holds, where another process has erased contacts meanwhile."""
+        version = self._database.data_version()
+        if version != self._version:
+            self._version = version
+            erasures = installation.erasures(cursor)
+            if erasures != self._erasures:
+                self._erasures = erasures
+                self._database.raw.tail.forget_all()
 
     def _remember(self, batch: Batch, last: dict[Tenant, int]) -> None:
         self._last = last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from adapter import pop_claims
 from adapter.batch import Batch
@@ -21,6 +21,9 @@ ROUNDS = 4
 
 REASON = "the contact was erased"
 
+Positions = Mapping[str, Sequence[int]]
+"""Where the journal knows each contact."""
+
 
 async def forget(services: Services, tenant: Tenant, wanted: Sought, *, who: str) -> Erased:
     """Find and erase the contacts of who is sought; the server goes on serving meanwhile.
@@ -32,8 +35,11 @@ async def forget(services: Services, tenant: Tenant, wanted: Sought, *, who: str
     left = [ContactKey(tenant, each) for each in found.contacts]
     count: Counter[str] = Counter()
     for _ in range(ROUNDS):
+        rows = await asyncio.to_thread(
+            erasing.positions, services.database.path, tenant, [key.id for key in left]
+        )
         for first in range(0, len(left), AT_ONCE):
-            count += await _erased(services, left[first : first + AT_ONCE])
+            count += await _erased(services, left[first : first + AT_ONCE], rows)
         with services.database.reading():
             cursor = services.database.raw.cursor()
             left = [key for key in left if erasing.is_known(cursor, key)]
@@ -63,15 +69,17 @@ def drop_memory(services: Services) -> None:
     services.committer.forget_memory()
 
 
-async def _erased(services: Services, keys: Sequence[ContactKey]) -> Counter[str]:
-    return await services.committer.submit(lambda batch: _erase(batch, keys))
+async def _erased(
+    services: Services, keys: Sequence[ContactKey], positions: Positions
+) -> Counter[str]:
+    return await services.committer.submit(lambda batch: _erase(batch, keys, positions))
 
 
-def _erase(batch: Batch, keys: Sequence[ContactKey]) -> Counter[str]:
+def _erase(batch: Batch, keys: Sequence[ContactKey], positions: Positions) -> Counter[str]:
     count: Counter[str] = Counter()
     for key in keys:
+        batch.forget(key)
         for pop in stored_pops.unfinished_of_contact(batch.cursor, key.tenant, key.id):
             pop_claims.withdraw(batch, key.tenant, key.id, pop.agent, REASON)
-        count += erasing.erase(batch.cursor, key)
-        batch.forget(key)
+        count += erasing.erase(batch.cursor, key, positions.get(key.id, ()))
     return count

@@ -18,6 +18,7 @@ from adapter import credentials, new_keys, people, saving, secret_box, steps
 from adapter.domains import DomainRules
 from adapter.errors import InvalidSettings, NotFound
 from adapter.identity.people import Person
+from adapter.people import Confirmed
 from adapter.pops import PopPolicy
 from adapter.settings import Settings
 from adapter.sought import Sought
@@ -26,6 +27,7 @@ from adapter.store import (
     accounts,
     dead_letters,
     erasing,
+    installation,
     maintenance,
     people as stored_people,
     settings as stored,
@@ -205,9 +207,11 @@ class Office:
         if dry_run:
             return Erased(contacts=ids, linked=beside, rows={})
         count: Counter[str] = Counter()
+        rows = erasing.positions(self.database.path, here, ids)
         for each in ids:
             with self.database.transaction() as cursor:
-                count += erasing.erase(cursor, ContactKey(here, each))
+                count += erasing.erase(cursor, ContactKey(here, each), rows.get(each, ()))
+                installation.count_erasure(cursor)  # a running server looks before it commits
         done = Erased(contacts=ids, linked=beside, rows=dict(count))
         with self.database.transaction() as cursor:
             erasing.conclude(cursor, here, wanted, done, _now(), who=self._who)
@@ -271,8 +275,8 @@ class Office:
         with self._changing(tenant, person) as (cursor, known):
             return people.restore(cursor, known, _now(), who=self._who)
 
-    def confirm(self, tenant: str, directory: str) -> list[Person]:
-        """Confirm every link that people of a directory wait for."""
+    def confirm(self, tenant: str, directory: str) -> Confirmed:
+        """Confirm the links that people of a directory wait for, but for those in doubt."""
         here = self.tenant(tenant)
         with self.database.transaction() as cursor:
             return people.confirm(cursor, here, directory, _now(), who=self._who)

@@ -6,18 +6,33 @@ Every function runs within the caller's transaction. A running server closes the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from adapter import agent_ids, credentials
 from adapter.errors import InvalidSettings, NotFound
 from adapter.identity import roles
-from adapter.identity.people import Person
+from adapter.identity.people import FIRST_ADMIN, LOCAL, Person
 from adapter.store import admin_links, audits, people, sessions
 from adapter.store.database import Cursor
 from adapter.tenants import Tenant, agent
+
+Reason = Literal["revoked", "agent-taken", "proposed-twice"]
+"""Why a proposal is left for an admin to settle alone: the person is locked out, somebody is that
+agent already, several people of the directory would become the same agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What came of confirming a whole directory."""
+
+    people: Sequence[Person]
+    left: Sequence[tuple[Person, Reason]]
 
 
 def get(cursor: Cursor, tenant: Tenant, person: str) -> Person:
@@ -66,8 +81,15 @@ def link(
 
 
 def revoke(cursor: Cursor, person: Person, now: datetime, *, who: str) -> Person:
-    """Let a person in no more: every session ends now, panels and portal."""
+    """Let a person in no more: every session ends now, panels and portal.
+
+    With the first admin end the one-time links, which would sign the same person in.
+    """
     sessions.end_of_person(cursor, person.tenant, person.id)
+    is_first = (person.directory, person.subject) == (LOCAL, FIRST_ADMIN)
+    if is_first and admin_links.end(cursor, person.tenant):
+        what = "one-time admin links ended: the first admin was revoked"
+        audits.add(cursor, person.tenant, now, who=who, what=what)
     return _save(
         cursor, person, msgspec.structs.replace(person, revoked=person.revoked or now), now, who
     )
@@ -80,14 +102,28 @@ def restore(cursor: Cursor, person: Person, now: datetime, *, who: str) -> Perso
 
 def confirm(
     cursor: Cursor, tenant: Tenant, directory: str, now: datetime, *, who: str
-) -> list[Person]:
-    """Confirm every link that people of one directory wait for; give those people."""
+) -> Confirmed:
+    """Confirm the links that people of one directory wait for, but for those in doubt."""
+    everybody = people.listed(cursor, tenant)
+    taken = {each.agent for each in everybody if each.agent is not None}
     waiting = [
-        each
-        for each in people.listed(cursor, tenant)
+        (each, agent(tenant, each.proposed).id)
+        for each in everybody
         if each.directory == directory and each.proposed and each.agent is None
     ]
-    return [link(cursor, each, each.proposed, now, who=who) for each in waiting]
+    wishes = Counter(wanted for _, wanted in waiting)
+    done: list[Person] = []
+    left: list[tuple[Person, Reason]] = []
+    for each, wanted in waiting:
+        if each.revoked is not None:
+            left.append((each, "revoked"))
+        elif wanted in taken:
+            left.append((each, "agent-taken"))
+        elif wishes[wanted] > 1:
+            left.append((each, "proposed-twice"))
+        else:
+            done.append(link(cursor, each, wanted, now, who=who))
+    return Confirmed(done, left)
 
 
 def sign_out(cursor: Cursor, person: Person, now: datetime, *, who: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from adapter.errors import Overloaded
 
 MOST = 10_000
-"""Buckets kept: keys and tenants are made by admins, so this is never reached."""
+"""Buckets kept. Admins make keys and tenants; strangers with many addresses may get here, and then
+all start anew."""
 
 
 class RateLimit:

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 REFUSALS_A_SECOND = 50
 """Refused embedders that one tenant may have written down; strangers send them."""
 SIGN_INS_A_SECOND = 200
-"""Windows that the panels of one tenant may begin: a whole shift does within a minute."""
+"""Windows that one address may begin at a tenant: a whole shift comes from one within a minute."""
 
 
 class Socket(Protocol):

@@ -210,3 +210,12 @@ async def test_a_line_of_the_story_is_written_soon_and_survives_a_refused_commit
     await workshop.committer.drain()
     (count,) = workshop.database.raw.execute("SELECT count(*) FROM trace").fetchone()
     assert count == 1
+
+
+async def test_the_index_can_be_written_after_a_commit_that_failed(workshop: Workshop) -> None:
+    await workshop.committer.submit(say("kept"))
+    with pytest.raises(ValueError, match="mine"):
+        await workshop.committer.submit(fail(ValueError("mine")))
+    workshop.committer.write_index()
+    await workshop.committer.drain()
+    assert await workshop.committer.submit(say("next")) == 2

@@ -72,10 +72,13 @@ def confirm(
     tenant: Tenant = "default",
     database: Database = None,
 ) -> None:
-    """Confirm every agent that people of a directory wait for."""
+    """Confirm every agent that people of a directory wait for, but for those in doubt."""
     with office(database) as here:
-        for person in here.confirm(tenant, directory):
-            typer.echo(_line(person))
+        done = here.confirm(tenant, directory)
+    for person in done.people:
+        typer.echo(_line(person))
+    for person, reason in done.left:
+        typer.echo(f"left ({reason}): {_line(person)}", err=True)
 
 
 def revoke(person: Who, tenant: Tenant = "default", database: Database = None) -> None:

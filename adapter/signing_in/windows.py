@@ -15,14 +15,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from adapter import credentials
-from adapter.errors import MalformedInput, Overloaded
+from adapter.errors import MalformedInput
+from adapter.signing_in.errors import UNAVAILABLE
 from adapter.signing_in.provider import Provider, Request, challenge
 from adapter.tenants import Tenant
 
 LIFETIME = 600.0
 """Seconds from the click to the end: Microsoft's codes last as long."""
+MOST_OF_TENANT = 10_000
+"""Windows of one tenant: a shift that begins with every panel of a large centre. Strangers make
+them too, so the oldest make room."""
 MOST = 20_000
-"""Windows at once: a shift that begins with every panel of a large centre. Strangers make them."""
+"""Windows of all tenants: room is made among those of the tenant that has the most."""
+PORTAL_SHARE = 1_000
+"""Windows of the portal that panels do not push out: whoever floods the panels locks no admin
+out."""
 TRIES = 5
 """Wrong codes after which a window is given up."""
 
@@ -99,7 +106,8 @@ class Windows:
     """The sign-ins under way."""
 
     def __init__(self) -> None:
-        self._by_tx: dict[tuple[Tenant, str], Window] = {}
+        self._by_tenant: dict[Tenant, dict[str, Window]] = {}
+        """Of each tenant in the order of their end."""
         self._by_state: dict[bytes, Window] = {}
 
     def register(
@@ -116,14 +124,13 @@ class Windows:
 
         Raises:
             MalformedInput: `tx` or `challenge` is none, or `tx` is taken.
-            Overloaded: too many are under way.
         """
         if not isinstance(tx, str) or not TX.match(tx):
             raise MalformedInput("/tx: expected 22 to 64 characters of base64url")
         if not isinstance(challenge, str) or not _CHALLENGE.match(challenge):
             raise MalformedInput("/challenge: expected the S256 challenge of a verifier (RFC 7636)")
         self._forget(now)
-        if (tenant, tx) in self._by_tx:
+        if tx in self._by_tenant.get(tenant, ()):
             raise MalformedInput("/tx: it is taken; choose another")
         return self._add(Window(tenant, tx, challenge, around, _code(), now + LIFETIME), choose)
 
@@ -136,7 +143,7 @@ class Windows:
 
     def find(self, tenant: Tenant, tx: object, now: float) -> Window | None:
         """Give the window of a transaction; None where it is unknown, used up or too old."""
-        found = self._by_tx.get((tenant, tx)) if isinstance(tx, str) else None
+        found = self._by_tenant.get(tenant, {}).get(tx) if isinstance(tx, str) else None
         return found if found is not None and found.expires > now else None
 
     def send(self, window: Window, provider: Provider, request: Request) -> str:
@@ -163,30 +170,47 @@ class Windows:
 
     def drop(self, window: Window) -> None:
         """Forget a window."""
-        self._by_tx.pop((window.tenant, window.tx), None)
+        of_tenant = self._by_tenant.get(window.tenant, {})
+        if of_tenant.get(window.tx) is window:
+            del of_tenant[window.tx]
+            if not of_tenant:
+                del self._by_tenant[window.tenant]
         if window.request is not None:
             self._by_state.pop(credentials.digest(window.request.state), None)
 
     def _add(self, window: Window, choose: bool) -> Window:
-        if len(self._by_tx) >= MOST:
-            self._make_room()
+        of_tenant = self._by_tenant.get(window.tenant, {})
+        if len(of_tenant) >= MOST_OF_TENANT:
+            self._make_room(of_tenant)
+        elif sum(map(len, self._by_tenant.values())) >= MOST:
+            self._make_room(max(self._by_tenant.values(), key=len))
         window.choose = choose
-        self._by_tx[window.tenant, window.tx] = window
+        self._by_tenant.setdefault(window.tenant, {})[window.tx] = window
         return window
 
-    def _make_room(self) -> None:
-        """Drop the oldest that nobody has opened: strangers who begin many push out their own."""
-        idle = next((each for each in self._by_tx.values() if each.phase == "waiting"), None)
-        if idle is None:
-            raise Overloaded("too many sign-ins are under way", retry_after=5)
-        self.drop(idle)
+    def _make_room(self, held: dict[str, Window]) -> None:
+        """Drop the oldest: of the failed, else of the portal's, which any link begins, else of all.
+
+        Of the panels' one that nobody has opened goes before one that somebody signs in at.
+        """
+        failed = (each for each in held.values() if each.phase == "failed")
+        portal = [each for each in held.values() if not each.is_panel]
+        panels = [each for each in held.values() if each.is_panel]
+        idle = (each for each in panels if each.phase == "waiting")
+        gone = next(failed, None)
+        if gone is None and (len(portal) > PORTAL_SHARE or not panels):
+            gone = portal[0]
+        gone = gone or next(idle, None) or panels[0]
+        self.drop(gone)
+        # Wakes its panel, and a browser that is on its way to the provider goes no further.
+        gone.fail(UNAVAILABLE, "Too many sign-ins are under way: try again.")
 
     def _forget(self, now: float) -> None:
-        # They stand in the order of their end.
-        for window in list(self._by_tx.values()):
-            if window.expires > now:
-                break
-            self.drop(window)
+        for of_tenant in list(self._by_tenant.values()):
+            for window in list(of_tenant.values()):
+                if window.expires > now:
+                    break
+                self.drop(window)
 
 
 def _code() -> str:

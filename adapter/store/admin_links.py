@@ -28,5 +28,10 @@ def take(cursor: sqlite3.Cursor, tenant: Tenant, digest: bytes, now: datetime) -
     )
     if not cursor.rowcount:
         return False
-    cursor.execute("DELETE FROM admin_links WHERE tenant=?", (tenant,))
+    end(cursor, tenant)
     return True
+
+
+def end(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
+    """End every link of a tenant; give how many there were."""
+    return cursor.execute("DELETE FROM admin_links WHERE tenant=?", (tenant,)).rowcount

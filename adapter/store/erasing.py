@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -86,7 +86,21 @@ def linked(cursor: sqlite3.Cursor, tenant: Tenant, ids: list[str]) -> list[str]:
     return sorted(found - set(ids))
 
 
-def erase(cursor: sqlite3.Cursor, key: ContactKey) -> Counter[str]:
+def positions(path: Path, tenant: Tenant, contacts: Iterable[str]) -> dict[str, list[int]]:
+    """Find where the journal knows contacts, by a connection of its own (`erase` wants it).
+
+    Raises:
+        StoreUnavailable: the file cannot be read.
+    """
+    try:
+        where = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(where, uri=True, factory=Connection)) as reading:
+            return journal.positions_of(reading.cursor(), tenant, contacts)
+    except sqlite3.Error as error:
+        raise explain(error) from error
+
+
+def erase(cursor: sqlite3.Cursor, key: ContactKey, positions: Iterable[int]) -> Counter[str]:
     """Erase a contact in every table, and overwrite its bytes; give the rows by their kind.
 
     A message leaves its sequence behind, with nothing in it: a feed that resumes misses none.
@@ -97,7 +111,7 @@ def erase(cursor: sqlite3.Cursor, key: ContactKey) -> Counter[str]:
     try:
         for kind, statement in _TABLES.items():
             count[kind] = cursor.execute(statement, key).rowcount
-        count["messages"] = journal.empty_rows(cursor, key)
+        count["messages"] = journal.empty_rows(cursor, key, positions)
         count["recording links"] = recordings.forget(cursor, key)
         notes.forget(cursor, key)
         cursor.execute(

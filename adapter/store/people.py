@@ -7,6 +7,8 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from adapter.identity import roles
 from adapter.identity.people import FIRST_ADMIN, LOCAL, Person
 from adapter.store import journal
@@ -102,18 +104,27 @@ def has_admin(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:
 
 
 def first_admin(cursor: sqlite3.Cursor, tenant: Tenant, now: datetime) -> Person:
-    """Give the local person whom a one-time link signs in, made at first use."""
+    """Give the local person whom a one-time link signs in, made at first use.
+
+    Whoever was revoked stays it, and is given as they are.
+    """
     known = find(cursor, tenant, LOCAL, FIRST_ADMIN)
-    person = Person(
-        id=new_id() if known is None else known.id,
-        tenant=tenant,
-        directory=LOCAL,
-        subject=FIRST_ADMIN,
-        name="First admin",
-        given_roles=frozenset(("admin",)),
-        created=now if known is None else known.created,
-        seen=now,
-    )
+    if known is not None and known.revoked is not None:
+        return known
+    if known is not None:
+        given = known.given_roles | {"admin"}
+        person = msgspec.structs.replace(known, given_roles=given, seen=now)
+    else:
+        person = Person(
+            id=new_id(),
+            tenant=tenant,
+            directory=LOCAL,
+            subject=FIRST_ADMIN,
+            name="First admin",
+            given_roles=frozenset(("admin",)),
+            created=now,
+            seen=now,
+        )
     put(cursor, person)
     return person
 

@@ -1,6 +1,10 @@
-"""Say what our own address is: the public one where it is set, else the request's Host."""
+"""Say what our own address is (the setting's, else the request's Host), and who asks from where."""
 
 from __future__ import annotations
+
+import ipaddress
+
+from starlette.requests import Request
 
 from adapter.settings import Settings
 
@@ -34,6 +38,22 @@ def public_origin(settings: Settings, host: str, scheme: str) -> str:
     if settings.public_url and settings.environment_domain is None:
         return settings.public_url
     return f"{scheme}://{_without_default(host.lower(), scheme)}"
+
+
+def client(request: Request) -> str:
+    """Give the network address that a limit counts by, behind a trusted proxy the one it names.
+
+    Of IPv6 that is the /64: one sender has all of its addresses (RFC 6177).
+    """
+    host = "" if request.client is None else request.client.host
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host[:64]
+    if address.version == 4:  # noqa: PLR2004
+        return str(address)
+    mapped = address.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
 
 
 def _listed(settings: Settings) -> set[str]:

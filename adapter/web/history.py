@@ -61,13 +61,22 @@ def _history(services: Services, agent: Agent, since: datetime) -> dict[str, Any
         ids = [each.contact.id for each in heard]
         pops = stored_pops.latest_of_agent(cursor, agent, ids)
         written = stored_notes.of_contacts(cursor, agent, ids)
-    behind = services.registry[agent.tenant].agent
-    listed = []
-    for each in heard:
-        holder = behind(each.contact.agent) if each.contact.agent else None
-        left = _left(each.contact, holder, agent)
-        if left is not None:
-            listed.append(_item(each, holder, left, pops.get(each.contact.id)))
+        behind = services.registry[agent.tenant].agent
+        listed = []
+        for each in heard:
+            holder = behind(each.contact.agent) if each.contact.agent else None
+            left = _left(each.contact, holder, agent)
+            if left is None:
+                continue
+            # What was added after it left them is not theirs to read.
+            own = holder == agent
+            shown = (
+                contacts.view(each.contact, agent=agent.id)
+                if own
+                else histories.as_told(cursor, agent, each)
+            )
+            if shown is not None:
+                listed.append(_item(each, shown, left, pops.get(each.contact.id)))
     return {"agent": agent.id, "contacts": listed, "notes": written}
 
 
@@ -78,11 +87,11 @@ def _left(contact: Contact, holder: Agent | None, agent: Agent) -> str | None:
     return None if holder == agent else "transferred"
 
 
-def _item(heard: Heard, holder: Agent | None, left: str, pop: StoredPop | None) -> dict[str, Any]:
+def _item(heard: Heard, shown: dict[str, Any], left: str, pop: StoredPop | None) -> dict[str, Any]:
     return {
-        "contact": contacts.view(heard.contact, agent=None if holder is None else holder.id),
+        "contact": shown,
         "left": left,
-        "at": heard.contact.stages.get("ended", heard.at) if left == "ended" else heard.at,
+        "at": shown["stages"].get("ended", heard.at) if left == "ended" else heard.at,
         "pop": None if pop is None else _pop(pop),
     }
 

@@ -183,7 +183,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/v1/admin/people/confirm"): Operation(
         "admin key",
-        Answer(200, "Who was confirmed.", _json(record("people", people=listed(_OBJECT)))),
+        Answer(
+            200,
+            "Who was confirmed, and who is left with the reason.",
+            _json(
+                record(
+                    "people left",
+                    people=listed(_OBJECT),
+                    left=listed(record("person reason", person=_OBJECT, reason=_TEXT)),
+                )
+            ),
+        ),
         takes=_json(record("tid", tid=_TEXT)),
         refusals=(*READ, 400),
     ),

@@ -63,8 +63,10 @@ def current(request: Request, around: dict[str, Any]) -> Current:
     if found is None:
         raise Unauthenticated("sign in first")
     embedding.require_allowed(requests.services(request), tenant, request, around)
-    # A page that does not say where it is counts as unknown, which a bound session is not.
-    if found.session.embedder not in (embedding.UNKNOWN, embedding.around(around)):
+    # A page that does not say where it is counts as unknown, which a bound session is not. A ticket
+    # of a key begins a session where the page cannot say it; a person's is of where they signed in.
+    bound, here = found.session.embedder, embedding.around(around)
+    if bound != here and (found.person is not None or bound != embedding.UNKNOWN):
         raise Unauthenticated("this session belongs to another page: sign in here")
     return found
 

@@ -55,18 +55,22 @@ async def put_person(request: Request) -> Response:
 
 
 async def confirm(request: Request) -> Response:
-    """Confirm every link that people of one directory wait for: `tid` (or an issuer)."""
+    """Confirm the links that people of one directory wait for: `tid` (or an issuer).
+
+    `left` has those in doubt, who are confirmed one by one, each with the reason.
+    """
     tenant, key = requests.admin(request)
     services = requests.services(request)
     directory = (await requests.json_object(request)).get("tid")
     if not isinstance(directory, str) or not directory:
         raise MalformedInput("/tid: name the directory whose people are confirmed")
 
-    def job(batch: Batch) -> list[Person]:
+    def job(batch: Batch) -> people.Confirmed:
         return people.confirm(batch.cursor, tenant, directory, batch.now, who=f"key {key.id}")
 
-    confirmed = await services.committer.submit(job)
-    return json_response({"people": [view(each) for each in confirmed]})
+    done = await services.committer.submit(job)
+    left = [{"person": view(each), "reason": reason} for each, reason in done.left]
+    return json_response({"people": [view(each) for each in done.people], "left": left})
 
 
 def view(person: Person) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from adapter import changes, credentials
 from adapter.batch import Batch
 from adapter.errors import Forbidden, MalformedInput
+from adapter.i18n import Texts
 from adapter.identity.people import Person
 from adapter.store import admin_links, audits, people, sessions
 from adapter.web import addresses, principals, requests, sign_in_pages
@@ -34,7 +35,7 @@ async def sign_in(request: Request) -> Response:
 async def first_page(request: Request) -> Response:
     """Take the token of the one-time link out of the fragment, where no log and no referrer is."""
     requests.tenant(request)
-    return sign_in_pages.page(request, "first.html", failed=False)
+    return sign_in_pages.page(request, "first.html", failed=False, revoked=None)
 
 
 async def first(request: Request) -> Response:
@@ -50,14 +51,19 @@ async def first(request: Request) -> Response:
         if not admin_links.take(batch.cursor, tenant, digest, batch.now):
             return None
         person = people.first_admin(batch.cursor, tenant, batch.now)
-        audits.add(
-            batch.cursor, tenant, batch.now, who=person.label, what="signed in by a one-time link"
+        what = (
+            "signed in by a one-time link"
+            if person.revoked is None
+            else "one-time link refused: the first admin is revoked"
         )
+        audits.add(batch.cursor, tenant, batch.now, who=person.label, what=what)
         return person
 
     person = await services.committer.submit(job)
     if person is None:
-        return sign_in_pages.page(request, "first.html", status=403, failed=True)
+        return sign_in_pages.page(request, "first.html", status=403, failed=True, revoked=None)
+    if person.revoked is not None:
+        return sign_in_pages.page(request, "first.html", status=403, failed=True, revoked=person.id)
     bearer, session = principals.new_session(services, person, "link")
     await services.committer.submit(lambda batch: sessions.add(batch.cursor, session))
     answer = RedirectResponse(principals.HOME, 303)
@@ -102,8 +108,9 @@ async def on_sign_in_required(request: Request, error: Exception) -> Response:
 async def on_role_missing(request: Request, error: Exception) -> Response:
     """Say which role is needed (Starlette exception handler)."""
     assert isinstance(error, principals.RoleMissing)  # noqa: S101 - registered for this type
+    names = sign_in_pages.role_names(Texts(sign_in_pages.language(request)))
     return sign_in_pages.page(
-        request, "no_role.html", status=403, who=error.who, needed=error.needed
+        request, "no_role.html", status=403, who=error.who, needed=names[error.needed]
     )
 
 

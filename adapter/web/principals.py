@@ -6,9 +6,10 @@ into a redirect to the sign-in, `RoleMissing` into a page that says which role i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 
@@ -31,6 +32,10 @@ HOME = "/admin"
 SIGN_IN = "/admin/sign-in"
 SIGN_OUT = "/admin/sign-out"
 FIRST = "/admin/first"
+
+LONGEST = 1024
+"""Characters of an address to go to after the sign-in."""
+_END_OF_PATH = re.compile(r"[?#]")
 
 TOUCH_EVERY = timedelta(seconds=60)
 """The idle limit is in minutes: one write a minute is enough for it."""
@@ -126,12 +131,27 @@ def own_path(wanted: str | None) -> str:
     """Give a page of the portal to go to: `wanted` where it is one, else the start.
 
     Only a path below /admin counts, and none that a browser reads as another host's address
-    (`//host`, a backslash; WHATWG URL, 4.4: browsers drop tabs and line ends inside one).
+    (`//host`, a backslash; WHATWG URL, 4.4: browsers drop tabs and line ends inside one), or that
+    leads elsewhere below our own (dot segments, also encoded). The sign-in is no page to go to.
     """
     path = wanted or ""
     plain = path.isascii() and path.isprintable() and "\\" not in path and "//" not in path
     below = path == HOME or path.startswith((HOME + "/", HOME + "?"))
-    return path if plain and below and not path.startswith(SIGN_IN) and len(path) < 1024 else HOME  # noqa: PLR2004
+    return path if plain and below and len(path) < LONGEST and _stays(path) else HOME
+
+
+def _stays(path: str) -> bool:
+    """Tell whether a path means what it says, however often somebody on the way decodes it."""
+    read = _END_OF_PATH.split(path, maxsplit=1)[0]
+    while (decoded := unquote(read)) != read:
+        # A separator that was hidden: an encoded slash, even one that was encoded twice.
+        if decoded.count("/") != read.count("/"):
+            return False
+        read = decoded
+    # Some drop parameters (`..;x`; RFC 3986, 3.3) before they look.
+    dots = any(each.partition(";")[0].strip() in (".", "..") for each in read.split("/"))
+    plain = read.isprintable() and "\\" not in read
+    return plain and not dots and not read.startswith(SIGN_IN)
 
 
 def cookie(bearer: str, hours: float) -> str:

@@ -15,7 +15,7 @@ from adapter.signing_in.errors import CANCELLED
 from adapter.signing_in.windows import LIFETIME, Window
 from adapter.store import sessions
 from adapter.store.sessions import StoredSession
-from adapter.web import embedding, panel_sessions, requests, sign_in_windows
+from adapter.web import addresses, embedding, panel_sessions, requests, sign_in_windows
 
 POLL = 25.0
 """Seconds that an answer waits for news: below what proxies cut off (30 s and more)."""
@@ -28,7 +28,8 @@ async def register(request: Request) -> Response:
     tenant = requests.tenant(request)
     body = await requests.json_object(request)
     embedding.require_allowed(services, tenant, request, body)
-    services.sign_in_limit.take(f"sign-in {tenant}", 1, monotonic())
+    client = addresses.client(request)
+    services.sign_in_limit.take(f"sign-in {tenant} {client}", 1, monotonic())
     window = services.signing_in.windows.register(
         tenant,
         tx=body.get("tx"),

@@ -14,6 +14,7 @@ from adapter.batch import Batch
 from adapter.errors import InvalidSettings, Place
 from adapter.identity import providers
 from adapter.identity.providers import SignInSettings
+from adapter.registry import TenantSettings
 from adapter.services import Services
 from adapter.signing_in.errors import SignInError
 from adapter.store import sign_in_settings
@@ -23,6 +24,7 @@ from adapter.web.admin import expected_version
 from adapter.web.contacts import json_response
 
 LONGEST_SECRET = 4096
+AGAIN = "give it again: the stored one is for another issuer or client_id"
 
 
 async def get_sign_in(request: Request) -> Response:
@@ -34,7 +36,8 @@ async def get_sign_in(request: Request) -> Response:
 async def put_sign_in(request: Request) -> Response:
     """Replace how people sign in, from the next sign-in on; `{}` switches it off.
 
-    `client_secret` is kept where it is left out or empty, and removed by null.
+    `client_secret` is kept where it is left out or empty, and removed by null. Another `issuer` or
+    `client_id` needs it again: what was entrusted to one provider is not sent to another.
     """
     tenant, key = requests.admin(request)
     given = await requests.json_object(request)
@@ -72,7 +75,7 @@ async def save(
     settings, sealed = None, None
     if any(name not in providers.SHOWN for name in given):
         settings = providers.parse(given, allow_loopback=services.settings.allow_loopback)
-        sealed = _sealed(services, tenant, given)
+        sealed = _sealed(services, tenant, given, settings)
 
     def job(batch: Batch) -> int:
         return sign_in_settings.put(
@@ -150,7 +153,9 @@ def _shown(request: Request, tenant: Tenant) -> Response:
     return answer
 
 
-def _sealed(services: Services, tenant: Tenant, given: dict[str, Any]) -> bytes | None:
+def _sealed(
+    services: Services, tenant: Tenant, given: dict[str, Any], settings: SignInSettings
+) -> bytes | None:
     if "client_secret" in given and given["client_secret"] is None:
         return None
     secret = given.get("client_secret") or ""
@@ -158,6 +163,16 @@ def _sealed(services: Services, tenant: Tenant, given: dict[str, Any]) -> bytes 
         places = [Place("/client_secret", f"expected at most {LONGEST_SECRET} characters")]
         raise InvalidSettings("sign-in: client_secret is no text, or too long", places)
     if not secret:
-        return services.registry[tenant].sign_in_secret
+        return _kept(services.registry[tenant], settings)
     place = sign_in_settings.secret_place(tenant)
     return services.box.seal(secret.encode(), place=place)
+
+
+def _kept(here: TenantSettings, settings: SignInSettings) -> bytes | None:
+    held = here.sign_in
+    if here.sign_in_secret is None:
+        return None
+    if held is None or (held.issuer, held.client_id) != (settings.issuer, settings.client_id):
+        places = [Place("/client_secret", AGAIN)]
+        raise InvalidSettings(f"sign-in: client_secret: {AGAIN}", places)
+    return here.sign_in_secret

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from adapter import i18n
+from adapter.i18n import Texts
 from adapter.web import requests
 from adapter.web.panel import Pages
 
@@ -26,11 +27,24 @@ HEADERS = {
 # No Cross-Origin-Opener-Policy: the panel's browser must be able to close the window.
 
 
+def language(request: Request) -> str:
+    """Choose the language: the browser's wishes, else the server's."""
+    wishes = request.headers.get("accept-language")
+    return i18n.negotiate(wishes, requests.services(request).settings.locale or None)
+
+
+def role_names(_: Texts) -> dict[str, str]:
+    """Name the roles."""
+    return {
+        "admin": _("Administrator"),
+        "supervisor": _("Supervisor"),
+        "agent": _("Agent"),
+    }
+
+
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
     """Render `templates/sign_in/<template>` in the browser's language."""
-    services = requests.services(request)
-    wishes = request.headers.get("accept-language")
-    locale = i18n.negotiate(wishes, services.settings.locale or None)
+    locale = language(request)
     pages: Pages = request.state.pages
     html = (
         pages.environments[locale]

@@ -36,6 +36,8 @@ CALLBACK = "/v1/signin/callback"
 """The redirect URI to register at the provider."""
 REGISTERED_WITHIN = 5.0
 """Seconds: the panel opens the window and registers it in the same click."""
+PORTAL_COSTS = 20
+"""Of `SIGN_INS_A_SECOND`: a link begins a window of the portal, and no shift begins there."""
 COOKIE_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=None"
 """`None`, because the provider's form comes from another site and `Lax` would be left out."""
 
@@ -49,7 +51,8 @@ async def start(request: Request) -> Response:
     """
     services = requests.services(request)
     tenant = requests.tenant(request)
-    services.sign_in_limit.take(f"window {tenant}", 1, monotonic())
+    client = addresses.client(request)
+    services.sign_in_limit.take(f"window {tenant} {client}", 1, monotonic())
     window = await _registered(services, tenant, request.query_params.get("tx"))
     if window is None or window.phase not in ("waiting", "opened"):
         return pages.page(request, "ended.html", status=400, why="unknown", detail="")
@@ -83,6 +86,8 @@ async def portal_start(request: Request) -> Response:
     """Begin to sign in to the portal, in this very window."""
     services = requests.services(request)
     tenant = requests.tenant(request)
+    client = addresses.client(request)
+    services.sign_in_limit.take(f"portal {tenant} {client}", PORTAL_COSTS, monotonic())
     wanted = principals.own_path(request.query_params.get("next"))
     choose = "choose" in request.query_params
     window = services.signing_in.windows.for_portal(tenant, wanted, monotonic(), choose=choose)

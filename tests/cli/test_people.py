@@ -65,6 +65,14 @@ def test_a_whole_directory_is_confirmed_at_once(command: Run, data: dict[str, st
     assert listed(command, data)["agent"] == "alice"
 
 
+def test_whoever_is_in_doubt_is_left_with_the_reason(command: Run, data: dict[str, str]) -> None:
+    command("people", "revoke", ID, **data)
+    done = command("people", "confirm", "directory-1", **data)
+    assert done.stdout == ""
+    assert f"left (revoked): {ID}" in done.stderr
+    assert listed(command, data)["agent"] is None
+
+
 def test_a_revoked_person_has_no_role_until_restored(command: Run, data: dict[str, str]) -> None:
     command("people", "role", ID, "agent", **data)
     assert "revoked" in command("people", "revoke", ID, **data).stdout
@@ -97,9 +105,21 @@ def test_a_link_for_the_first_admin_leads_to_the_public_address(
     public = {"SCREENPOP_PUBLIC_URL": "https://pop.contoso.example"}
     made = command("admins", "link", **data, **public)
     assert made.stdout.startswith("https://pop.contoso.example/admin/first#")
+    assert "The address is from SCREENPOP_PUBLIC_URL." in made.stderr
     again = command("admins", "link", **data, **public)
     assert again.stdout != made.stdout
     assert command("admins", "link", "--tenant", "nobody", **data).returncode == 4
+
+
+def test_a_link_without_a_public_address_says_where_its_own_comes_from(
+    command: Run, data: dict[str, str]
+) -> None:
+    made = command("admins", "link", **data)
+    assert made.stdout.startswith("http://127.0.0.1:8000/admin/first#")
+    for name in ("SCREENPOP_HOST", "SCREENPOP_PORT", "SCREENPOP_PUBLIC_URL"):
+        assert name in made.stderr
+    own = command("admins", "link", **data, SCREENPOP_ENVIRONMENT_DOMAIN="example.test")
+    assert "SCREENPOP_ENVIRONMENT_DOMAIN" in own.stderr
 
 
 def test_every_change_is_in_the_audit_log(command: Run, data: dict[str, str]) -> None:

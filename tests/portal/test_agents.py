@@ -138,6 +138,50 @@ def test_a_proposal_is_confirmed_alone_or_with_its_directory(
     assert "Waiting for you" not in admin.get("/admin/agents")
 
 
+def test_a_directory_is_confirmed_but_for_those_in_doubt(admin: Visitor, server: Server) -> None:
+    now = datetime.now(UTC)
+    add_person(server, "Holder", directory="d-other", agent="taken")
+    sure = add_person(server, "Sure", directory="d-3", proposed="sure")
+    doubtful = [
+        add_person(server, "Gone", directory="d-3", proposed="gone", revoked=now),
+        add_person(server, "Taken", directory="d-3", proposed="taken"),
+        add_person(server, "Twin 1", directory="d-3", proposed="twin"),
+        add_person(server, "Twin 2", directory="d-3", proposed="Twin"),
+    ]
+    page = admin.submit("/admin/agents/confirm", {"directory": "d-3"})
+    assert "1 person is confirmed. 1 is left, being locked out. 1 is left: somebody is" in page
+    assert "2 are left: several would become the same agent." in page
+    assert person(server, sure).agent == "sure"
+    assert [person(server, each).agent for each in doubtful] == [None] * 4
+    answer = server.request("POST", "/v1/admin/people/confirm", {"tid": "d-3"}, scope="admin")
+    told = answer.json()
+    assert told["people"] == []
+    assert {each["person"]["name"]: each["reason"] for each in told["left"]} == {
+        "Gone": "revoked",
+        "Taken": "agent-taken",
+        "Twin 1": "proposed-twice",
+        "Twin 2": "proposed-twice",
+    }
+    admin.submit("/admin/agents/confirm", {"person": doubtful[2]})  # alone it is a decision
+    assert person(server, doubtful[2]).agent == "twin"
+
+
+def test_saving_roles_settles_no_proposal(admin: Visitor, server: Server) -> None:
+    made = add_person(server, "Prue", proposed="prue")
+    path = f"/admin/agents/people/{made}"
+    page = admin.get(path)
+    assert page.value("agent") == ""
+    assert "Proposed: prue." in page
+    assert "Confirm that Prue is prue" in page
+    admin.submit(path, {"do": "save", "role": "agent", "agent": page.value("agent")})
+    saved = person(server, made)
+    assert (saved.agent, saved.proposed, saved.given_roles) == (None, "prue", frozenset(("agent",)))
+    assert page.value("person") == made
+    admin.submit("/admin/agents/confirm", {"person": page.value("person")})
+    assert person(server, made).agent == "prue"
+    assert "Proposed: prue." not in admin.get(path)
+
+
 def test_roles_and_agent_of_a_person_are_changed(admin: Visitor, server: Server) -> None:
     made = add_person(server, "Rosa", token_roles=frozenset(("agent",)))
     path = f"/admin/agents/people/{made}"

@@ -25,6 +25,31 @@ def admin(server: Server) -> Iterator[Visitor]:
         yield visitor
 
 
+def test_a_supervisor_is_led_only_where_they_may_go(server: Server, admin: Visitor) -> None:
+    with Visitor(server, principals.sign_in(server, "supervisor", name="Sue")) as sue:
+        page = sue.get("/admin")
+        own = [link for link in page.links if link.startswith("/admin")]
+        assert {"/admin/domains", "/admin/settings", "/admin/audit"} <= set(own)
+        assert {sue.get(link).status for link in own} == {200}
+        assert "Connect Dynamics" in page  # what is to be done is no secret
+    assert {"/admin/dynamics", "/admin/steps", "/admin/keys", "/admin/try-it"} <= set(
+        admin.get("/admin").links
+    )
+
+
+def test_who_lacks_a_role_is_told_its_name_and_the_way_back(server: Server) -> None:
+    with Visitor(server, principals.sign_in(server, "supervisor", name="Sue")) as sue:
+        refused = sue.get("/admin/keys")
+        assert refused.status == 403
+        assert "the role that this page needs: Administrator." in refused
+        assert "/admin" in refused.links
+        assert "管理者" in sue.get("/admin/keys", **{"accept-language": "ja"})
+    with Visitor(server, principals.sign_in(server, "agent", name="Al")) as agent:
+        refused = agent.get("/admin")
+        assert "this page needs: Supervisor." in refused
+        assert "/admin" not in refused.links  # it would lead here again
+
+
 def test_the_checklist_leads_from_nothing_to_the_first_open_record(
     server: Server, admin: Visitor
 ) -> None:

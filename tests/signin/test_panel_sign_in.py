@@ -87,6 +87,36 @@ def test_a_session_works_under_no_other_embedding_origin(
         assert panel.ticket(ancestors=elsewhere).status_code == 401
 
 
+def test_a_session_of_a_page_that_does_not_say_where_it_is_works_nowhere_else(
+    server: Server, panel: PanelSignIn
+) -> None:
+    panel.ancestors = None
+    signed = panel.sign_in("alice")
+    confirm(server, "alice")
+    assert panel.ticket(signed["session"]).status_code == 200
+    for elsewhere in ([CRM], [OTHER_CRM], []):
+        assert panel.ticket(signed["session"], ancestors=elsewhere).status_code == 401
+
+
+def test_another_provider_needs_the_secret_again(
+    server: Server, panel: PanelSignIn, provider: OpenIdProvider
+) -> None:
+    """Else an admin's key would send the secret to any server of its choice."""
+    kept = provider.settings()
+    del kept["client_secret"]
+
+    def put(**changes: Any) -> Any:
+        return server.request("PUT", "/v1/admin/sign-in", {**kept, **changes}, scope="admin")
+
+    assert put().status_code == 200
+    for changes in ({"issuer": "https://evil.example"}, {"client_id": "another"}):
+        refused = put(**changes)
+        assert refused.status_code == 422, refused.text
+        assert "client_secret" in refused.text
+    assert put(client_secret="").json()["has_secret"]
+    assert panel.sign_in()["state"] == "signed-in"
+
+
 def test_a_page_that_is_not_allowed_cannot_begin(visitor: Visitor) -> None:
     assert PanelSignIn(visitor, ["https://not.allowed.example"]).register().status_code == 403
 

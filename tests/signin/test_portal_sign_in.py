@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 import pytest
+from hypothesis import given, strategies as st
 
 from adapter.web import principals
 from tests import principals as signed_in
@@ -200,11 +202,103 @@ def test_no_other_site_may_sign_anybody_out(server: Server, visitor: Visitor) ->
         ("/admin/é", "/admin"),
         ("/admin/sign-in?next=/admin", "/admin"),
         ("/admin/" + "x" * 2000, "/admin"),
+        ("/admin/../sign-in/start?tx=X", "/admin"),
+        ("/admin/./keys", "/admin"),
+        ("/admin/..", "/admin"),
+        ("/admin/..#x", "/admin"),
+        ("/admin/%2e%2E/sign-in/start?tx=X", "/admin"),
+        ("/admin/.%2e/x", "/admin"),
+        ("/admin/%252e%252e/x", "/admin"),
+        ("/admin/%2f/evil.example", "/admin"),
+        ("/admin/a%252Fb", "/admin"),
+        ("/admin/a%5cb", "/admin"),
+        ("/admin/%0d%0ax", "/admin"),
+        ("/admin/sign%2din/start", "/admin"),
+        ("/admin/%73ign-in", "/admin"),
+        ("/admin/x..y/%E3%81%82?at=%2F", "/admin/x..y/%E3%81%82?at=%2F"),
     ],
     ids=str,
 )
 def test_a_sign_in_leads_to_our_own_pages_only(wanted: str | None, expected: str) -> None:
     assert principals.own_path(wanted) == expected
+
+
+_PIECES = st.sampled_from(
+    [
+        *[
+            "/admin",
+            "/",
+            "..",
+            ".",
+            "%2e",
+            "%2E",
+            "%252e",
+            "%2f",
+            "%5c",
+            "%25",
+            "\\",
+            "?",
+            "#",
+            "//",
+        ],
+        *["keys", "sign-in", "%73ign-in", "start", "evil.example", ":", "@", ";", " ", "\t", "%0a"],
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=10).map("".join) | st.text(max_size=30))
+def test_whatever_is_accepted_stays_below_the_portal_in_a_browser(rest: str) -> None:
+    path = principals.own_path("/admin/" + rest)
+    origin = "https://contact-centre.example"
+    for read in (path, unquote(path), unquote(unquote(path))):
+        target = urlsplit(urljoin(origin + "/", read.partition("?")[0]))
+        assert f"{target.scheme}://{target.netloc}" == origin
+        assert target.path == "/admin" or target.path.startswith("/admin/")
+        assert not target.path.startswith("/admin/sign-in")
+
+
+def audited(server: Server) -> list[str]:
+    answer = server.request("GET", "/v1/admin/audit", scope="admin").json()
+    return [each["what"] for each in answer["audit"]]
+
+
+def first_admin(server: Server) -> Any:
+    with server.office() as office:
+        return next(each for each in office.people("default") if each.subject == "first-admin")
+
+
+def test_a_link_lifts_no_revocation_and_says_why(
+    server: Server, visitor: Visitor, stranger: Visitor
+) -> None:
+    assert enter(visitor, link(server)).status_code == 303
+    before = link(server)
+    person = first_admin(server).id
+    try:
+        with server.office() as office:
+            office.revoke_person("default", person)
+        assert "one-time admin links ended: the first admin was revoked" in audited(server)
+        assert enter(stranger, before).status_code == 403
+        refused = enter(stranger, link(server))
+        assert refused.status_code == 403
+        assert f"screenpop people restore {person}" in refused.text
+        assert "set-cookie" not in refused.headers
+        assert first_admin(server).revoked is not None
+        assert "one-time link refused: the first admin is revoked" in audited(server)
+    finally:
+        with server.office() as office:
+            office.restore_person("default", person)
+    assert enter(stranger, link(server)).status_code == 303
+
+
+def test_links_end_when_an_admin_comes_by_the_provider(
+    server: Server, visitor: Visitor, stranger: Visitor, provider: OpenIdProvider
+) -> None:
+    provider.twist()
+    token = link(server)
+    assert by_provider(visitor, "ada").status_code == 303
+    assert enter(stranger, token).status_code == 403
+    ended = "one-time admin links ended: an admin has signed in by the provider"
+    assert ended in audited(server)
 
 
 @pytest.fixture
@@ -214,6 +308,21 @@ def two(tmp_path: Path) -> Iterator[Server]:
         office.create_tenant("other")
     with server:
         yield server
+
+
+def test_one_address_begins_so_many_sign_ins_a_second_at_each_tenant(two: Server) -> None:
+    def begin(tenant: str, address: str) -> int:
+        # This very machine is a trusted proxy.
+        head = {"host": f"{tenant}.app.test", "x-forwarded-for": address, "accept": "text/html"}
+        return two.request("GET", "/admin/sign-in/start", headers=head).status_code
+
+    begun = [begin("default", "192.0.2.1") for _ in range(60)]
+    assert begun[0] == 403  # no provider is set up
+    assert 429 in begun
+    assert begin("default", "192.0.2.2") == 403
+    assert begin("other", "192.0.2.1") == 403
+    same = [begin("default", f"2001:db8::{number:x}") for number in range(1, 61)]
+    assert 429 in same
 
 
 def test_a_session_of_one_tenant_opens_nothing_of_another(two: Server) -> None:

@@ -112,16 +112,20 @@ class PanelSignIn:
 
     def __init__(self, browser: Visitor, ancestors: list[str] | None = None) -> None:
         self.browser = browser
-        self.ancestors = [] if ancestors is None else ancestors
+        self.ancestors: list[str] | None = [] if ancestors is None else ancestors
+        """None, set afterwards, is a browser that does not tell."""
         self.tx = secrets.token_urlsafe(24)
         self.verifier = secrets.token_urlsafe(32)
+
+    def _around(self) -> dict[str, Any]:
+        return {} if self.ancestors is None else {"ancestors": self.ancestors}
 
     def register(self, **more: Any) -> httpx.Response:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         body = {
             "tx": self.tx,
             "challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-            "ancestors": self.ancestors,
+            **self._around(),
             **more,
         }
         return self.browser.api("/v1/sign-in", body)
@@ -150,7 +154,7 @@ class PanelSignIn:
         body = {
             "tx": self.tx,
             "verifier": self.verifier,
-            "ancestors": self.ancestors,
+            **self._around(),
             **changes,
         }
         return self.browser.api("/v1/sign-in/redeem", body)
@@ -165,4 +169,4 @@ class PanelSignIn:
 
     def ticket(self, bearer: str | None = None, **changes: Any) -> httpx.Response:
         head = {} if bearer is None else {"authorization": f"Bearer {bearer}"}
-        return self.browser.api("/v1/feed/ticket", {"ancestors": self.ancestors, **changes}, **head)
+        return self.browser.api("/v1/feed/ticket", {**self._around(), **changes}, **head)

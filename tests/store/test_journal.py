@@ -237,3 +237,50 @@ def test_a_transaction_that_is_rolled_back_leaves_nothing_in_memory(tmp_path: Pa
     with rows.batch(database, START) as batch:
         assert rows.keep(batch, HERE, event(1))
     database.close()
+
+
+def test_the_newest_row_of_a_contact_is_found_though_silent_rows_count_apart(
+    tmp_path: Path,
+) -> None:
+    database = opened(tmp_path / "j.db")
+    with rows.batch(database, START) as batch:
+        for number in range(10):  # words on agents: silent numbers run ahead of sequences
+            seen = AgentSeen(source="s", id=f"a-{number}", source_id=f"arn:{number}", agent="a")
+            batch.keep_event(HERE, seen, 1000 + number, START, None)
+    failed = event(2)
+    with rows.batch(database, START) as batch:
+        rows.keep(batch, HERE, event(1, stage=Stage.CREATED))
+        key = batch.new_event_key(HERE, failed)
+        assert key is not None
+        batch.keep_event(HERE, failed, key, START, "it broke")
+        rows.keep(batch, HERE, event(3, stage=Stage.ANSWERED))
+    with rows.batch(database, START) as batch:
+        rows.keep(batch, HERE, event(4, stage=Stage.ENDED))
+    database.raw.tail.forget_all()  # as a crash does
+    cursor = database.raw.cursor()
+    assert len(journal.events_of(cursor, ContactKey(HERE, "c"))) == 4
+    state = journal.contact(cursor, ContactKey(HERE, "c"))
+    assert state is not None
+    assert state.ended
+    database.close()
+
+
+def test_an_event_of_the_very_commit_that_erases_its_contact_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    database = opened(tmp_path / "j.db")
+    key = ContactKey(HERE, "c")
+    with rows.batch(database, START) as batch:
+        rows.keep(batch, HERE, event(1, attributes={"name": "Maria Weber"}))
+    with rows.batch(database, START) as batch:
+        rows.keep(batch, HERE, event(2, attributes={"name": "Maria Weber"}))
+        batch.forget(key)
+        assert journal.empty_rows(batch.cursor, key, ()) == 1
+    assert journal.head(database.raw.cursor(), key) is None
+    for data, report in database.raw.execute("SELECT data, report FROM journal"):
+        assert b"Maria" not in data
+        assert report is None
+    with rows.batch(database, START) as batch:
+        assert not rows.keep(batch, HERE, event(1))
+        assert not rows.keep(batch, HERE, event(2))
+    database.close()

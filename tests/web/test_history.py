@@ -104,6 +104,29 @@ def test_a_contact_that_went_to_another_agent_is_told_as_transferred(
     assert desk.today()["contacts"][0]["pop"] is None
 
 
+def test_what_was_added_after_a_contact_left_is_not_told(
+    desk: Desk, server: Server, fresh: Callable[[], str]
+) -> None:
+    contact, other = fresh(), f"{desk.agent}-other"
+    call(desk, contact, "offered", "answered", customer={"name": "Bea"})
+    server.report("transferred", contact, agent=other)
+    server.report(
+        "answered", contact, agent=other, customer={"iban": "DE02"}, attributes={"said": "later"}
+    )
+    server.report("ended", contact, agent=other)
+    (told,) = desk.today()["contacts"]
+    assert told["left"] == "transferred"
+    assert told["contact"]["customer"] == {"name": "Bea"}
+    assert "said" not in told["contact"]["attributes"]
+    assert told["contact"]["agent"] == other
+    assert "ended" not in told["contact"]["stages"]
+    assert "event" not in told["contact"]
+    # Whose it is now is told all of it.
+    (whole,) = Desk(server, other).today()["contacts"]
+    assert whole["contact"]["customer"] == {"name": "Bea", "iban": "DE02"}
+    assert whole["contact"]["attributes"]["said"] == "later"
+
+
 def test_what_was_before_today_is_not_told(desk: Desk, fresh: Callable[[], str]) -> None:
     call(desk, fresh(), "offered", "ended")
     assert desk.listed(since="2001-01-01T00:00:00Z")

@@ -8,7 +8,7 @@ positions. Everything here runs on the connection of one thread, inside `Databas
 where it writes. See docs/decisions/0010-one-row-per-event.md.
 """
 
-from adapter.store.journal.erasing import empty_rows, everything
+from adapter.store.journal.erasing import emptied, empty_rows, everything, positions_of
 from adapter.store.journal.index import (
     count,
     event_key,
@@ -81,6 +81,7 @@ __all__ = [
     "contact",
     "contact_with_head",
     "count",
+    "emptied",
     "empty_rows",
     "event_key",
     "events_of",
@@ -106,6 +107,7 @@ __all__ = [
     "pack_links",
     "pack_report",
     "position_of",
+    "positions_of",
     "pushes_of",
     "read",
     "recorded",

@@ -9,6 +9,7 @@ from adapter.events import Fact
 from adapter.store.journal import tail
 from adapter.store.journal.rows import (
     SEQUENCE_BITS,
+    Report,
     pack_pushes,
     position_of,
     sequence_of,
@@ -207,8 +208,12 @@ def _load(cursor: sqlite3.Cursor, known: Tail) -> None:
                 -end,
             ),
         ).fetchall()
-        for row in rows:
-            _take_up(cursor, known, Tenant(tenant), row)
+        # Rows with and without a message count apart, so their order does not say which of a
+        # contact is newest: the one that no other names as the row before it.
+        reports = [None if row[4] is None else unpack_report(row[4]) for row in rows]
+        followed = {report.previous for report in reports if report is not None}
+        for row, report in zip(rows, reports, strict=True):
+            _take_up(cursor, known, Tenant(tenant), row, report, is_last=row[0] not in followed)
 
 
 def _take_up(
@@ -216,18 +221,20 @@ def _take_up(
     known: Tail,
     tenant: Tenant,
     row: tuple[int, int, str | None, bytes, bytes | None],
+    report: Report | None,
+    *,
+    is_last: bool,
 ) -> None:
     """Note what the index lacks of a row that was committed before a crash."""
-    position, time, subject, links, packed = row
+    position, time, subject, links, _ = row
     sequence = sequence_of(abs(position))
-    for name, _ in unpack_links(links):
+    for name, _before in unpack_links(links):
         known.put_agent(Agent(tenant, name), sequence)
-    if packed is not None:
-        report = unpack_report(packed)
+    if report is not None:
         fact = report.fact or report.seen
         if fact is not None:
             known.events[find_event(cursor, tenant, fact)[0]] = position
-        if subject is not None and report.seen is None:
+        if subject is not None and report.seen is None and is_last:
             last = Head(position, report.depth, report.agent, report.ended, time)
             known.put_contact(ContactKey(tenant, subject), last)
     count(known, tenant, position)

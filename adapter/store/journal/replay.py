@@ -38,6 +38,7 @@ class Sent(NamedTuple):
     """That a message went to an agent."""
 
     sequence: int
+    type: str | None
     subject: str | None
     """The contact that it was about."""
     time: datetime
@@ -50,12 +51,12 @@ def sent_to(cursor: sqlite3.Cursor, agent: Agent, *, since: datetime, most: int)
     old = micros(since)
     while found is not None and sequence and most:
         row = cursor.execute(
-            "SELECT links, subject, time FROM journal WHERE position=?",
+            "SELECT links, type, subject, time FROM journal WHERE position=?",
             (position_of(found.number, sequence),),
         ).fetchone()
-        if row is None or row[2] < old:
+        if row is None or row[3] < old:
             return
-        yield Sent(sequence, row[1], moment(row[2]))
+        yield Sent(sequence, row[1], row[2], moment(row[3]))
         sequence = dict(unpack_links(row[0])).get(agent.id, 0)
         most -= 1
 

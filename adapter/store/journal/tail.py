@@ -117,7 +117,8 @@ class Tail:
     def forget_written(self) -> None:
         """Drop what the index has now."""
         for tenant, (sequence, silent) in self.ends.items():
-            self.marks[tenant] = self.marks[tenant]._replace(sequence=sequence, silent=silent)
+            if tenant in self.marks:  # else it is read again when it is needed
+                self.marks[tenant] = self.marks[tenant]._replace(sequence=sequence, silent=silent)
         self.rows = 0
         for written in (self.events, self.contacts, self.contacts_of, self.agents, self.ends):
             written.clear()

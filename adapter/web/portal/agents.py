@@ -20,7 +20,7 @@ from adapter.services import Services
 from adapter.store import people as stored_people, sessions, settings as stored
 from adapter.store.settings import Alias
 from adapter.tenants import Agent, Tenant
-from adapter.web import requests
+from adapter.web import requests, sign_in_pages
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.portal import forms, pages
 from adapter.web.portal.forms import Form
@@ -137,7 +137,7 @@ def _page(
         ],
         aliases=_aliases(services, who.tenant),
         may_change=who.may("admin"),
-        roles=role_names(_),
+        roles=sign_in_pages.role_names(_),
         kinds={
             "panel": _("Panel"),
             "listener": _("Listener"),
@@ -146,15 +146,6 @@ def _page(
         around={"top": _("shown on its own"), "unknown": _("a page that hides its address")},
         sign_out_path=lambda agent: f"{SIGN_OUT}?agent={quote(agent, safe='')}",
     )
-
-
-def role_names(_: Texts) -> dict[str, str]:
-    """Name the roles."""
-    return {
-        "admin": _("Administrator"),
-        "supervisor": _("Supervisor"),
-        "agent": _("Agent"),
-    }
 
 
 def _by_agent(connected: Sequence[Connected]) -> list[tuple[str | None, list[Connected]]]:

@@ -13,6 +13,7 @@ from adapter.checkups.findings import worst
 from adapter.connections import views
 from adapter.credentials import SIGNING
 from adapter.i18n import Texts
+from adapter.identity.roles import Role
 from adapter.services import Services
 from adapter.store import accounts, dead_letters, inspection, settings as stored
 from adapter.tenants import Tenant
@@ -31,6 +32,8 @@ class Task:
     what: str
     """What it is good for, or what was found."""
     page: str
+    role: Role = "admin"
+    """Who may open the page."""
 
 
 async def show(request: Request, who: Principal) -> Response:
@@ -83,6 +86,7 @@ def checklist(texts: Texts, services: Services, tenant: Tenant) -> Sequence[Task
             texts("Allow your Dynamics page to show the panel"),
             texts("Until a rule names it, browsers refuse to show the panel inside of it."),
             "/admin/domains",
+            "supervisor",
         ),
         Task(
             bool({"ingest", SIGNING} & scopes),
@@ -113,12 +117,14 @@ def checklist(texts: Texts, services: Services, tenant: Tenant) -> Sequence[Task
             texts("Let your agents sign in"),
             texts("By your own directory; each agent signs in once a shift."),
             "/admin/settings",
+            "supervisor",
         ),
         Task(
             opened,
             texts("See a record open"),
             texts("An agent takes a call, and the caller's record opens."),
             "/admin/contacts",
+            "supervisor",
         ),
     )
 

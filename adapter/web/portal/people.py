@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,10 +12,12 @@ from starlette.responses import Response
 from adapter import changes, people
 from adapter.batch import Batch
 from adapter.errors import InvalidSettings, Place
+from adapter.i18n import Texts
 from adapter.identity import roles
 from adapter.identity.people import Person
-from adapter.web import requests
+from adapter.web import requests, sign_in_pages
 from adapter.web.portal import agents, forms, pages
+from adapter.web.portal.flashes import Kind
 from adapter.web.portal.forms import Form
 from adapter.web.portal.routing import page
 from adapter.web.principals import Principal
@@ -50,7 +53,10 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
             people.restore(batch.cursor, fresh, now, who=by)
         else:
             fresh = people.set_roles(batch.cursor, fresh, form.all("role"), now, who=by)
-            people.link(batch.cursor, fresh, form.text("agent") or None, now, who=by)
+            named = form.text("agent") or None
+            if named is not None or fresh.agent is not None:
+                # A field left empty settles no proposal: that has a button of its own.
+                people.link(batch.cursor, fresh, named, now, who=by)
 
     try:
         await services.committer.submit(job)
@@ -74,20 +80,53 @@ async def confirm(request: Request, who: Principal, form: Form) -> Response:
     services = requests.services(request)
     directory, named = form.raw("directory"), form.raw("person")
 
-    def job(batch: Batch) -> int:
+    def job(batch: Batch) -> people.Confirmed:
         if directory:
-            done = people.confirm(batch.cursor, who.tenant, directory, batch.now, who=who.label)
-            return len(done)
+            return people.confirm(batch.cursor, who.tenant, directory, batch.now, who=who.label)
         person = people.get(batch.cursor, who.tenant, named)
         if person.proposed is None:
-            return 0
-        people.link(batch.cursor, person, person.proposed, batch.now, who=who.label)
-        return 1
+            return people.Confirmed([], [])
+        linked = people.link(batch.cursor, person, person.proposed, batch.now, who=who.label)
+        return people.Confirmed([linked], [])
 
-    count = await services.committer.submit(job)
+    done = await services.committer.submit(job)
     changes.close_ended_sessions(services)
-    told = _.many("%(num)d person is confirmed.", "%(num)d people are confirmed.", count)
-    return pages.redirect(request, agents.HOME, told)
+    kind: Kind = "warning" if done.left else "success"
+    return pages.redirect(request, agents.HOME, _told(_, done), kind=kind)
+
+
+def _told(_: Texts, done: people.Confirmed) -> str:
+    """Say how many are confirmed, and how many are left for which reason."""
+    left = Counter(reason for _person, reason in done.left)
+    said = [
+        _.many("%(num)d person is confirmed.", "%(num)d people are confirmed.", len(done.people))
+    ]
+    if left["revoked"]:
+        said.append(
+            _.many(
+                "%(num)d is left, being locked out.",
+                "%(num)d are left, being locked out.",
+                left["revoked"],
+            )
+        )
+    if left["agent-taken"]:
+        said.append(
+            _.many(
+                "%(num)d is left: somebody is that agent already. Confirm them alone.",
+                "%(num)d are left: somebody is each of those agents already. Confirm them one by"
+                " one.",
+                left["agent-taken"],
+            )
+        )
+    if left["proposed-twice"]:
+        said.append(
+            _.many(
+                "%(num)d is left: several would become the same agent. Confirm them alone.",
+                "%(num)d are left: several would become the same agent. Confirm them one by one.",
+                left["proposed-twice"],
+            )
+        )
+    return " ".join(said)
 
 
 def _person(request: Request, who: Principal) -> Person:
@@ -127,7 +166,7 @@ def _page(
         form=form,
         person=person,
         all_roles=roles.ROLES,
-        roles=agents.role_names(pages.texts(request)),
+        roles=sign_in_pages.role_names(pages.texts(request)),
         is_self=person.id == who.person,
     )
 

@@ -14,6 +14,7 @@ PHRASES = Phrases(
         N_("each is a GUID (the directory's tenant id)"),
         N_("whoever can sign in would be an admin"),
         N_("write a date as 2027-05-31"),
+        N_("give it again: the stored one is for another issuer or client_id"),
         N_("expected a list of at most %(most)s texts"),
         N_("expected texts"),
         N_("expected a text of at most %(most)s characters"),
