@@ -47,7 +47,7 @@ def both_themes(page: Page) -> list[str]:
     return [f"{theme}: {line}" for theme in axe.in_themes(page) for line in axe.violations(page)]
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.soak)])
 def test_every_page_of_the_portal(filled: Server, new_context: NewContext, locale: str) -> None:
     context = new_context(locale=locale)
     portal_pages.sign_in(context, filled)

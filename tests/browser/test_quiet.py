@@ -47,6 +47,7 @@ def test_who_wants_no_motion_gets_none(new_desk: Callable[..., Desk]) -> None:
         assert page.evaluate(moving) == expected
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "look",
     [
@@ -65,6 +66,7 @@ def test_every_state_can_be_used_by_who_sees_otherwise(
     assert not any(found.values()), found
 
 
+@pytest.mark.soak
 def test_a_page_that_runs_from_right_to_left_holds_together(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(viewport=NARROW)
     desk.open_records_by("tab")

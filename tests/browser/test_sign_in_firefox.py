@@ -14,7 +14,7 @@ from tests.browser.firefox import Firefox
 from tests.server import Server
 from tests.signin.openid import OpenIdProvider
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("firefox")]
+pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.xdist_group("firefox")]
 
 
 LIVE = "document.querySelector('#connection')?.dataset.state === 'live'"
@@ -62,7 +62,6 @@ def fox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Firefox]:
         yield running
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("coop", [True, False], ids=["coop", "no coop"])
 def test_an_agent_signs_in_from_a_frame(tmp_path: Path, crm: Crm, fox: Firefox, coop: bool) -> None:
     around = f"http://contoso.localhost:{crm.server_address[1]}"
