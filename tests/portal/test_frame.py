@@ -109,4 +109,4 @@ def test_an_agent_may_not_see_the_portal(server: Server, path: str) -> None:
     with Visitor(server, principals.sign_in(server, "agent", name="Al Agent")) as visitor:
         page = visitor.get(path)
     assert page.status == 403
-    assert "supervisor" in page
+    assert "Supervisor" in page

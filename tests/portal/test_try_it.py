@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from adapter.web import ingest
 from tests import principals
 from tests.portal.visitor import Page, Visitor
 from tests.server import POLICY, RECORD, Server
 
 PHONE = "+493023125101"
 ADMIN = "Ada Admin <ada@contoso.example>"
-notes_requests = pytest.mark.skipif(
-    "recent_requests" not in inspect.getsource(ingest),
-    reason="the ingest routes do not note their requests yet",
-)
 
 
 def contact_of(page: Page) -> str:
@@ -138,7 +132,6 @@ def newest(admin: Visitor, source: str) -> str:
     return found[0]
 
 
-@notes_requests
 def test_a_request_is_shown_without_the_person_until_an_admin_asks(
     admin: Visitor, server: Server
 ) -> None:
@@ -161,7 +154,6 @@ def test_a_request_is_shown_without_the_person_until_an_admin_asks(
     assert told["who"] == ADMIN
 
 
-@notes_requests
 def test_what_is_wrong_with_a_request_is_said(admin: Visitor, server: Server) -> None:
     wrong = server.event("offered", "wrong-1", agent="raw")
     del wrong["source"]
@@ -172,7 +164,6 @@ def test_what_is_wrong_with_a_request_is_said(admin: Visitor, server: Server) ->
     assert "What is wrong with it" in page
 
 
-@notes_requests
 def test_a_stranger_is_shown_as_one_and_without_a_body(admin: Visitor, server: Server) -> None:
     answer = server.request(
         "POST", "/v1/events", {"x": PHONE}, headers={"authorization": "Bearer sp_x_geheim"}
@@ -185,7 +176,6 @@ def test_a_stranger_is_shown_as_one_and_without_a_body(admin: Visitor, server: S
     assert "geheim" not in page.html
 
 
-@notes_requests
 def test_duplicates_and_ignored_events_are_counted(admin: Visitor, server: Server) -> None:
     event = server.report("offered", "dup-1", agent="raw")
     other = {**server.event("offered", "dup-2"), "type": "com.example.other"}
@@ -195,7 +185,6 @@ def test_duplicates_and_ignored_events_are_counted(admin: Visitor, server: Serve
     assert "1 ignored" in page
 
 
-@notes_requests
 def test_what_firehose_packs_is_unpacked_and_redacted(admin: Visitor, server: Server) -> None:
     record = {"EventId": "e", "CustomerEndpoint": {"Address": PHONE}}
     packed = base64.b64encode(json.dumps(record).encode()).decode()
@@ -224,7 +213,6 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@notes_requests
 def test_another_tenants_requests_are_out_of_reach(two: Server) -> None:
     answer = two.post(
         two.event("offered", "theirs-1", agent="a"),

@@ -112,7 +112,7 @@ _plan = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.generate])
+@settings(max_examples=40, deadline=None, phases=[Phase.generate])
 @given(plan=_plan)
 def test_whatever_is_written_behind_the_journal_reads_the_same(plan: list[object]) -> None:
     folder = Path(tempfile.mkdtemp())
