@@ -77,7 +77,8 @@ def test_a_cloudevent_that_is_not_ours_is_ignored(server: Server, path: Path) ->
 
 def test_a_sample_contact_is_read_back(server: Server) -> None:
     name = "connect_contact_event__CONNECTED_TO_AGENT__docs_current.handfixed.json"
-    server.request("POST", AMAZON, (PUBLISHED / name).read_bytes(), scope="ingest")
+    answer = server.request("POST", AMAZON, (PUBLISHED / name).read_bytes(), scope="ingest")
+    assert answer.status_code == 202, answer.text
     found = state(server, "11111111-1111-1111-1111-111111111111")
     assert found["channel"] == "voice"
     assert found["stages"]["answered"] == "2021-08-04T17:29:09Z"
