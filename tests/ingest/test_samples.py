@@ -77,8 +77,10 @@ def test_a_cloudevent_that_is_not_ours_is_ignored(server: Server, path: Path) ->
 
 def test_a_sample_contact_is_read_back(server: Server) -> None:
     name = "connect_contact_event__CONNECTED_TO_AGENT__docs_current.handfixed.json"
-    answer = server.request("POST", AMAZON, (PUBLISHED / name).read_bytes(), scope="ingest")
-    assert answer.status_code == 202, answer.text
+    # Amazon prints two events of this contact under one id; whichever comes first is kept.
+    event = {**json.loads((PUBLISHED / name).read_bytes()), "id": "read-back"}
+    answer = server.request("POST", AMAZON, json.dumps(event), scope="ingest")
+    assert answer.json()["accepted"] == 1, answer.text
     found = state(server, "11111111-1111-1111-1111-111111111111")
     assert found["channel"] == "voice"
     assert found["stages"]["answered"] == "2021-08-04T17:29:09Z"
