@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from adapter.messages import Message
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
 from adapter.store import journal
-from adapter.store.database import Cursor
+from adapter.store.database import Cursor, Database
 from adapter.store.journal import Links, Report, Row, TraceLine
 from adapter.store.journal.tail import Head
 from adapter.store.pops import StoredPop
@@ -63,19 +64,25 @@ class Batch:
 
     def __init__(
         self,
-        cursor: Cursor,
+        database: Database,
+        written: Cursor | None,
         *,
+        begin: Callable[[], Cursor],
         now: datetime,
         registry: Registry,
         hub: Hub,
         queue: StepQueue,
         last_sequences: dict[Tenant, int],
     ) -> None:
-        self.cursor = cursor
+        self._database = database
+        self._begin = begin
+        self._written = written
+        self._index = database.index
+        """Reads what the index says, and no row of the journal: some may wait in the redo log."""
         self.now = now
         self.registry = registry
         self.hub = hub
-        self._tail = journal.loaded(cursor)
+        self._tail = journal.loaded(self._index)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
         self._last = dict(last_sequences)
@@ -95,9 +102,27 @@ class Batch:
         self._agents: dict[Agent, int] = {}
         self._traces: list[TraceLine] = []
 
+    @property
+    def cursor(self) -> Cursor:
+        """Read and write anything; from now on this is a transaction of the database."""
+        if self._written is None:
+            self._written = self._begin()
+        return self._written
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether it does more than to append rows to the journal."""
+        return self._written is not None
+
     def new_event_key(self, tenant: Tenant, fact: Fact) -> int | None:
         """Give the key that is free for a new event; None where it was accepted before."""
         key = journal.event_key(tenant, fact.source, fact.id)
+        if key in self._events or key in self._tail.events or journal.is_taken(self._index, key):
+            return self._free_event_key(tenant, fact, key)
+        return key  # nearly always
+
+    def _free_event_key(self, tenant: Tenant, fact: Fact, key: int) -> int | None:
+        """Compare the event with those that have its key: the same again, or a collision."""
         while True:
             staged = self._events.get(key)
             if staged is None:
@@ -168,11 +193,10 @@ class Batch:
         """Read a contact as `contact` does, with its newest row."""
         if self.erased and key in self.erased:
             return self.contacts.get(key)
-        return (
-            self.contacts.get(key)
-            or self._tail.states.get(key)
-            or journal.contact_with_head(self.cursor, key)
-        )
+        found = self.contacts.get(key) or self._tail.states.get(key)
+        if found is None and journal.has_contact(self._index, key):
+            found = journal.contact_with_head(self.cursor, key)
+        return found
 
     def forget(self, key: ContactKey) -> None:
         """Know nothing more of a contact, whose rows are emptied in this transaction.
@@ -269,13 +293,18 @@ class Batch:
         self._append(pop.tenant, messages.POP, data, (pop.agent,), subject=pop.contact, pop=pop)
 
     def finish(self) -> dict[Tenant, int]:
-        """Write what was staged and give each tenant's last sequence."""
-        rows = [self._row(entry) for entry in self.outgoing]
-        rows += [self._silent_row(silent) for silent in self._silent]
-        if rows:
-            journal.append(self.cursor, rows)
+        """Write what was staged and give each tenant's last sequence.
+
+        Where it is no transaction it is durable now, else with the commit.
+        """
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
+        rows = [self._row(entry) for entry in self.outgoing]
+        rows += [self._silent_row(silent) for silent in self._silent]
+        if rows and self._written is None:
+            self._database.keep(rows)
+        elif rows:
+            journal.append(self.cursor, rows)
         return self._last
 
     def remember(self) -> None:
@@ -306,7 +335,8 @@ class Batch:
     def _number(self, tenant: Tenant) -> int:
         number = self._numbers.get(tenant)
         if number is None:
-            number = journal.number_for_writing(self.cursor, tenant)
+            known = self._tail.marks.get(tenant)
+            number = known.number if known else journal.number_for_writing(self.cursor, tenant)
             self._numbers[tenant] = number
         return number
 
@@ -351,7 +381,7 @@ class Batch:
             agent = Agent(tenant, name)
             before = self._agents.get(agent)
             if before is None:
-                before = journal.last_to(self.cursor, agent)
+                before = journal.last_to(self._index, agent)
             links.append((name, before))
             self._agents[agent] = message.sequence
         return links

@@ -29,6 +29,7 @@ from adapter.store.database import Cursor, Database, StoreBusy, StoreCorrupt
 from adapter.store.journal.tail import Push
 from adapter.store.times import micros
 from adapter.tenants import Tenant
+from adapter.upkeep import Upkeep
 
 log = structlog.get_logger()
 
@@ -42,13 +43,6 @@ LOCK_RETRY = 0.005
 LOCK_PATIENCE = 2.0
 """Seconds that a commit waits for another writer (a command line) before the sender is told 503;
 well below the 5 s that EventBridge waits."""
-
-INDEX_ROWS = 4_096
-"""Rows of the journal after which its index is written: many at once, because near ones share
-pages; some twenty milliseconds of the loop."""
-
-INDEX_DELAY = 1.0
-"""Seconds after which it is written though they are fewer, so that a restart finds little to do."""
 
 TRACED_PUSHES = frozenset(
     (
@@ -83,6 +77,10 @@ class _Group:
     batches: list[Batch]
 
 
+class _ErasedMeanwhile(Exception):
+    """What the jobs have read in memory is of contacts that another process has erased."""
+
+
 class Committer:
     """The one writer of the journal."""
 
@@ -99,6 +97,7 @@ class Committer:
         self._registry = registry
         self._hub = hub
         self._metrics = metrics
+        self.upkeep = Upkeep(database)
         self._queue_limit = queue_limit
         self._queue: deque[_Waiting] = deque()
         self._weight = 0
@@ -107,7 +106,6 @@ class Committer:
         self._last: dict[Tenant, int] = {}
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
-        self._index_timer: asyncio.TimerHandle | None = None
         self._version = -1
         self._erasures = -1
         """When another process has last written, and how often somebody was erased by then."""
@@ -221,30 +219,16 @@ class Committer:
 
     def write_index(self) -> None:
         """Write into the journal's index what it lacks, in a transaction of its own."""
-        if self._index_timer is not None:
-            self._index_timer.cancel()
-            self._index_timer = None
-        known = self._database.raw.tail
-        if not known.rows and not known.pushes:
-            return
-        try:
-            with self._database.transaction(synced=False) as cursor:
-                journal.write_index(cursor)
-        except StoreUnavailable as error:
-            # The journal itself is whole, and what the index lacks is in memory.
-            log.info("index not written yet", error=str(error))
-            self._index_later()
-        else:
-            known.forget_written()
+        self.upkeep.write_index()
 
     def forget_memory(self) -> None:
-        """Read the journal again: another process has changed what is remembered of it."""
-        self._database.raw.tail.forget_all()
+        """Read the journal again: another process has changed what is remembered of it.
 
-    def _index_later(self) -> None:
-        if self._index_timer is None:
-            loop = asyncio.get_running_loop()
-            self._index_timer = loop.call_later(INDEX_DELAY, self.write_index)
+        Raises:
+            StoreUnavailable: it is to be tried again.
+        """
+        self.upkeep.catch_up()  # it is read from the database alone
+        self._database.raw.tail.forget_all()
 
     def _write_traces(self) -> None:
         self._trace_timer = None
@@ -273,9 +257,8 @@ class Committer:
         except StoreUnavailable as error:
             results, batches = [error] * len(taken), []
         group = _Group(taken, results, batches)
-        if self._database.disk is not None and batches:
+        if batches and self._database.sync_later(lambda error: self._synced(group, error)):
             self._unsynced = group
-            self._database.disk.ask(lambda error: self._synced(group, error))
         else:
             self._deliver(group)
 
@@ -287,6 +270,8 @@ class Committer:
             log.critical("the disk refuses", error=str(error))
             self._lost = error
             group = _Group(group.taken, [error] * len(group.taken), [])
+        else:
+            self._database.on_disk()
         self._deliver(group)
 
     def _deliver(self, group: _Group) -> None:
@@ -300,8 +285,8 @@ class Committer:
                 log.exception("a sender could not be told")
         self._weight -= sum(waiting.weight for waiting in group.taken)
         self._flush_soon()
-        if self._database.raw.tail.rows >= INDEX_ROWS:
-            self.write_index()
+        if self._unsynced is None:
+            self.upkeep.after_commit()
 
     def _take_group(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
@@ -349,31 +334,38 @@ class Committer:
             batches.extend(committed)
         return results, batches
 
-    def _commit(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
+    def _commit(
+        self, jobs: list[Job[Any]], *, at_once: bool = False
+    ) -> tuple[list[Any], list[Batch]]:
+        """Run jobs; what only appends to the journal needs no transaction of the database.
+
+        `at_once`: begin one before the first job.
+        """
         started = time.perf_counter()
         self._check_file()
         traces: list[journal.TraceLine] = []
         if not jobs:  # the timer's turn: many lines in one commit cost a third of one by one
             traces, self._traces = self._traces, []
         try:
-            with self._database.transaction(synced=False) as cursor:
-                self._forget_erased(cursor)
-                batch = Batch(
-                    cursor,
-                    now=datetime.now(UTC),
-                    registry=self._registry,
-                    hub=self._hub,
-                    queue=self.queue,
-                    last_sequences=self._last,
-                )
-                results = [job(batch) for job in jobs]
-                if traces:
-                    journal.add_traces(cursor, traces)
-                last = batch.finish()
-        except BaseException:
+            written = self._begin_first() if at_once or self.upkeep.is_behind else None
+            batch = self._batch(written)
+            results = [job(batch) for job in jobs]
+            if traces:
+                journal.add_traces(batch.cursor, traces)
+            if not batch.is_transaction and self._is_erased_elsewhere():
+                raise _ErasedMeanwhile
+            last = batch.finish()
+            if batch.is_transaction:
+                self._database.commit(synced=False)
+        except _ErasedMeanwhile:
+            self._database.roll_back()
+            self._traces = traces + self._traces
+            return self._commit(jobs, at_once=True)
+        except BaseException as error:
+            self._database.roll_back()
             self._traces = traces + self._traces
             self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
-            raise
+            raise self._database.in_words(error) from error
         self._remember(batch, last)
         if self.failure is not None:
             log.info("the journal works again")
@@ -382,15 +374,42 @@ class Committer:
         self._metrics.commit_seconds.observe(time.perf_counter() - started)
         return results, [batch]
 
-    def _forget_erased(self, cursor: Cursor) -> None:
-        """Forget what memory holds, where another process has erased contacts meanwhile."""
+    def _batch(self, written: Cursor | None) -> Batch:
+        return Batch(
+            self._database,
+            written,
+            begin=self._begin,
+            now=datetime.now(UTC),
+            registry=self._registry,
+            hub=self._hub,
+            queue=self.queue,
+            last_sequences=self._last,
+        )
+
+    def _begin(self) -> Cursor:
+        """Begin a transaction for a job that needs one, after others that did not."""
+        cursor = self._database.begin()
+        if self._is_erased_elsewhere():
+            raise _ErasedMeanwhile
+        return cursor
+
+    def _begin_first(self) -> Cursor:
+        """Begin one in which nothing that memory holds of an erased contact is used."""
+        cursor = self._database.begin()
+        if self._is_erased_elsewhere():
+            self._erasures = installation.erasures(cursor)
+            self._database.raw.tail.forget_all()
+        return cursor
+
+    def _is_erased_elsewhere(self) -> bool:
+        """Whether another process has erased contacts that memory may hold."""
         version = self._database.data_version()
-        if version != self._version:
-            self._version = version
-            erasures = installation.erasures(cursor)
-            if erasures != self._erasures:
-                self._erasures = erasures
-                self._database.raw.tail.forget_all()
+        if version == self._version:
+            return False
+        if installation.erasures(self._database.index) != self._erasures:
+            return True
+        self._version = version
+        return False
 
     def _remember(self, batch: Batch, last: dict[Tenant, int]) -> None:
         self._last = last
@@ -413,7 +432,6 @@ class Committer:
             message = outgoing.message
             if message.type in TRACED_PUSHES and message.subject is not None:
                 self._note_push(outgoing, Push(outgoing.position, at, count), now)
-        self._index_later()
         for batch in batches:
             for agent in batch.renamed:
                 self._hub.renamed(agent)

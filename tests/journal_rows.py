@@ -25,7 +25,14 @@ def batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Open a transaction, commit it, and remember where everything stands."""
     with database.transaction() as cursor:
         made = Batch(
-            cursor, now=now, registry=NOBODY, hub=NOBODY, queue=StepQueue(), last_sequences={}
+            database,
+            cursor,
+            begin=database.begin,
+            now=now,
+            registry=NOBODY,
+            hub=NOBODY,
+            queue=StepQueue(),
+            last_sequences={},
         )
         yield made
         made.finish()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,16 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from adapter.errors import InvalidSettings, StoreUnavailable
+from adapter.store.journal.redo import RedoLog
+from adapter.store.journal.rows import Row, append, restore
 from adapter.store.journal.tail import Connection as TailedConnection
 from adapter.store.syncing import DiskSync, sync
 
 Cursor = sqlite3.Cursor
 """What a transaction writes through, so that no other module names the driver."""
+
+REDO_SUFFIX = "-redo"
+"""Of the file beside the database that holds what it lacks."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -52,11 +58,22 @@ _WORDS: dict[int, tuple[type[StoreUnavailable], str, int]] = {
 """By result code (https://www.sqlite.org/rescode.html): our error, its words, seconds to wait."""
 
 
+_FILE_ERRORS = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.EACCES: sqlite3.SQLITE_CANTOPEN,
+}
+"""What the system says of the redo log, as SQLite would say it of its own files."""
+
+
 def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
     """Say in words what the database refused; `path` is named to an operator, not to a sender."""
     file = "the database file" if path is None else f"the database file {path}"
     cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
     code = getattr(cause, "sqlite_errorcode", None)
+    if isinstance(cause, OSError):
+        code = _FILE_ERRORS.get(cause.errno or 0, sqlite3.SQLITE_IOERR)
     # The low byte is the primary code, the rest tells its kinds apart.
     known = None if code is None else _WORDS.get(code & 0xFF)
     if known is None:
@@ -85,7 +102,15 @@ class Database:
         assert isinstance(driver, TailedConnection)  # noqa: S101 - the dialect says so
         self.raw: TailedConnection = driver
         self._files = {str(self.path): _identity(str(self.path))}
+        self.index: Cursor = driver.cursor()
+        """Reads the journal's index outside of transactions."""
         self._log: int | None = None
+        self._redo: RedoLog | None = None
+        """None where this process does not write the journal."""
+        self._unsynced: int | None = None
+        """The file that was written last, where the disk may lack it and must not."""
+        self._is_redo_done = False
+        """Whether the database has all that the redo log holds."""
         self.disk: DiskSync | None = None
         """Waits for the disk; None where a commit need not outlive a loss of power."""
 
@@ -99,18 +124,58 @@ class Database:
     def serve(self, *, outlives_power: bool = False) -> None:
         """Prepare for the event loop: never wait for a lock, never checkpoint inside a commit.
 
-        Where commits must outlive a loss of power, each is followed by a sync of the log, here or
-        by who commits (`transaction(synced=False)`): the same bytes that `synchronous=FULL` syncs.
+        Where commits must outlive a loss of power, each is followed by a sync of what it wrote,
+        here or by who commits (`transaction(synced=False)`, `keep`).
         """
         self.raw.execute("PRAGMA busy_timeout=0")
         self.raw.execute("PRAGMA wal_autocheckpoint=0")
         self.raw.tail.is_writer = True
         self.data_version()  # opens the log
-        log = f"{self.path}-wal"
-        self._files[log] = _identity(log)
+        self._watch_file(log := f"{self.path}-wal")
         if outlives_power:
             self._log = os.open(log, os.O_RDWR)
-            self.disk = DiskSync(self._log)
+            self.disk = DiskSync()
+        self.recover()
+        self._watch_file(f"{self.path}{REDO_SUFFIX}")
+
+    def _watch_file(self, path: str) -> None:
+        self._files[path] = _identity(path)
+
+    def recover(self) -> None:
+        """Take what a crash left in the redo log into the database; only the one writer may.
+
+        Raises:
+            StoreUnavailable: the disk or the file refuses.
+        """
+        try:
+            self._redo = RedoLog(self.path.with_name(self.path.name + REDO_SUFFIX))
+            left = self._redo.read()
+        except OSError as error:
+            raise explain(error, self.path) from error
+        with self.transaction() as cursor:
+            restore(cursor, left)
+            self._is_redo_done = True
+
+    @property
+    def waiting(self) -> int:
+        """How many rows of the journal the database lacks, which the redo log has."""
+        return 0 if self._redo is None else len(self._redo.rows)
+
+    def keep(self, rows: list[Row]) -> None:
+        """Make rows of the journal durable without a transaction; the next one writes them.
+
+        Raises:
+            StoreUnavailable: the disk or the file refuses. Nothing is kept.
+        """
+        assert self._redo is not None  # noqa: S101 - only who serves writes the journal
+        try:
+            if self._is_redo_done:  # it could not be cleared before
+                self._clear_redo()
+            self._redo.append(rows)
+        except OSError as error:
+            raise explain(error) from error
+        if self._log is not None:
+            self._unsynced = self._redo.descriptor
 
     def sync(self) -> None:
         """Wait until the disk has all that is committed, where that is asked for.
@@ -118,50 +183,122 @@ class Database:
         Raises:
             StoreUnavailable: the disk cannot keep it.
         """
-        if self._log is not None and (error := sync(self._log)) is not None:
+        if self._unsynced is not None and (error := sync(self._unsynced)) is not None:
             raise error
+        self.on_disk()
+
+    def sync_later(self, done: Callable[[StoreUnavailable | None], None]) -> bool:
+        """Do what `sync` does in a thread; False where there is nothing to wait for.
+
+        `on_disk` is to be called when it is done, with nothing written in between.
+        """
+        if self.disk is None or self._unsynced is None:
+            return False
+        self.disk.ask(self._unsynced, done)
+        return True
+
+    def on_disk(self) -> None:
+        """Note that the disk has all that is committed."""
+        self._unsynced = None
+        if self._is_redo_done:
+            with suppress(OSError):  # tried again before the next row is kept there
+                self._clear_redo()
+
+    def _clear_redo(self) -> None:
+        if self._redo is not None and not self._redo.rows:
+            self._redo.clear()
+        self._is_redo_done = False
+
+    def begin(self) -> sqlite3.Cursor:
+        """Begin to write, with what waits in the redo log; `transaction` says what it raises."""
+        cursor = self.raw.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            if self._redo is not None and self._redo.rows:
+                append(cursor, self._redo.rows)
+        except (DatabaseError, sqlite3.Error) as error:
+            self.roll_back()
+            raise explain(error) from error
+        return cursor
+
+    def commit(self, *, synced: bool = True) -> None:
+        """Commit what was begun; `transaction` says what it raises."""
+        try:
+            self.raw.execute("COMMIT")
+        except (DatabaseError, sqlite3.Error) as error:
+            self.roll_back()
+            raise explain(error) from error
+        if self._redo is not None and self._redo.rows:
+            self._redo.rows = []
+            self._is_redo_done = True
+        if self._log is None:
+            self.on_disk()
+            return
+        self._unsynced = self._log
+        if synced:
+            self.sync()
+
+    def roll_back(self) -> None:
+        """Give up what was begun, if anything."""
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Cursor]:
         """Write atomically: commit at the end, roll back on any exception.
 
-        `synced=False` leaves it to the caller to `sync`, or to ask `disk` for it.
+        `synced=False` leaves it to the caller to `sync`, or to `sync_later`.
 
         Raises:
             StoreBusy: another process is writing.
             StoreUnavailable: the disk or the file refuses. Nothing was written.
         """
-        cursor = self.raw.cursor()
+        cursor = self.begin()
         try:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self.raw.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-            if synced:
-                self.sync()
+            yield cursor
         except (DatabaseError, sqlite3.Error) as error:
+            self.roll_back()
             if _is_fault(error):
                 raise  # of the statement, not of the store
             raise explain(error) from error
+        except BaseException:
+            self.roll_back()
+            raise
         finally:
             cursor.close()
+        self.commit(synced=synced)
+
+    def catch_up(self) -> None:
+        """Write what waits in the redo log into the database; `transaction` says what it raises."""
+        if self.waiting and not self.raw.in_transaction:
+            with self.transaction():
+                pass
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Turn the driver's errors into ours around reads."""
+        """Turn the driver's errors into ours around reads, of all that is committed.
+
+        Raises:
+            StoreUnavailable: as `transaction` does, where rows wait in the redo log.
+        """
+        self.catch_up()
         try:
             yield
         except (DatabaseError, sqlite3.Error) as error:
             raise explain(error) from error
 
+    def in_words(self, error: BaseException) -> BaseException:
+        """Give the error to raise for one that came up in a transaction."""
+        if isinstance(error, DatabaseError | sqlite3.Error) and not _is_fault(error):
+            return explain(error)
+        return error
+
     def data_version(self) -> int:
         """Give a number that changes when another connection has written (PRAGMA data_version)."""
-        with self.reading():
-            row = self.raw.execute("PRAGMA data_version").fetchone()
+        try:
+            row = self.index.execute("PRAGMA data_version").fetchone()
+        except (DatabaseError, sqlite3.Error) as error:
+            raise explain(error) from error
         return int(row[0])
 
     def is_same_file(self) -> bool:
@@ -172,11 +309,16 @@ class Database:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
         if self.disk is not None:
             self.disk.close()
+        with suppress(StoreUnavailable):  # else the next start does it
+            self.catch_up()
         self.connection.close()
         self._engine.dispose()
         if self._log is not None:
             os.close(self._log)
             self._log = None
+        if self._redo is not None:
+            self._redo.close()
+            self._redo = None
 
 
 def _create_private(path: Path) -> None:

@@ -18,19 +18,18 @@ Done = Callable[[StoreUnavailable | None], None]
 
 
 class DiskSync:
-    """One thread that syncs one file when it is asked to."""
+    """One thread that syncs files when it is asked to."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._asked: SimpleQueue[tuple[asyncio.AbstractEventLoop, Done] | None] = SimpleQueue()
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[tuple[asyncio.AbstractEventLoop, int, Done] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def ask(self, done: Done) -> None:
-        """Sync what is written now; `done` is called on the running event loop."""
+    def ask(self, descriptor: int, done: Done) -> None:
+        """Sync what is written to a file now; `done` is called on the running event loop."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="disk sync", daemon=True)
             self._thread.start()
-        self._asked.put((asyncio.get_running_loop(), done))
+        self._asked.put((asyncio.get_running_loop(), descriptor, done))
 
     def close(self) -> None:
         """End the thread, after what was asked for."""
@@ -41,8 +40,8 @@ class DiskSync:
 
     def _work(self) -> None:
         while (asked := self._asked.get()) is not None:
-            loop, done = asked
-            loop.call_soon_threadsafe(done, sync(self._descriptor))
+            loop, descriptor, done = asked
+            loop.call_soon_threadsafe(done, sync(descriptor))
 
 
 def sync(descriptor: int) -> StoreUnavailable | None:

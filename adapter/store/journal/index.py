@@ -109,6 +109,17 @@ def find_event(
         key = next_key(key)
 
 
+def is_taken(cursor: sqlite3.Cursor, key: int) -> bool:
+    """Whether the index has an event under a key (what it lacks is in `Tail.events`)."""
+    row = cursor.execute("SELECT 1 FROM event_keys WHERE key=?", (key,)).fetchone()
+    return row is not None
+
+
+def has_contact(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
+    """Whether anybody reported on a contact."""
+    return head(cursor, key) is not None
+
+
 def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact) -> bool:
     row = cursor.execute("SELECT report FROM journal WHERE position=?", (position,)).fetchone()
     if row is None or row[0] is None:

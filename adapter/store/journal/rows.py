@@ -68,10 +68,17 @@ def sequence_of(position: int) -> int:
     return position & _MASK
 
 
+_COLUMNS = (
+    "INTO journal (position, time, type, subject, links, data, pop, report, state)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
+)
+
+
 def append(cursor: sqlite3.Cursor, rows: list[Row]) -> None:
     """Append rows; their positions must be new."""
-    cursor.executemany(
-        "INSERT INTO journal (position, time, type, subject, links, data, pop, report, state)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
-        rows,
-    )
+    cursor.executemany(f"INSERT {_COLUMNS}", rows)
+
+
+def restore(cursor: sqlite3.Cursor, rows: list[Row]) -> None:
+    """Append the rows that are not there yet."""
+    cursor.executemany(f"INSERT OR IGNORE {_COLUMNS}", rows)
