@@ -24,12 +24,12 @@ from adapter.store.times import micros
 from adapter.tenants import Agent, ContactKey, Tenant
 
 
-@dataclass(slots=True)
 class Entry(Outgoing):
     """One row of the journal in the making, with its message."""
 
     position: int = 0
-    report: Report | None = None
+    report: bytes | None = None
+    """The packed `journal.Report` of the row."""
     event_key: int | None = None
     head: Head | None = None
     """Where the row is of a contact: that contact's newest row, this one."""
@@ -265,7 +265,7 @@ class Batch:
         matched: str | None,
     ) -> None:
         """Add to a contact's entry the event that it came from."""
-        entry.report = _report(entry, fact, received, matched)
+        entry.report = _packed(entry, fact, received, matched)
         entry.event_key = event_key
         self._events[event_key] = (entry.tenant, fact.source, fact.id)
 
@@ -312,9 +312,10 @@ class Batch:
         known = self._tail
         for key in self.erased:
             known.drop_contact(key)
+        events = known.events
         for entry in self.outgoing:
             if entry.event_key is not None:
-                known.events[entry.event_key] = entry.position
+                events[entry.event_key] = entry.position
         for silent in self._silent:
             known.events[silent.event_key] = silent.position
             if silent.head is not None and silent.contact is not None:
@@ -362,7 +363,7 @@ class Batch:
     def _row(self, entry: Entry) -> Row:
         message, report = entry.message, entry.report
         if report is None and entry.head is not None:
-            report = _report(entry, None, self.now, None)
+            report = _packed(entry, None, self.now, None)
         return (
             entry.position,
             self._micros,
@@ -371,7 +372,7 @@ class Batch:
             journal.pack_links(self._links(entry.tenant, message)),
             message.data,
             message.pop,
-            None if report is None else journal.pack_report(report),
+            report,
             entry.state,
         )
 
@@ -393,14 +394,12 @@ class Batch:
         return (silent.position, self._micros, None, contact, no_links, None, None, packed, None)
 
 
-def _report(
+def _packed(
     entry: Entry, fact: ContactEvent | None, received: datetime, matched: str | None
-) -> Report:
+) -> bytes:
     head = entry.head
     assert head is not None  # noqa: S101 - the entry is a contact's
-    return Report(
-        fact, None, received, matched, None, entry.previous, head.depth, head.agent, head.ended
-    )
+    return journal.pack_report_of(fact, received, matched, entry.previous, head)
 
 
 def new_pop_id() -> str:

@@ -10,10 +10,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
 from adapter import messages
@@ -57,8 +57,7 @@ TRACE_DELAY = 0.25
 """Seconds for which trace lines are gathered before they are written."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct):
     job: Job[Any]
     weight: int
     since: float
@@ -68,8 +67,7 @@ class _Waiting:
     """Cancelled by a sender who no longer waits."""
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     """What was committed together and nobody has been told of yet."""
 
     taken: list[_Waiting]
@@ -352,8 +350,8 @@ class Committer:
             results = [job(batch) for job in jobs]
             if traces:
                 journal.add_traces(batch.cursor, traces)
-            if not batch.is_transaction and self._is_erased_elsewhere():
-                raise _ErasedMeanwhile
+            if not batch.is_transaction:
+                self._refuse_what_was_erased()
             last = batch.finish()
             if batch.is_transaction:
                 self._database.commit(synced=False)
@@ -371,7 +369,7 @@ class Committer:
             log.info("the journal works again")
             self.failure = None
         self._metrics.commits.count += 1
-        self._metrics.commit_seconds.observe(time.perf_counter() - started)
+        self._metrics.commit_seconds.add(time.perf_counter() - started)
         return results, [batch]
 
     def _batch(self, written: Cursor | None) -> Batch:
@@ -389,9 +387,12 @@ class Committer:
     def _begin(self) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""
         cursor = self._database.begin()
+        self._refuse_what_was_erased()
+        return cursor
+
+    def _refuse_what_was_erased(self) -> None:
         if self._is_erased_elsewhere():
             raise _ErasedMeanwhile
-        return cursor
 
     def _begin_first(self) -> Cursor:
         """Begin one in which nothing that memory holds of an erased contact is used."""

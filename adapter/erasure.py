@@ -35,6 +35,7 @@ async def forget(services: Services, tenant: Tenant, wanted: Sought, *, who: str
     left = [ContactKey(tenant, each) for each in found.contacts]
     count: Counter[str] = Counter()
     for _ in range(ROUNDS):
+        services.committer.upkeep.catch_up()  # another connection reads the database alone
         rows = await asyncio.to_thread(
             erasing.positions, services.database.path, tenant, [key.id for key in left]
         )
@@ -56,6 +57,7 @@ async def forget(services: Services, tenant: Tenant, wanted: Sought, *, who: str
 
 async def search(services: Services, tenant: Tenant, wanted: Sought) -> Erased:
     """Say what would be erased; nothing is."""
+    services.committer.upkeep.catch_up()
     ids = await asyncio.to_thread(erasing.find, services.database.path, tenant, wanted)
     with services.database.reading():
         beside = erasing.linked(services.database.raw.cursor(), tenant, ids)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
+
 from adapter import frames, messages
 from adapter.close_codes import RENAMED, CloseCode
 from adapter.messages import EVERYONE, Message, PopView, Present
@@ -51,8 +53,7 @@ class Feed(Protocol):
         """Start the closing handshake."""
 
 
-@dataclass(slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct):
     """A message with the pop that it announces."""
 
     tenant: Tenant
@@ -123,28 +124,29 @@ class Hub:
         tenant, message, pop = outgoing.tenant, outgoing.message, outgoing.pop
         targets = self._targets(tenant, message.agents)
         wallboards: list[Feed] = []
-        if tenant in self._wallboards:
+        if self._wallboards and tenant in self._wallboards:
             # Copied: a feed that is full leaves while it is written to.
             wallboards = [feed for feed in self._wallboards[tenant] if feed.live]
         if not targets and not wallboards:
             return 0
-        data = None if pop is None else pop_data(pop, None, now)
-        frame = frames.text(messages.encode(tenant, message, data))
-        owner = None if pop is None else self._owner(pop)
-        for feed in targets:
-            if feed is owner and pop is not None:
-                own = pop_data(pop, pop.owner, now)
-                feed.send(frames.text(messages.encode(tenant, message, own)))
-            else:
+        self._metrics.messages.count += len(targets) + len(wallboards)
+        if pop is None:
+            frame = frames.text(messages.encode(tenant, message))
+            for feed in targets:
                 feed.send(frame)
+        else:
+            frame = frames.text(messages.encode(tenant, message, pop_data(pop, None, now)))
+            owner = self._owner(pop)
+            for feed in targets:
+                feed.send(_own_frame(pop, message, now) if feed is owner else frame)
         for feed in wallboards:
             feed.send(frame)
-        self._metrics.messages.count += len(targets) + len(wallboards)
         return len(targets)
 
     def _targets(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
         if len(agents) == 1 and agents[0] != EVERYONE:
-            return [feed for feed in self._agents.get(Agent(tenant, agents[0]), ()) if feed.live]
+            feeds = self._agents.get(Agent(tenant, agents[0]))
+            return [feed for feed in feeds if feed.live] if feeds else []
         if agents == (EVERYONE,):
             groups = [feeds for agent, feeds in self._agents.items() if agent.tenant == tenant]
         else:
@@ -188,6 +190,11 @@ def pop_view(pop: StoredPop, panel: str | None, now: datetime) -> PopView:
 def pop_data(pop: StoredPop, panel: str | None, now: datetime) -> bytes:
     """Give `pop_view` as JSON."""
     return messages.json(pop_view(pop, panel, now))
+
+
+def _own_frame(pop: StoredPop, message: Message, now: datetime) -> bytes:
+    """Give the frame that tells the owner of a pop that it is theirs."""
+    return frames.text(messages.encode(pop.tenant, message, pop_data(pop, pop.owner, now)))
 
 
 def monotonic() -> float:

@@ -201,21 +201,30 @@ class Office:
             StoreUnavailable: the disk or the file refuses; what was erased before that stays so.
         """
         here = self.tenant(tenant)
+        maintenance.await_catch_up(self.database.path)
         ids = erasing.find(self.database.path, here, wanted)
         with self.database.reading():
             beside = erasing.linked(self.database.raw.cursor(), here, ids)
         if dry_run:
             return Erased(contacts=ids, linked=beside, rows={})
-        count: Counter[str] = Counter()
-        rows = erasing.positions(self.database.path, here, ids)
-        for each in ids:
-            with self.database.transaction() as cursor:
-                count += erasing.erase(cursor, ContactKey(here, each), rows.get(each, ()))
-                installation.count_erasure(cursor)  # a running server looks before it commits
+        count = self._erase(here, ids)
+        if maintenance.await_catch_up(self.database.path):  # what came in meanwhile
+            again = erasing.find(self.database.path, here, wanted)
+            count += self._erase(here, again)
+            ids = sorted({*ids, *again})
         done = Erased(contacts=ids, linked=beside, rows=dict(count))
         with self.database.transaction() as cursor:
             erasing.conclude(cursor, here, wanted, done, _now(), who=self._who)
         return done
+
+    def _erase(self, tenant: Tenant, ids: list[str]) -> Counter[str]:
+        count: Counter[str] = Counter()
+        rows = erasing.positions(self.database.path, tenant, ids)
+        for each in ids:
+            with self.database.transaction() as cursor:
+                count += erasing.erase(cursor, ContactKey(tenant, each), rows.get(each, ()))
+                installation.count_erasure(cursor)  # a running server looks before it commits
+        return count
 
     def alias(self, tenant: str, agent: str, source_id: str) -> Alias:
         """Map an id of a source to an agent."""
@@ -330,6 +339,7 @@ def opened(settings: Settings) -> Iterator[Office]:
     database = Database(settings.database_url)
     try:
         database.migrate()
+        maintenance.recover(database)
         office = Office(database, settings)
         office.ensure_default_tenant()
         yield office

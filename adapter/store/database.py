@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,12 @@ from adapter.store.syncing import DiskSync, sync
 
 Cursor = sqlite3.Cursor
 """What a transaction writes through, so that no other module names the driver."""
+
+_PATIENCE = 100
+"""Milliseconds of the loop; a command line holds the lock for one or two."""
+
+_CLOCK_TICK = 50_000_000
+"""Nanoseconds: several times the step of a file system's clock."""
 
 REDO_SUFFIX = "-redo"
 """Of the file beside the database that holds what it lacks."""
@@ -102,6 +109,9 @@ class Database:
         assert isinstance(driver, TailedConnection)  # noqa: S101 - the dialect says so
         self.raw: TailedConnection = driver
         self._files = {str(self.path): _identity(str(self.path))}
+        self._folder = str(self.path.parent)
+        self._folder_seen: tuple[int, int] | None = None
+        """The folder when its files were last looked at one by one."""
         self.index: Cursor = driver.cursor()
         """Reads the journal's index outside of transactions."""
         self._log: int | None = None
@@ -155,6 +165,9 @@ class Database:
         with self.transaction() as cursor:
             restore(cursor, left)
             self._is_redo_done = True
+        if not self.raw.tail.is_writer:
+            self._redo.close()
+            self._redo = None
 
     @property
     def waiting(self) -> int:
@@ -274,6 +287,14 @@ class Database:
             with self.transaction():
                 pass
 
+    def _catch_up_patiently(self) -> None:
+        """Wait a moment for another program's lock: a reader cannot be put off for it."""
+        self.raw.execute(f"PRAGMA busy_timeout={_PATIENCE}")
+        try:
+            self.catch_up()
+        finally:
+            self.raw.execute("PRAGMA busy_timeout=0")
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Turn the driver's errors into ours around reads, of all that is committed.
@@ -281,7 +302,10 @@ class Database:
         Raises:
             StoreUnavailable: as `transaction` does, where rows wait in the redo log.
         """
-        self.catch_up()
+        try:
+            self.catch_up()
+        except StoreBusy:
+            self._catch_up_patiently()
         try:
             yield
         except (DatabaseError, sqlite3.Error) as error:
@@ -303,7 +327,17 @@ class Database:
 
     def is_same_file(self) -> bool:
         """Whether the paths still name the files that are open (commits to moved ones are lost)."""
-        return all(_identity(path) == known for path, known in self._files.items())
+        # Nothing was moved or deleted in a folder that did not change: one look instead of three.
+        folder = _changed(self._folder)
+        if folder is not None and folder == self._folder_seen:
+            return True
+        self._folder_seen = None
+        if all(_identity(path) == known for path, known in self._files.items()):
+            # What happens within a tick of the clock may leave the time of the folder as it was.
+            if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
+                self._folder_seen = folder
+            return True
+        return False
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
@@ -329,6 +363,15 @@ def _create_private(path: Path) -> None:
     # It is there; or it cannot be made, and SQLite says that in words we know.
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _changed(path: str) -> tuple[int, int] | None:
+    """Tell a folder by its number and the time of its last change, in nanoseconds."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as below
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _identity(path: str) -> tuple[int, int] | None:

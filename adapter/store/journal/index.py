@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
+from msgspec.structs import astuple
+
 from adapter.events import Fact
 from adapter.store.journal import tail
 from adapter.store.journal.rows import (
@@ -168,7 +170,7 @@ def write_index(cursor: sqlite3.Cursor) -> None:
     cursor.executemany(
         "INSERT OR REPLACE INTO contact_heads"
         " (tenant, contact, position, depth, agent, ended, updated) VALUES (?,?,?,?,?,?,?)",
-        sorted((*key, *last) for key, last in known.contacts.items()),
+        sorted((*key, *astuple(last)) for key, last in known.contacts.items()),
     )
     cursor.executemany(
         "INSERT OR REPLACE INTO agent_heads (tenant, agent, sequence) VALUES (?,?,?)",

@@ -57,14 +57,17 @@ class RedoLog:
         """Keep rows, all or none; raises `OSError` where the disk refuses."""
         packed = _pack(rows)
         record = _HEAD.pack(len(packed), zlib.crc32(packed)) + packed
+        refused: OSError | None = None
         try:
-            written = os.pwrite(self.descriptor, record, self._end)
-            if written < len(record):  # the next write would tell why: there is no room
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError:
+            if os.pwrite(self.descriptor, record, self._end) < len(record):
+                # The next write would tell why: there is no room.
+                refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            refused = error
+        if refused is not None:
             with suppress(OSError):  # what is left of it is torn, and read by nobody
                 os.ftruncate(self.descriptor, self._end)
-            raise
+            raise refused
         self._end += len(record)
         self.rows += rows
 

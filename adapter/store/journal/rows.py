@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from adapter.events import AgentSeen, ContactEvent
+from adapter.store.journal.tail import Head
 
 SEQUENCE_BITS = 40
 """Sequences of a tenant before its number: a trillion messages."""
@@ -48,6 +49,15 @@ _encode = msgspec.msgpack.Encoder().encode
 
 pack_report = _encode
 """Pack a `Report` for its row."""
+
+
+def pack_report_of(
+    fact: ContactEvent | None, received: datetime, matched: str | None, previous: int, after: Head
+) -> bytes:
+    """Pack the report of a contact's row that was handled, without making one (the hot path)."""
+    return _encode(
+        (fact, None, received, matched, None, previous, after.depth, after.agent, after.ended)
+    )
 
 
 unpack_report = msgspec.msgpack.Decoder(Report).decode

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
+import msgspec
+
 from adapter.contacts import Contact
 from adapter.tenants import Agent, ContactKey, Tenant
 
@@ -23,7 +25,7 @@ KNOWN_AGENTS = 100_000
 """What is kept in memory of what the index holds too."""
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The newest row of a contact, and what a list of open contacts asks of it."""
 
     position: int
