@@ -15,7 +15,7 @@ import msgspec
 
 from adapter import registers
 from adapter.events import RANK, ContactEvent, Recording, Stage
-from adapter.registers import UNBOUNDED, Bounds, Limit, Stamp
+from adapter.registers import NOTHING, UNBOUNDED, Bounds, Limit, Registers, Stamp
 
 ATTRIBUTES = Limit(names=256, size=65_536)
 CUSTOMER = Limit(names=64, size=65_536)
@@ -27,47 +27,57 @@ _NAMES = {stage: name for name, stage in _BY_NAME.items()}
 """The plain texts, which a state is stored with; an enumeration's `.value` costs a call."""
 
 _ORDER = {name: rank for rank, name in enumerate(_BY_NAME)}.__getitem__
-_UNSAID = (None, None)
 
 UNSTAGED = -1
 """The rank of an event without a stage: it loses a tie against any stage."""
 
 
-class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of one contact, each value with the stamp of the event that said it."""
+# Without the garbage collector, like the registers: nothing in it leads back to it.
+class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is known of one contact. Nobody changes its dictionaries: views and events share them.
+
+    It is stored as the array of its members: a new one goes to the end and has a default.
+    """
 
     id: str
-    scalars: dict[str, tuple[Stamp, str | None]] = {}
+    scalars: Registers[str | None] = NOTHING
     """`channel`, `direction`, `agent` (the source's id), `queue`."""
-    customer: dict[str, tuple[Stamp, str]] = {}
-    attributes: dict[str, tuple[Stamp, Any]] = {}
+    customer_registers: Registers[str] = NOTHING
+    attribute_registers: Registers[Any] = NOTHING
     stages: dict[str, datetime] = {}
-    """The earliest time at which each stage was reported."""
+    """The earliest time at which each stage was reported, the furthest stage last."""
     links: tuple[str, ...] = ()
     recordings: tuple[Recording, ...] = ()
-    customer_bounds: Bounds = UNBOUNDED
-    attribute_bounds: Bounds = UNBOUNDED
+
+    @property
+    def customer(self) -> dict[str, str]:
+        """`phone`, `name`, `email`, …: what is known of the person."""
+        return self.customer_registers.values
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes by name (JSON values)."""
+        return self.attribute_registers.values
 
     @property
     def agent(self) -> str | None:
         """The agent who has the contact, as the source names them."""
-        return self.scalars.get("agent", _UNSAID)[1]
+        return self.scalars.values.get("agent")
 
     @property
     def channel(self) -> str | None:
         """`voice`, `chat`, `task`, … where it is known."""
-        return self.scalars.get("channel", _UNSAID)[1]
+        return self.scalars.values.get("channel")
 
     @property
     def direction(self) -> str | None:
         """`inbound` or `outbound` where it is known."""
-        return self.scalars.get("direction", _UNSAID)[1]
+        return self.scalars.values.get("direction")
 
     @property
     def stage(self) -> Stage | None:
         """The furthest stage reached."""
-        reached = _in_order(self.stages)
-        return _BY_NAME[reached[-1]] if reached else None
+        return _BY_NAME[next(reversed(self.stages))] if self.stages else None
 
     @property
     def ended(self) -> bool:
@@ -78,31 +88,23 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def advance(contact: Contact | None, event: ContactEvent) -> Contact:
     """Give the state after `event`; commutative, associative and idempotent in its events."""
     if contact is None:
-        contact = Contact(id=event.contact)
+        contact = Contact(event.contact)
     rank = UNSTAGED if event.stage is None else RANK[event.stage]
     stamp: Stamp = (event.time, rank, event.source, event.id)
-    customer, customer_bounds = registers.bounded(
-        contact.customer, contact.customer_bounds, event.customer, stamp, CUSTOMER
-    )
-    attributes, attribute_bounds = registers.bounded(
-        contact.attributes, contact.attribute_bounds, event.attributes, stamp, ATTRIBUTES
-    )
     return Contact(
-        id=contact.id,
-        scalars=_scalars(contact.scalars, event, stamp),
-        customer=customer,
-        attributes=attributes,
-        stages=_stages(contact.stages, event),
-        links=_links(contact, event),
-        recordings=_recordings(contact.recordings, event.recording),
-        customer_bounds=customer_bounds,
-        attribute_bounds=attribute_bounds,
+        contact.id,
+        _scalars(contact.scalars, event, stamp),
+        registers.bounded(contact.customer_registers, event.customer, stamp, CUSTOMER),
+        registers.bounded(contact.attribute_registers, event.attributes, stamp, ATTRIBUTES),
+        _stages(contact.stages, event),
+        _links(contact, event) if event.links else contact.links,
+        _recordings(contact.recordings, event.recording),
     )
 
 
 def _scalars(
-    known: dict[str, tuple[Stamp, str | None]], event: ContactEvent, stamp: Stamp
-) -> dict[str, tuple[Stamp, str | None]]:
+    known: Registers[str | None], event: ContactEvent, stamp: Stamp
+) -> Registers[str | None]:
     said: dict[str, str | None] = {}
     if event.channel:
         said["channel"] = event.channel
@@ -114,7 +116,7 @@ def _scalars(
         said["agent"] = None
     elif event.agent:
         said["agent"] = event.agent
-    return registers.newer(known, said, stamp) if said else known
+    return registers.newer(known, said, stamp)
 
 
 def _stages(known: dict[str, datetime], event: ContactEvent) -> dict[str, datetime]:
@@ -128,16 +130,17 @@ def _stages(known: dict[str, datetime], event: ContactEvent) -> dict[str, dateti
 def _with_stage(known: dict[str, datetime], stage: Stage, time: datetime) -> dict[str, datetime]:
     name = _NAMES[stage]
     before = known.get(name)
-    return known if before is not None and before <= time else {**known, name: time}
+    if before is not None and before <= time:
+        return known
+    is_furthest = not known or _ORDER(next(reversed(known))) <= _ORDER(name)
+    return {**known, name: time} if is_furthest else _in_order({**known, name: time})
 
 
-def _in_order(stages: dict[str, datetime]) -> list[str]:
-    return list(stages) if len(stages) < 2 else sorted(stages, key=_ORDER)  # noqa: PLR2004
+def _in_order(stages: dict[str, datetime]) -> dict[str, datetime]:
+    return {name: stages[name] for name in sorted(stages, key=_ORDER)}
 
 
 def _links(contact: Contact, event: ContactEvent) -> tuple[str, ...]:
-    if not event.links:
-        return contact.links
     new = {link for link in event.links if link and link != contact.id}
     # The first of a fixed order: what is dropped once could never come back among them.
     return tuple(sorted(new.union(contact.links))[:MOST_LINKS]) if new else contact.links
@@ -157,19 +160,18 @@ def view(
 
     `linked` replaces the contact's own links where the caller also knows who links to it.
     """
-    scalars = contact.scalars
+    scalars = contact.scalars.values
     stages = contact.stages
-    reached = _in_order(stages)
     return {
         "id": contact.id,
-        "channel": scalars.get("channel", _UNSAID)[1],
-        "direction": scalars.get("direction", _UNSAID)[1],
+        "channel": scalars.get("channel"),
+        "direction": scalars.get("direction"),
         "agent": agent,
-        "customer": {name: value for name, (_, value) in contact.customer.items()},
-        "queue": scalars.get("queue", _UNSAID)[1],
-        "stage": reached[-1] if reached else None,
-        "stages": {name: stages[name] for name in reached},
-        "attributes": {name: value for name, (_, value) in contact.attributes.items()},
+        "customer": contact.customer_registers.values,
+        "queue": scalars.get("queue"),
+        "stage": next(reversed(stages), None),
+        "stages": stages,
+        "attributes": contact.attribute_registers.values,
         "linked": contact.links if linked is None else linked[:MOST_LINKS],
         "recordings": _recorded(contact.recordings) if contact.recordings else [],
     }
@@ -180,8 +182,26 @@ def _recorded(recordings: tuple[Recording, ...]) -> list[dict[str, Any]]:
     return [{"kind": each.kind, "url": each.url, "redacted": each.redacted} for each in recordings]
 
 
+class _Former(msgspec.Struct, frozen=True):
+    """A state as it was stored at first: a map, with a stamp beside each single value."""
+
+    id: str
+    scalars: dict[str, tuple[Stamp, str | None]] = {}
+    customer: dict[str, tuple[Stamp, str]] = {}
+    attributes: dict[str, tuple[Stamp, Any]] = {}
+    stages: dict[str, datetime] = {}
+    links: tuple[str, ...] = ()
+    recordings: tuple[Recording, ...] = ()
+    customer_bounds: Bounds = UNBOUNDED
+    attribute_bounds: Bounds = UNBOUNDED
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Contact)
+_former = msgspec.msgpack.Decoder(_Former)
+
+_MAP = 0x80
+"""The first byte of a MessagePack map of few members is this with their number in the low half."""
 
 
 def encode(contact: Contact) -> bytes:
@@ -190,5 +210,16 @@ def encode(contact: Contact) -> bytes:
 
 
 def decode(packed: bytes) -> Contact:
-    """Unpack what `encode` packed."""
-    return _decoder.decode(packed)
+    """Unpack what `encode` packed, now or when states were still maps."""
+    if packed[0] & 0xF0 != _MAP:
+        return _decoder.decode(packed)
+    former = _former.decode(packed)
+    return Contact(
+        former.id,
+        registers.of(former.scalars),
+        registers.of(former.customer, former.customer_bounds),
+        registers.of(former.attributes, former.attribute_bounds),
+        _in_order(former.stages),
+        former.links,
+        former.recordings,
+    )

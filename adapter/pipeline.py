@@ -145,7 +145,7 @@ def _pop_at(
         who.id,
         channel=contact.channel,
         direction=contact.direction,
-        attributes={name: value for name, (_, value) in contact.attributes.items()},
+        attributes=contact.attributes,
         ended=contact.ended,
         popped=stored_pops.stages(batch.cursor, who, contact.id),
     )

@@ -4,13 +4,16 @@ Which names stay is a function of the set of everything that was said. Names hav
 and a name stays while it and all names before it fit, each counted at the largest value it ever
 had. That count only grows, so a name that was dropped once is dropped for good, and forgetting it
 loses nothing that could come back.
+
+The values are one plain dictionary with one stamp, as events mostly say all of what is known: such
+a report replaces the whole at the price of one comparison, and whoever reads the values takes the
+dictionary as it is. Only names that the newest report did not say have a stamp of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -41,100 +44,124 @@ class Bounds(msgspec.Struct, frozen=True, omit_defaults=True):
 UNBOUNDED = Bounds()
 
 
-def newer(
-    known: dict[str, tuple[Stamp, V]], said: Mapping[str, V], stamp: Stamp
-) -> dict[str, tuple[Stamp, V]]:
-    """Give what is known after a report of `stamp` said some of it."""
-    if not known:
-        return {name: (stamp, value) for name, value in said.items()}
-    merged = known.copy()
+# Without the garbage collector: nothing in it can lead back to it, and a server keeps many.
+class Registers(msgspec.Struct, Generic[V], frozen=True, array_like=True, gc=False):
+    """The newest value under each name. Nobody changes its dictionaries: others share them."""
+
+    values: dict[str, V] = {}
+    stamp: Stamp | None = None
+    """The newest stamp that a value has; None where there is no value."""
+    bounds: Bounds = UNBOUNDED
+    older: dict[str, Stamp] = {}
+    """The stamps of the values that have not the newest."""
+
+
+NOTHING: Registers[Any] = Registers()
+
+
+def of(stamped: dict[str, tuple[Stamp, V]], bounds: Bounds = UNBOUNDED) -> Registers[V]:
+    """Give the registers of values that each come with their stamp."""
+    newest = max((stamp for stamp, _ in stamped.values()), default=None)
+    return Registers(
+        {name: value for name, (_, value) in stamped.items()},
+        newest,
+        bounds,
+        {name: stamp for name, (stamp, _) in stamped.items() if stamp != newest},
+    )
+
+
+def newer(known: Registers[V], said: dict[str, V], stamp: Stamp) -> Registers[V]:
+    """Give what is known after a report of `stamp` said some of it; `said` may become part."""
+    newest = known.stamp
+    if not said:
+        return known
+    if newest is None or (newest < stamp and known.values.keys() <= said.keys()):
+        return Registers(said, stamp, known.bounds)
+    if newest < stamp:
+        unsaid = known.values.keys() - said.keys()
+        older = {name: known.older.get(name, newest) for name in unsaid}
+        return Registers({**known.values, **said}, stamp, known.bounds, older)
+    values, older = known.values.copy(), known.older.copy()
     for name, value in said.items():
-        before = known.get(name)
-        if before is None or before[0] < stamp:
-            merged[name] = (stamp, value)
-    return merged
+        if name in values and older.get(name, newest) >= stamp:
+            continue
+        values[name] = value
+        if stamp == newest:
+            older.pop(name, None)
+        else:
+            older[name] = stamp
+    return Registers(values, newest, known.bounds, older)
 
 
-def bounded(
-    known: dict[str, tuple[Stamp, V]],
-    bounds: Bounds,
-    said: Mapping[str, V],
-    stamp: Stamp,
-    limit: Limit,
-) -> tuple[dict[str, tuple[Stamp, V]], Bounds]:
+def bounded(known: Registers[V], said: dict[str, V], stamp: Stamp, limit: Limit) -> Registers[V]:
     """Do what `newer` does, within `limit`; commutative, associative and idempotent like it."""
     if not said:
-        return known, bounds
+        return known
+    newest, bounds = known.stamp, known.bounds
+    # All said again, as nearly always: what fitted fits. Compared as packed because sizes matter,
+    # and 1, 1.0 and True, which are equal, have different ones; it takes no longer.
+    if newest is not None and newest < stamp and _pack(said) == _pack(known.values):
+        return Registers(known.values, stamp, bounds)
     if bounds.end is not None:
         end = _place(bounds.end)
         said = {name: value for name, value in said.items() if _place(name) < end}
-    if not known:
-        first = newer(known, said, stamp)
-        fits = len(first) <= limit.names and len(_pack(said)) <= limit.size
-        return (first, bounds) if fits else _cut(first, bounds, limit)
-    merged, changed = _merged(known, said, stamp)
-    if not changed:  # said again, as nearly always: what fitted fits
-        return merged, bounds
-    return _cut(merged, _heaviest(known, bounds, changed, merged), limit)
-
-
-def _merged(
-    known: dict[str, tuple[Stamp, V]], said: Mapping[str, V], stamp: Stamp
-) -> tuple[dict[str, tuple[Stamp, V]], dict[str, V]]:
-    """Do what `newer` does, and tell what was said that is new or may have another size."""
-    merged = known.copy()
-    changed: dict[str, V] = {}
-    compared: Stamp | None = None
-    is_later = False
-    for name, value in said.items():
-        before = known.get(name)
-        if before is None:
-            merged[name] = (stamp, value)
-            changed[name] = value
-            continue
-        if before[0] is not compared:  # what one event said has one stamp
-            compared = before[0]
-            is_later = compared < stamp
-        if is_later:
-            merged[name] = (stamp, value)
-        if not (isinstance(value, str) and value == before[1]):
-            changed[name] = value
-    return merged, changed
+    merged = newer(known, said, stamp)
+    if newest is None:
+        return _cut(merged, bounds, limit)
+    # What was said that is new or may have another size.
+    before = known.values
+    changed = [
+        name
+        for name, value in said.items()
+        if not (isinstance(value, str) and value == before.get(name))
+    ]
+    if not changed:
+        return merged
+    return _cut(merged, _heaviest(known, said, changed, merged.values), limit)
 
 
 def _heaviest(
-    known: dict[str, tuple[Stamp, V]],
-    bounds: Bounds,
-    changed: Mapping[str, V],
-    merged: dict[str, tuple[Stamp, V]],
+    known: Registers[V], said: dict[str, V], changed: list[str], merged: dict[str, V]
 ) -> Bounds:
     """Remember the largest value of each name that now has a smaller one."""
-    if known.keys().isdisjoint(changed):
-        return bounds
-    heaviest = dict(bounds.heaviest)
-    for name, value in changed.items():
-        if name in known:
-            sizes = _size(name, known[name][1]), _size(name, value), heaviest.pop(name, 0)
-            if max(sizes) > _size(name, merged[name][1]):
-                heaviest[name] = max(sizes)
-    return Bounds(heaviest, bounds.end)
+    if known.values.keys().isdisjoint(changed):
+        return known.bounds
+    heaviest = dict(known.bounds.heaviest)
+    for name in changed:
+        if name in known.values:
+            before, now = _size(name, known.values[name]), _size(name, said[name])
+            most = max(before, now, heaviest.pop(name, 0))
+            if most > _size(name, merged[name]):
+                heaviest[name] = most
+    return Bounds(heaviest, known.bounds.end)
 
 
-def _cut(
-    merged: dict[str, tuple[Stamp, V]], bounds: Bounds, limit: Limit
-) -> tuple[dict[str, tuple[Stamp, V]], Bounds]:
-    heaviest = bounds.heaviest
-    if len(merged) <= limit.names and len(_pack(merged)) + sum(heaviest.values()) <= limit.size:
-        return merged, bounds  # the way of nearly all: stamps included it still fits
-    size = 0
-    for count, name in enumerate(sorted(merged, key=_place), start=1):
-        size += heaviest.get(name) or _size(name, merged[name][1])
-        if count > limit.names or size > limit.size:
-            end = _place(name)
-            kept = {each: value for each, value in merged.items() if _place(each) < end}
-            sizes = {each: octets for each, octets in heaviest.items() if each in kept}
-            return kept, Bounds(sizes, name)
-    return merged, bounds
+def _cut(merged: Registers[V], bounds: Bounds, limit: Limit) -> Registers[V]:
+    """Give what of `merged` is within `limit`, with `bounds` as they are then."""
+    values, heaviest = merged.values, bounds.heaviest
+    fits = len(_pack(values)) + sum(heaviest.values()) <= limit.size
+    if len(values) > limit.names or not fits:  # nearly all fit, so without looking at each name
+        size = 0
+        for count, name in enumerate(sorted(values, key=_place), start=1):
+            size += heaviest.get(name) or _size(name, values[name])
+            if count > limit.names or size > limit.size:
+                return _before(name, merged, heaviest)
+    return Registers(values, merged.stamp, bounds, merged.older)
+
+
+def _before(end: str, merged: Registers[V], heaviest: dict[str, int]) -> Registers[V]:
+    """Keep what has its place before the name `end`."""
+    place = _place(end)
+    values = {name: value for name, value in merged.values.items() if _place(name) < place}
+    older = {name: stamp for name, stamp in merged.older.items() if name in values}
+    # With all names gone that the newest report said, its stamp must not be remembered either.
+    stamp = merged.stamp if len(older) < len(values) else max(older.values(), default=None)
+    return Registers(
+        values,
+        stamp,
+        Bounds({name: size for name, size in heaviest.items() if name in values}, end),
+        {name: each for name, each in older.items() if each != stamp},
+    )
 
 
 def _place(name: str) -> tuple[int, str]:

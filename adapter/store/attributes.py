@@ -19,7 +19,7 @@ def seen(cursor: sqlite3.Cursor, tenant: Tenant) -> frozenset[str]:
     for key in journal.recorded(cursor, tenant, most=MOST):
         state = journal.contact(cursor, key)
         if state is not None:
-            found.update(_names({name: value for name, (_, value) in state.attributes.items()}))
+            found.update(_names(state.attributes))
     return frozenset(found)
 
 

@@ -167,9 +167,6 @@ def _found(reading: sqlite3.Connection, tenant: Tenant, wanted: Sought) -> Itera
         if fact is not None:
             said += (fact.customer, fact.attributes)
         if state is not None:
-            said += (
-                {name: value for name, (_, value) in state.customer.items()},
-                {name: value for name, (_, value) in state.attributes.items()},
-            )
+            said += (state.customer, state.attributes)
         if sought.is_of(wanted, contact, said):
             yield contact

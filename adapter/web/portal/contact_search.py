@@ -72,7 +72,7 @@ def matches(search: Search, listed: ListedContact) -> bool:
     if not search.text:
         return True
     wanted = search.text.casefold()
-    said = (contact.id, *(value for _, value in contact.customer.values()))
+    said = (contact.id, *contact.customer.values())
     if any(wanted in each.casefold() for each in said):
         return True
     digits = _digits(search.text)

@@ -111,7 +111,7 @@ def _row(services: Services, tenant: Tenant, listed: ListedContact) -> dict[str,
         cursor = services.database.raw.cursor()
         requests_ = outbox.of_contact(cursor, key)
         popped = stored_pops.of_contact(cursor, tenant, contact.id)
-    customer = {name: value for name, (_, value) in contact.customer.items()}
+    customer = contact.customer
     return {
         "id": contact.id,
         "path": story_path(contact.id),
