@@ -33,7 +33,7 @@ class Recording(msgspec.Struct, frozen=True):
     redacted: bool = False
 
 
-class ContactEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ContactEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a source reported of one contact.
 
     (`source`, `id`) is the event's identity: the same pair again is a duplicate.

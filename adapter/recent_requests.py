@@ -1,7 +1,8 @@
 """Hold the last requests of each source, as they came, for an admin who asks what was sent.
 
-Only references are kept on the way in: the hot path pays for one tuple and one append. What is
-shown is redacted when it is read (`adapter.redaction`); nothing is ever written to the disk.
+Only references are kept on the way in: the hot path pays for one append of the object that it has
+filled in anyway. What is shown is redacted when it is read (`adapter.redaction`); nothing is ever
+written to the disk.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
-from typing import NamedTuple
+
+import msgspec
 
 from adapter.errors import ScreenpopError
 from adapter.events import Decoded
@@ -28,22 +30,24 @@ KEPT_ENTRIES = 20
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
-class RecentRequest(NamedTuple):
-    """One request of a source, whatever became of it."""
+class RecentRequest(msgspec.Struct, eq=False):
+    """One request of a source: filled in as it gets known, and left alone once it is kept."""
 
-    number: int
-    """Growing over all tenants of this process: names it in an address."""
+    source: str
     received: datetime
-    sender: str | None
-    """The id of the key, `signed/<tenant>`, or None where nobody was recognised."""
     headers: RawHeaders
-    body: bytes
-    size: int
-    """Bytes of the whole body."""
-    decoded: Decoded | None
-    accepted: int
-    duplicates: int
-    error: ScreenpopError | None
+    tenant: Tenant | None = None
+    sender: str | None = None
+    """The id of the key, `signed/<tenant>`, or None until (or where) nobody is recognised."""
+    body: bytes = b""
+    decoded: Decoded | None = None
+    accepted: int = 0
+    duplicates: int = 0
+    error: ScreenpopError | None = None
+    size: int = 0
+    """Bytes of the whole body, of which `body` may be the beginning."""
+    number: int = 0
+    """Growing over all tenants of this process: names it in an address."""
 
 
 class RecentRequests:
@@ -53,46 +57,29 @@ class RecentRequests:
         self._numbers = count(1)
         self._rings: dict[tuple[Tenant, str, bool], deque[RecentRequest]] = {}
 
-    def note(
-        self,
-        tenant: Tenant,
-        source: str,
-        received: datetime,
-        headers: RawHeaders,
-        *,
-        sender: str | None = None,
-        body: bytes = b"",
-        decoded: Decoded | None = None,
-        accepted: int = 0,
-        duplicates: int = 0,
-        error: ScreenpopError | None = None,
-    ) -> None:
-        """Keep a request; the oldest of its source goes."""
-        size = len(body)
-        if size > KEPT_BYTES:
-            body = body[:KEPT_BYTES]
+    def keep(self, request: RecentRequest) -> None:
+        """Keep a request, with what became of it; the oldest of its source goes.
+
+        One whose host is no tenant's has no admin who could ask for it.
+        """
+        tenant = request.tenant
+        if tenant is None:
+            return
+        request.size = len(request.body)
+        if request.size > KEPT_BYTES:
+            request.body = request.body[:KEPT_BYTES]
+        decoded = request.decoded
         if decoded is not None and len(decoded.entries) > KEPT_ENTRIES:
-            decoded = Decoded(
+            request.decoded = Decoded(
                 decoded.entries[:KEPT_ENTRIES], decoded.ignored, decoded.rejected[:KEPT_ENTRIES]
             )
-        ring = self._rings.get((tenant, source, sender is None))
+        is_stranger = request.sender is None
+        ring = self._rings.get((tenant, request.source, is_stranger))
         if ring is None:
-            ring = deque(maxlen=KEPT_OF_STRANGERS if sender is None else KEPT)
-            self._rings[tenant, source, sender is None] = ring
-        ring.append(
-            RecentRequest(
-                next(self._numbers),
-                received,
-                sender,
-                headers,
-                body,
-                size,
-                decoded,
-                accepted,
-                duplicates,
-                error,
-            )
-        )
+            ring = deque(maxlen=KEPT_OF_STRANGERS if is_stranger else KEPT)
+            self._rings[tenant, request.source, is_stranger] = ring
+        request.number = next(self._numbers)
+        ring.append(request)
 
     def of(self, tenant: Tenant) -> dict[str, list[RecentRequest]]:
         """Give a tenant's requests by source, the latest first."""

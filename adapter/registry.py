@@ -104,6 +104,8 @@ class Registry:
         self._keys: dict[str, Key] = {}
         self._hosts: dict[str, Tenant] = {}
         """What hosts were found to be, until the next refresh."""
+        self.generation = 0
+        """Grows with each refresh: what was found out of a host or a key before is no longer so."""
         self.pending = Changes()
         """What is in force here and still to be carried out (`adapter.changes`)."""
 
@@ -196,6 +198,7 @@ class Registry:
         self.pending |= self._changes(tenants, keys)
         self._tenants, self._keys = tenants, keys
         self._hosts = {}
+        self.generation += 1
 
     def _with_rules(
         self, known: TenantSettings, row: stored.StoredSetting | None

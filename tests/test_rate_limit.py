@@ -63,7 +63,7 @@ def test_any_number_of_keys_takes_bounded_memory() -> None:
     limit = RateLimit(1)
     for number in range(2 * MOST):
         limit.take(f"k-{number}", 1, 0.0)
-    assert len(limit._buckets) <= MOST  # noqa: SLF001 - the bound is what is promised
+    assert len(limit._full) <= MOST  # noqa: SLF001 - the bound is what is promised
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from adapter.errors import Unauthenticated
 from adapter.events import Decoded, Entry
@@ -13,6 +14,7 @@ from adapter.recent_requests import (
     KEPT_BYTES,
     KEPT_ENTRIES,
     KEPT_OF_STRANGERS,
+    RecentRequest,
     RecentRequests,
 )
 from adapter.tenants import Agent, Tenant
@@ -22,19 +24,23 @@ LATER = datetime(2026, 11, 21, 21, tzinfo=UTC)
 CONTOSO, FABRIKAM = Tenant("contoso"), Tenant("fabrikam")
 
 
+def note(recent: RecentRequests, tenant: Tenant, source: str, **said: Any) -> None:
+    recent.keep(RecentRequest(source, NOW, [], tenant, **said))
+
+
 def test_the_latest_come_first_and_the_oldest_go() -> None:
     recent = RecentRequests()
     for number in range(KEPT + 5):
-        recent.note(CONTOSO, "cloudevents", NOW, [], sender="k", body=b"%d" % number)
+        note(recent, CONTOSO, "cloudevents", sender="k", body=b"%d" % number)
     found = recent.of(CONTOSO)["cloudevents"]
     assert [each.body for each in found] == [b"%d" % n for n in range(KEPT + 4, 4, -1)]
 
 
 def test_strangers_cannot_push_out_what_a_key_sent() -> None:
     recent = RecentRequests()
-    recent.note(CONTOSO, "cloudevents", NOW, [], sender="k", body=b"mine", accepted=1)
+    note(recent, CONTOSO, "cloudevents", sender="k", body=b"mine", accepted=1)
     for _ in range(KEPT + 5):
-        recent.note(CONTOSO, "cloudevents", NOW, [], error=Unauthenticated("no key"))
+        note(recent, CONTOSO, "cloudevents", error=Unauthenticated("no key"))
     found = recent.of(CONTOSO)["cloudevents"]
     assert len(found) == 1 + KEPT_OF_STRANGERS
     assert found[-1].body == b"mine"
@@ -42,9 +48,9 @@ def test_strangers_cannot_push_out_what_a_key_sent() -> None:
 
 def test_each_source_has_its_own_and_so_has_each_tenant() -> None:
     recent = RecentRequests()
-    recent.note(CONTOSO, "b", NOW, [], sender="k")
-    recent.note(CONTOSO, "a", NOW, [], sender="k")
-    recent.note(FABRIKAM, "a", NOW, [], sender="k")
+    note(recent, CONTOSO, "b", sender="k")
+    note(recent, CONTOSO, "a", sender="k")
+    note(recent, FABRIKAM, "a", sender="k")
     assert list(recent.of(CONTOSO)) == ["a", "b"]
     assert list(recent.of(FABRIKAM)) == ["a"]
     number = recent.of(FABRIKAM)["a"][0].number
@@ -58,7 +64,7 @@ def test_each_source_has_its_own_and_so_has_each_tenant() -> None:
 def test_large_bodies_and_batches_are_cut() -> None:
     recent = RecentRequests()
     decoded = Decoded(tuple(Entry(index, ()) for index in range(1000)), 7)
-    recent.note(CONTOSO, "a", NOW, [], sender="k", body=b"x" * (KEPT_BYTES + 1), decoded=decoded)
+    note(recent, CONTOSO, "a", sender="k", body=b"x" * (KEPT_BYTES + 1), decoded=decoded)
     kept = recent.of(CONTOSO)["a"][0]
     assert len(kept.body) == KEPT_BYTES
     assert kept.size == KEPT_BYTES + 1

@@ -63,11 +63,11 @@ class HttpConnection(HttpToolsProtocol):
                 self.transport.close()
             return
         super().data_received(data)
-        self.after_reading()
+        self.after_reading(data)
         self._set_deadline()
 
-    def after_reading(self) -> None:
-        """Do what waits until the parser has returned."""
+    def after_reading(self, chunk: bytes) -> None:
+        """Do what waits until the parser has returned from a chunk."""
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""

@@ -16,15 +16,16 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from adapter import credentials, pipeline, recordings
+from adapter import credentials, pipeline
 from adapter.errors import MalformedInput, PayloadTooLarge, ScreenpopError, Unavailable
 from adapter.events import Decoded
 from adapter.pipeline import Receipt
+from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.telephony import amazon_connect, amazon_firehose, cloudevents
 from adapter.tenants import Tenant
 from adapter.web import intake, problems
-from adapter.web.intake import CLOSE, JSON, NO_STORE, Answer, Arrival, Headers
+from adapter.web.intake import CLOSE, JSON, NO_STORE, Answer, Headers
 
 MAX_MEMBERS = 1000
 """Gzip members of one body: Firehose writes one."""
@@ -78,7 +79,7 @@ class Ingest:
         services: Services = scope["state"]["services"]
         headers = intake.text_headers(scope["headers"])
         unread = intake.has_body(headers)
-        arrival = Arrival(source.name, datetime.now(UTC), scope["headers"])
+        arrival = RecentRequest(source.name, datetime.now(UTC), scope["headers"])
         try:
             if scope["method"] == "OPTIONS" and source.handshake is not None:
                 await _handshake(source.handshake(headers), send)
@@ -99,11 +100,11 @@ class Ingest:
             decoded = arrival.decoded = source.decode(headers, body, arrival.received)
             intake.admit(services, name, decoded)
             receipt = await _accept(services, tenant, decoded, arrival.received)
-            arrival.note(services, receipt)
+            intake.note(services, arrival, receipt)
         except _Gone:
             return
         except ScreenpopError as error:
-            arrival.note(services, None, error)
+            intake.note(services, arrival, None, error)
             await _write(send, intake.refused(services, error, unread=unread))
         else:
             await _write(send, intake.accepted(services, receipt))
@@ -115,7 +116,7 @@ class Ingest:
         """
         services: Services = scope["state"]["services"]
         headers = intake.text_headers(scope["headers"])
-        arrival = Arrival("amazon-firehose", datetime.now(UTC), scope["headers"])
+        arrival = RecentRequest("amazon-firehose", datetime.now(UTC), scope["headers"])
         milliseconds = int(arrival.received.timestamp() * 1000)
         request_id = headers.get("x-amz-firehose-request-id", "")
         unread = intake.has_body(headers)
@@ -140,12 +141,12 @@ class Ingest:
             arrival.body, arrival.decoded = body, decoded
             intake.admit(services, name, decoded)
             receipt = await _accept(services, tenant, decoded, arrival.received)
-            arrival.note(services, receipt)
+            intake.note(services, arrival, receipt)
             pipeline.count(services.metrics, receipt)
         except _Gone:
             return
         except ScreenpopError as error:
-            arrival.note(services, None, error)
+            intake.note(services, arrival, None, error)
             intake.count_refusal(services, error)
             text = amazon_firehose.failure(request_id, milliseconds, str(error))
             more = (
@@ -163,9 +164,7 @@ class Ingest:
 async def _accept(
     services: Services, tenant: Tenant, decoded: Decoded, received: datetime
 ) -> Receipt:
-    decoded, strays = recordings.sift(decoded, services.connections.clients.buckets(tenant))
-    for stray in strays:
-        services.committer.trace_later(tenant, stray.contact, received, "ignored", str(stray))
+    decoded = intake.sifted(services, tenant, decoded, received)
     if not decoded.entries:
         return Receipt(0, 0, decoded.ignored, decoded.rejected)
     return await services.committer.submit(

@@ -7,7 +7,7 @@ costs more than the check.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from adapter import pipeline
+from adapter import pipeline, recordings
 from adapter.errors import (
     MalformedInput,
     PayloadTooLarge,
@@ -25,8 +25,9 @@ from adapter.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from adapter.events import Decoded
+from adapter.events import ContactEvent, Decoded
 from adapter.pipeline import Receipt
+from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.telephony import standard_webhooks
 from adapter.tenants import Tenant
@@ -66,37 +67,17 @@ class Sender(NamedTuple):
     """Unix time in seconds, by which a signature is judged however long its body takes."""
 
 
-@dataclass(slots=True)
-class Arrival:
-    """A request of a source as far as it is known, for an admin who asks what was sent."""
-
-    source: str
-    received: datetime
-    lines: Sequence[tuple[bytes, bytes]]
-    tenant: Tenant | None = None
-    sender: str | None = None
-    """The key's id or `signed/<tenant>`; None until somebody is recognised."""
-    body: bytes = b""
-    decoded: Decoded | None = None
-
-    def note(
-        self, services: Services, receipt: Receipt | None, error: ScreenpopError | None = None
-    ) -> None:
-        """Remember the request with what became of it."""
-        if self.tenant is None:
-            return
-        services.recent_requests.note(
-            self.tenant,
-            self.source,
-            self.received,
-            self.lines,
-            sender=self.sender,
-            body=self.body,
-            decoded=self.decoded,
-            accepted=0 if receipt is None else receipt.accepted,
-            duplicates=0 if receipt is None else receipt.duplicates,
-            error=error,
-        )
+def note(
+    services: Services,
+    request: RecentRequest,
+    receipt: Receipt | None,
+    error: ScreenpopError | None = None,
+) -> None:
+    """Remember a request with what became of it."""
+    if receipt is not None:
+        request.accepted, request.duplicates = receipt.accepted, receipt.duplicates
+    request.error = error
+    services.recent_requests.keep(request)
 
 
 def text_headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -104,12 +85,12 @@ def text_headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
 
 
-def tenant(services: Services, headers: Headers, arrival: Arrival) -> Tenant:
+def tenant(services: Services, headers: Headers, request: RecentRequest) -> Tenant:
     """Give the tenant of a request's host; raises `UnknownTenant`."""
     found = services.registry.tenant_of_host(headers.get("host", ""))
     if found is None:
         raise UnknownTenant("this host name is no tenant of this server")
-    arrival.tenant = found
+    request.tenant = found
     return found
 
 
@@ -153,16 +134,18 @@ def sender(services: Services, here: Tenant, headers: Headers, secret: str | Non
     return Sender(here, services.registry.check_key(here, secret, "ingest").id, 0.0)
 
 
-def prove(services: Services, who: Sender, headers: Headers, arrival: Arrival, body: bytes) -> str:
+def prove(
+    services: Services, who: Sender, headers: Headers, request: RecentRequest, body: bytes
+) -> str:
     """Give the name under which a sender's rate is limited; raises `Unauthenticated`."""
-    arrival.body = body
+    request.body = body
     name = who.key
     if name is None:
         secrets = services.registry[who.tenant].signing_secrets
         standard_webhooks.verify(secrets, headers, body, now=who.now)
         name = f"signed/{who.tenant}"
-    arrival.sender = name
-    services.key_uses.note(name, arrival.received)
+    request.sender = name
+    services.key_uses.note(name, request.received)
     return name
 
 
@@ -176,6 +159,24 @@ def admit(services: Services, name: str, decoded: Decoded) -> None:
     services.event_limit.take(name, len(decoded.entries) or 1, time.monotonic())
     if not decoded.entries and decoded.rejected:
         raise _none_good(decoded)
+
+
+def sifted(services: Services, tenant: Tenant, decoded: Decoded, received: datetime) -> Decoded:
+    """Take out the files of buckets that are none of the tenant's; the story tells of them."""
+    for entry in decoded.entries:
+        for fact in entry.facts:
+            if isinstance(fact, ContactEvent) and fact.recording is not None:
+                return _without_strays(services, tenant, decoded, received)
+    return decoded
+
+
+def _without_strays(
+    services: Services, tenant: Tenant, decoded: Decoded, received: datetime
+) -> Decoded:
+    decoded, strays = recordings.sift(decoded, services.connections.clients.buckets(tenant))
+    for stray in strays:
+        services.committer.trace_later(tenant, stray.contact, received, "ignored", str(stray))
+    return decoded
 
 
 def accepted(services: Services, receipt: Receipt) -> Answer:

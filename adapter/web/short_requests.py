@@ -9,28 +9,34 @@ before the answer to the one before, HTTP/1.0, `Expect`, an upgrade) goes uvicor
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache, partial
+from datetime import UTC, datetime
 from typing import Final, cast
 
+import msgspec
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from adapter.recent_requests import RecentRequest
 from adapter.services import Services
-from adapter.web import short_ingest
+from adapter.web import known_heads
 from adapter.web.http_connections import HttpConnection
 from adapter.web.intake import CLOSE, ONE_ACCEPTED, STRICT_TRANSPORT, Answer
+from adapter.web.known_heads import KnownHead
+from adapter.web.short_ingest import SOURCE, Post
 
 log = structlog.get_logger()
 
 TARGET: Final = b"/v1/events"
+ACCEPTED: Final = 202
+IN_VAIN: Final = 4
+"""Heads that are remembered in vain until a connection's are taken to differ each time, as behind
+a proxy that numbers its requests."""
 _SCHEMES: Final = ("http", "https", "ws", "wss")
 _FAULT: Final = Answer(
     500, ((b"content-type", b"text/plain; charset=utf-8"),), b"Internal Server Error"
 )
 """What uvicorn says where an application fails."""
-
-HeaderLines = tuple[tuple[bytes, bytes], ...]
 
 
 class _Nobody:
@@ -41,22 +47,40 @@ class _Nobody:
         """Be told that the peer has gone."""
 
 
-class Short:
+class Short(Post, kw_only=True, eq=False):
     """A request on the short way: to uvicorn, a cycle that has not been answered yet."""
 
-    __slots__ = ("disconnected", "is_https", "keep_alive", "lines", "pieces", "response_complete")
+    connection: ShortConnection
+    pieces: list[bytes] = msgspec.field(default_factory=list)
+    """Of the body."""
+    keep_alive: bool = True
+    is_https: bool = False
+    chunk: bytes = b""
+    """With which it was whole."""
+    disconnected: bool = False
+    response_complete: bool = False
 
     more_body = False
     response_started = False
     message_event = _Nobody
 
-    def __init__(self, lines: list[tuple[bytes, bytes]], keep_alive: bool) -> None:
-        self.lines = lines
-        self.pieces: list[bytes] = []
-        self.keep_alive = keep_alive
-        self.is_https = False
-        self.disconnected = False
-        self.response_complete = False
+    def answer(self, answer: Answer | None) -> None:
+        """Have it written."""
+        self.connection.answer(self, answer)
+
+
+class _Answered:
+    """What uvicorn sees after the answer. It holds nothing: many connections are idle for long."""
+
+    more_body = False
+    response_started = True
+    response_complete = True
+    message_event = _Nobody
+
+
+_ANSWERED: Final = _Answered()
+
+HeaderLines = list[tuple[bytes, bytes]]
 
 
 class ShortConnection(HttpConnection):
@@ -70,6 +94,13 @@ class ShortConnection(HttpConnection):
     """The request whose body comes in, where it may go the short way."""
     _whole: Short | None = None
     """The same once it is whole, until the parser returns."""
+    _known: KnownHead | None = None
+    """The head of the last request. While there is one, the last chunk was that request, and the
+    parser has not seen a byte of what comes next."""
+    _newest: Short | None = None
+    """The request that was whole with the last chunk that was parsed, until its answer."""
+    _in_vain = 0
+    """Heads remembered since one was met again."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See whether this server can answer without its application."""
@@ -82,6 +113,12 @@ class ShortConnection(HttpConnection):
             host = self.client[0] if self.client else None
             self._is_behind_proxy = host in self.app.trusted_hosts
 
+    def data_received(self, data: bytes) -> None:
+        """Take a request whose head is known, and have everything else parsed."""
+        if self._known is None or not self._take_known(self._known, data):
+            self._known = self._newest = None
+            super().data_received(data)
+
     def on_message_begin(self) -> None:
         """Begin a request; its scope is made only if it goes the long way."""
         self._head_has_begun = True
@@ -93,7 +130,13 @@ class ShortConnection(HttpConnection):
         """Choose the way of a request."""
         if self._may_be_short():
             self._head_has_begun = False
-            self._coming = Short(self.headers, self.parser.should_keep_alive())
+            self._coming = Short(
+                cast(Services, self._services),
+                RecentRequest(SOURCE, datetime.now(UTC), self.headers),
+                connection=self,
+                keep_alive=self.parser.should_keep_alive(),
+                is_https=self._is_https(self.headers),
+            )
         else:
             self._go_the_long_way()
 
@@ -113,11 +156,13 @@ class ShortConnection(HttpConnection):
             self.cycle = self._whole = self._coming  # type: ignore[assignment]
             self._coming = None
 
-    def after_reading(self) -> None:
+    def after_reading(self, chunk: bytes) -> None:
         """Take a request that is whole; one that is not goes the long way, with its deadlines."""
         if self._whole is not None:
             request, self._whole = self._whole, None
-            self._take(request)
+            request.chunk = chunk
+            self._newest = request
+            self._take(request, b"".join(request.pieces))
         if self._coming is not None:
             request, self._coming = self._coming, None
             if not self.transport.is_closing():
@@ -126,7 +171,9 @@ class ShortConnection(HttpConnection):
                     super().on_body(piece)
 
     def _may_be_short(self) -> bool:
-        before: RequestResponseCycle | Short | None = self.cycle  # None before the first request
+        before: RequestResponseCycle | Short | _Answered | None = (
+            self.cycle
+        )  # None before the first request
         return (
             self.url == TARGET
             and self._services is not None
@@ -145,15 +192,40 @@ class ShortConnection(HttpConnection):
         self.scope["headers"] = lines
         super().on_headers_complete()
 
-    def _take(self, request: Short) -> None:
+    def _take_known(self, head: KnownHead, chunk: bytes) -> bool:
+        """Take a chunk that is one request with a known head; False where it is to be parsed."""
         services = cast(Services, self._services)
-        request.is_https = self._is_https(request.lines)
-        body = b"".join(request.pieces)
+        if (
+            head.generation != services.registry.generation
+            or not self.cycle.response_complete
+            or self.flow.write_paused
+        ):
+            return False
+        body = head.body(chunk)
+        if body is None or len(body) > services.settings.body_limit:
+            return False
+        self._idle_since = None
+        self._in_vain = 0
+        lines = head.lines(len(body))
+        request = Short(
+            services,
+            RecentRequest(SOURCE, datetime.now(UTC), lines, head.tenant, head.key, body),
+            connection=self,
+            is_https=head.is_https,
+        )
+        self.cycle = cast(RequestResponseCycle, request)
+        self._take(request, body, head)
+        return True
+
+    def _take(self, request: Short, body: bytes, head: KnownHead | None = None) -> None:
         try:
-            short_ingest.take(services, request.lines, body, partial(self._answer, request))
+            if head is None:
+                request.take(body)
+            else:
+                request.take_known(head, body)
         except Exception:
             log.exception("a request failed")
-            self._answer(request, None)
+            self.answer(request, None)
 
     def _is_https(self, lines: list[tuple[bytes, bytes]]) -> bool:
         """Say whether the sender came by TLS, as uvicorn's proxy middleware finds it."""
@@ -163,23 +235,38 @@ class ShortConnection(HttpConnection):
             scheme = said if said in _SCHEMES else scheme
         return scheme == "https"
 
-    def _answer(self, request: Short, answer: Answer | None) -> None:
+    def answer(self, request: Short, answer: Answer | None) -> None:
         """Write the answer, unless the sender has gone: what it sent is kept."""
         if request.disconnected or request.response_complete:
             return
         request.response_complete = True
+        if cast(object, self.cycle) is request:
+            self.cycle = cast(RequestResponseCycle, _ANSWERED)
         if answer is None:
             answer, request.keep_alive, request.is_https = _FAULT, False, False
         elif CLOSE in answer.headers:
             request.keep_alive = False
         if not self.transport.is_closing():
             self._write(request, answer)
+        if request is self._newest:
+            self._newest = None
+            self._learn(request, answer)
         self.on_response_complete()
 
+    def _learn(self, request: Short, answer: Answer) -> None:
+        """Remember the head of a request that was taken, unless this peer's are never the same."""
+        if answer.status == ACCEPTED and request.keep_alive and self._in_vain < IN_VAIN:
+            self._in_vain += 1
+            self._known = known_heads.learn(
+                request.chunk, request.request, request.generation, is_https=request.is_https
+            )
+
     def _write(self, request: Short, answer: Answer) -> None:
-        usual = tuple(self.server_state.default_headers)
-        write = _kept if answer is ONE_ACCEPTED else written
-        text = write(answer, usual, is_https=request.is_https, keep_alive=request.keep_alive)
+        usual = self.server_state.default_headers
+        if answer is ONE_ACCEPTED and request.keep_alive:
+            text = _one_accepted.text(usual, is_https=request.is_https)
+        else:
+            text = written(answer, usual, is_https=request.is_https, keep_alive=request.keep_alive)
         try:
             self.transport.write(text)
         except RuntimeError as error:
@@ -189,10 +276,25 @@ class ShortConnection(HttpConnection):
             self.transport.close()
 
 
-# Few answers are worth keeping: the usual one, until the date in it changes.
-@lru_cache(maxsize=8)
-def _kept(answer: Answer, usual: HeaderLines, *, is_https: bool, keep_alive: bool) -> bytes:
-    return written(answer, usual, is_https=is_https, keep_alive=keep_alive)
+class _OneAccepted:
+    """The answer of nearly all requests as it is written, until the date in it changes."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[HeaderLines, bytes, bytes] = ([], b"", b"")
+
+    def text(self, usual: HeaderLines, *, is_https: bool) -> bytes:
+        """Give its bytes; uvicorn makes a new list of the `usual` headers for a new date."""
+        kept = self._kept
+        if kept[0] is not usual:
+            plain, by_tls = (
+                written(ONE_ACCEPTED, usual, is_https=each, keep_alive=True)
+                for each in (False, True)
+            )
+            kept = self._kept = (usual, plain, by_tls)
+        return kept[2] if is_https else kept[1]
+
+
+_one_accepted: Final = _OneAccepted()
 
 
 def written(answer: Answer, usual: HeaderLines, *, is_https: bool, keep_alive: bool) -> bytes:

@@ -16,6 +16,7 @@ from adapter import credentials, settings
 from adapter.accounts import IntegrationAccount
 from adapter.app import create_services
 from adapter.events import Recording
+from adapter.office import Office
 from adapter.steps import File
 from adapter.store import accounts, recordings, retention, sessions
 from adapter.store.sessions import StoredSession
@@ -212,15 +213,17 @@ def test_only_buckets_that_accounts_in_force_name_are_opened(tmp_path: Path) -> 
     with Server(tmp_path, **SIGNING) as server:
         path, admin = link(server, "c-1"), server.secret("admin")
         assert follow(server, path, admin).status_code == 302
-        name_bucket(server, "one", "other")
+        with server.office() as office:
+            name_bucket(office, "one", "other")
         refused = follow(server, path, admin)
         assert refused.status_code == 403
         assert "calls" in refused.json()["detail"]
-        name_bucket(server, "two", "calls")
+        with server.office() as office:
+            name_bucket(office, "two", "calls")
         assert follow(server, path, admin).status_code == 302
 
 
-def name_bucket(server: Server, name: str, bucket: str) -> None:
+def name_bucket(office: Office, name: str, bucket: str) -> None:
     """Put an account in force that names a bucket."""
     account = IntegrationAccount(
         name=name,
@@ -232,12 +235,11 @@ def name_bucket(server: Server, name: str, bucket: str) -> None:
         recording_bucket=bucket,
     )
     now = datetime.now(UTC)
-    with server.office() as office:
-        accounts.save_draft(
-            office.database, DEFAULT, accounts.new_id(), account, sealed=b"-", now=now, who="test"
-        )
-        draft = accounts.get(office.database, DEFAULT, name)
-        accounts.apply_draft(office.database, draft, b"-", now, who="test")
+    accounts.save_draft(
+        office.database, DEFAULT, accounts.new_id(), account, sealed=b"-", now=now, who="test"
+    )
+    draft = accounts.get(office.database, DEFAULT, name)
+    accounts.apply_draft(office.database, draft, b"-", now, who="test")
 
 
 def test_a_server_without_credentials_says_so_and_a_location_needs_none(tmp_path: Path) -> None:

@@ -1,197 +1,106 @@
-"""The hot POST is answered without ASGI, byte for byte as the application would answer it."""
+"""The hot POST is answered without ASGI, byte for byte as the application would answer it.
+
+Each request goes three ways: without ASGI, with it, and without it on a connection whose last head
+is remembered.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
-import shutil
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
-import uvicorn
 
-from adapter import app, pipeline, server, settings
+from adapter import pipeline
 from adapter.errors import StoreUnavailable
 from adapter.office import opened
 from adapter.telephony import standard_webhooks
-from adapter.web import short_ingest
-from adapter.web.http_connections import HttpConnection
-from adapter.web.short_requests import ShortConnection
+from adapter.tenants import DEFAULT
+from adapter.web.known_heads import MOST, KnownHead
+from adapter.web.short_ingest import Post
 from tests.server import eventually
+from tests.web.short_ways import (
+    LIMIT,
+    PLAIN,
+    STRUCTURED,
+    Reading,
+    Ways,
+    chunked,
+    event,
+    post,
+    status,
+)
+from tests.web.test_recordings import name_bucket
 
 pytestmark = pytest.mark.xdist_group("short-requests")
 
-LIMIT = 20_000
-STRUCTURED = "Content-Type: application/cloudevents+json"
-PLAIN = "Content-Type: application/json"
-
-
-class Pair:
-    """Two servers that know the same keys: one with the short way, one without."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ports: list[int] = []
-        self._running: list[tuple[uvicorn.Server, threading.Thread]] = []
-        chosen = self._settings(folder / "short")
-        with opened(chosen) as office:
-            self.key = office.create_key("default", "ingest", "test").secret
-            self.other_key = office.create_key("default", "admin", "test").secret
-            self.signing = office.create_signing_secret("default", "test").secret
-        shutil.copytree(folder / "short", folder / "long")
-        for name, kind in (("short", ShortConnection), ("long", HttpConnection)):
-            self._start(self._settings(folder / name), kind)
-
-    @staticmethod
-    def _settings(folder: Path) -> settings.Settings:
-        return settings.load(data_dir=folder, body_limit=LIMIT, allow_loopback=True, rate_limit=1e6)
-
-    def _start(self, chosen: settings.Settings, kind: type[HttpConnection]) -> None:
-        made: list[uvicorn.Server] = []
-
-        def run() -> None:
-            services = app.create_services(chosen)
-            config = server.config(services, app.create_app(services), chosen)
-            config.http, config.port = kind, 0
-            made.append(uvicorn.Server(config))
-            made[0].run()
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        eventually(lambda: bool(made) and made[0].started, "the server listens")
-        self._running.append((made[0], thread))
-        self.ports.append(made[0].servers[0].sockets[0].getsockname()[1])
-
-    def stop(self) -> None:
-        for running, thread in self._running:
-            running.should_exit = True
-            thread.join()
-
-    def same(self, *pieces: bytes, answers: int = 1) -> list[bytes]:
-        """Send the same to both, and give the answers, which must be the same but for the time."""
-        short, long = (talk(port, pieces, answers) for port in self.ports)
-        assert short == long
-        return short
-
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    made = Pair(tmp_path_factory.mktemp("pair"))
+def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
+    made = Ways(tmp_path_factory.mktemp("ways"))
     yield made
     made.stop()
 
 
 @pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Give the bodies that have gone the short way."""
+def taken(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give the bodies that have gone the short way, not on the server to be warmed up."""
     bodies: list[bytes] = []
-    real = short_ingest.take
+    real = Post.take
 
-    def take(services: Any, headers: Any, body: bytes, tell: Any) -> None:
-        bodies.append(body)
-        real(services, headers, body, tell)
+    def take(request: Post, body: bytes) -> None:
+        if request.services is ways.services[0]:
+            bodies.append(body)
+        real(request, body)
 
-    monkeypatch.setattr(short_ingest, "take", take)
+    monkeypatch.setattr(Post, "take", take)
     return bodies
 
 
-def talk(port: int, pieces: tuple[bytes, ...], answers: int) -> list[bytes]:
-    """Send pieces one by one; give the answers, and "closed" where the connection is."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for number, piece in enumerate(pieces):
-            if number:
-                time.sleep(0.01)
-            peer.sendall(piece)
-        read = Reading(peer)
-        found = [answer for _ in range(answers) if (answer := read.answer())]
-        # Where a refusal came before the body was whole, it is the sender who should end it.
-        if b"connection: close" in found[-1] and len(pieces) == 1:
-            found.append(read.rest())
-    return found
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give the bodies whose heads were not parsed again."""
+    bodies: list[bytes] = []
+    real = Post.take_known
+
+    def take_known(request: Post, head: KnownHead, body: bytes) -> None:
+        bodies.append(body)
+        real(request, head, body)
+
+    monkeypatch.setattr(Post, "take_known", take_known)
+    return bodies
 
 
-class Reading:
-    def __init__(self, peer: socket.socket) -> None:
-        self._peer = peer
-        self._read = b""
-
-    def answer(self) -> bytes:
-        """Read one answer by its length; nothing where the connection has ended."""
-        while b"\r\n\r\n" not in self._read:
-            if not self._more():
-                return b""
-        head, _, _ = self._read.partition(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head)
-        assert length is not None
-        whole = len(head) + 4 + int(length[1])
-        while len(self._read) < whole:
-            assert self._more()
-        answer, self._read = self._read[:whole], self._read[whole:]
-        return re.sub(rb"date: [^\r]*", b"date: now", answer)
-
-    def rest(self) -> bytes:
-        while self._more():
-            pass
-        return self._read + b"closed"
-
-    def _more(self) -> bool:
-        with contextlib.suppress(ConnectionResetError):
-            more = self._peer.recv(65536)
-            self._read += more
-            return bool(more)
-        return False
-
-
-EVENT = {
-    "specversion": "1.0",
-    "source": "urn:test",
-    "type": "screenpop.contact.offered",
-    "subject": "c-1",
-    "data": {"agent": "alice", "attributes": {"A": "1"}},
-}
-numbers = iter(range(10**6))
-
-
-def event(**changes: Any) -> bytes:
-    """Write an event that was never sent before."""
-    return json.dumps({**EVENT, "id": f"e-{next(numbers)}", **changes}).encode()
-
-
-def post(body: bytes, *lines: str, first: str = "POST /v1/events HTTP/1.1") -> bytes:
-    """Write a request; the length of its body is added."""
-    head = [first, "Host: here", *lines, f"Content-Length: {len(body)}", "", ""]
-    return "\r\n".join(head).encode() + body
-
-
-def chunked(*pieces: bytes, trailer: bytes = b"") -> bytes:
-    """Write a body in chunks (RFC 9112, 7.1)."""
-    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
-    return chunks + b"0\r\n" + trailer + b"\r\n"
-
-
-def status(answer: bytes) -> int:
-    return int(answer[9:12])
-
-
-def test_one_event_is_accepted_and_then_known(pair: Pair, taken: list[bytes]) -> None:
+def test_one_event_is_accepted_and_then_known(
+    ways: Ways, taken: list[bytes], known: list[bytes]
+) -> None:
     body = event()
-    request = post(body, f"Authorization: Bearer {pair.key}", STRUCTURED)
-    (first,) = pair.same(request)
-    (second,) = pair.same(request)
+    request = post(body, f"Authorization: Bearer {ways.key}", STRUCTURED)
+    (first,) = ways.same(request)
+    (second,) = ways.same(request)
     assert first.startswith(b"HTTP/1.1 202 Accepted\r\n")
     assert first.endswith(b'{"accepted":1,"duplicates":0,"ignored":0,"rejected":[]}')
     assert second.endswith(b'{"accepted":0,"duplicates":1,"ignored":0,"rejected":[]}')
     assert taken == [body, body]
+    assert known == [body, body]
 
 
-USUAL = ("X-Api-Key: {key}", STRUCTURED)
-REQUESTS: dict[str, tuple[int, Callable[[Pair], bytes]]] = {
+def _with_length(text: str) -> Callable[[Ways], bytes]:
+    """Say the length of a body in another way."""
+
+    def write(ways: Ways) -> bytes:
+        body = event()
+        lines = (f"Host: here\r\nX-Api-Key: {ways.key}\r\n{STRUCTURED}\r\n").encode()
+        length = text.encode().replace(b"%x", b"%x" % len(body)).replace(b"%d", b"%d" % len(body))
+        first = b"POST /v1/events HTTP/1.1\r\n"
+        return b"%b%bContent-Length:%b\r\n\r\n%b" % (first, lines, length, body)
+
+    return write
+
+
+REQUESTS: dict[str, tuple[int, Callable[[Ways], bytes]]] = {
     "basic key": (202, lambda p: post(event(), f"Authorization: Bearer {p.key}", PLAIN)),
     "upper case": (202, lambda p: post(event(), f"X-API-KEY: {p.key}", STRUCTURED)),
     "a batch": (
@@ -279,6 +188,43 @@ REQUESTS: dict[str, tuple[int, Callable[[Pair], bytes]]] = {
     "another method": (405, lambda _: post(b"", first="DELETE /v1/events HTTP/1.1")),
     "no method": (400, lambda _: post(b"", first="BREW /v1/events HTTP/1.1")),
     "no HTTP": (400, lambda _: b"Hello\r\n\r\n"),
+    **{
+        f"a length of {text!r}": (expected, _with_length(text))
+        for text, expected in (
+            *(("+%d", 400), ("0%d", 202), ("%d ", 202), (" %d", 202), ("\t%d", 202)),
+            *(("-%d", 400), ("%d,%d", 400), ("0x%x", 400), ("%d.0", 400)),
+        )
+    },
+    "no line is ended as it should be": (
+        400,
+        lambda p: post(event(), f"X-Api-Key: {p.key}", PLAIN).replace(b"\r\n", b"\n"),
+    ),
+    "one line is not ended as it should be": (
+        400,
+        lambda p: post(event(), f"X-Api-Key: {p.key}", PLAIN).replace(b"here\r\n", b"here\n"),
+    ),
+    "a line is folded": (
+        400,
+        lambda p: post(event(), "X-Api-Key:", f" {p.key}", PLAIN, "X-More: a", " b"),
+    ),
+    "a line in front": (202, lambda p: b"\r\n" + post(event(), f"X-Api-Key: {p.key}", PLAIN)),
+    "a length and chunks": (
+        400,
+        lambda p: post(event(), f"X-Api-Key: {p.key}", PLAIN, "Transfer-Encoding: chunked"),
+    ),
+    "a long head": (
+        202,
+        lambda p: post(event(), f"X-Api-Key: {p.key}", PLAIN, f"X-More: {'x' * MOST}"),
+    ),
+    "a file in a bucket": (
+        202,
+        lambda p: post(
+            event(
+                source="aws.s3", data={"recording": {"url": "https://other.s3.amazonaws.com/a.wav"}}
+            ),
+            *(f"X-Api-Key: {p.key}", STRUCTURED),
+        ),
+    ),
     "two lengths": (
         400,
         lambda p: post(event(), f"X-Api-Key: {p.key}", "Content-Length: 1"),
@@ -287,98 +233,108 @@ REQUESTS: dict[str, tuple[int, Callable[[Pair], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_any_request_is_answered_the_same_on_both_ways(pair: Pair, name: str) -> None:
+def test_any_request_is_answered_the_same_on_both_ways(ways: Ways, name: str) -> None:
     expected, request = REQUESTS[name]
-    answer = pair.same(request(pair))[0]
+    answer = ways.same(request(ways))[0]
     assert status(answer) == expected, answer
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_any_request_in_two_pieces_is_answered_the_same(pair: Pair, name: str) -> None:
+def test_any_request_in_two_pieces_is_answered_the_same(ways: Ways, name: str) -> None:
     expected, request = REQUESTS[name]
-    whole = request(pair)
-    answer = pair.same(whole[:-1], whole[-1:])[0]
+    whole = request(ways)
+    answer = ways.same(whole[:-1], whole[-1:])[0]
     assert status(answer) == expected, answer
 
 
-def test_a_request_of_tls_is_told_to_come_by_tls_again(pair: Pair) -> None:
-    (answer,) = pair.same(REQUESTS["by TLS"][1](pair))
+def test_a_request_of_tls_is_told_to_come_by_tls_again(ways: Ways) -> None:
+    (answer,) = ways.same(REQUESTS["by TLS"][1](ways))
     assert b"strict-transport-security: max-age=" in answer
-    (answer,) = pair.same(REQUESTS["by nothing known"][1](pair))
+    (answer,) = ways.same(REQUESTS["by nothing known"][1](ways))
     assert b"strict-transport-security" not in answer
 
 
+def test_files_of_buckets_that_no_account_names_are_ignored(ways: Ways) -> None:
+    for number, chosen in enumerate(ways.settings):
+        with opened(chosen) as office:
+            name_bucket(office, "archive", "calls")
+        clients = ways.services[number].connections.clients
+        eventually(partial(clients.buckets, DEFAULT), "the server knows the bucket")
+    answer = ways.same(REQUESTS["a file in a bucket"][1](ways))[0]
+    assert b'"ignored":1' in answer
+
+
 @pytest.mark.parametrize("place", [None, 0, 1])
-def test_a_signed_request_is_judged_by_its_body(pair: Pair, place: int | None) -> None:
+def test_a_signed_request_is_judged_by_its_body(ways: Ways, place: int | None) -> None:
     body, now = event(), int(time.time())
-    secret = standard_webhooks.decode_secret(pair.signing)
+    secret = standard_webhooks.decode_secret(ways.signing)
     signature = standard_webhooks.sign(secret, "m-1", now, body)
     sent = body if place is None else body[:place] + b" " + body[place:]
     lines = ("webhook-id: m-1", f"webhook-timestamp: {now}", f"webhook-signature: {signature}")
-    answer = pair.same(post(sent, *lines, STRUCTURED))[0]
+    answer = ways.same(post(sent, *lines, STRUCTURED))[0]
     assert status(answer) == (202 if place is None else 401)
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
-def test_chunks_are_put_together(pair: Pair, taken: list[bytes], is_whole: bool) -> None:
-    head = f"POST /v1/events HTTP/1.1\r\nHost: here\r\nX-Api-Key: {pair.key}\r\n{PLAIN}\r\n"
+def test_chunks_are_put_together(ways: Ways, taken: list[bytes], is_whole: bool) -> None:
+    head = f"POST /v1/events HTTP/1.1\r\nHost: here\r\nX-Api-Key: {ways.key}\r\n{PLAIN}\r\n"
     body = event()
     sent = [head.encode(), b"Transfer-Encoding: chunked\r\n\r\n", chunked(body[:9], body[9:])]
-    (answer,) = pair.same(b"".join(sent)) if is_whole else pair.same(*sent)
+    (answer,) = ways.same(b"".join(sent)) if is_whole else ways.same(*sent)
     assert status(answer) == 202
     assert not is_whole or taken == [body]
 
 
-def test_chunks_that_grow_too_long_are_refused(pair: Pair) -> None:
-    head = f"POST /v1/events HTTP/1.1\r\nHost: here\r\nX-Api-Key: {pair.key}\r\n{PLAIN}\r\n"
+def test_chunks_that_grow_too_long_are_refused(ways: Ways) -> None:
+    head = f"POST /v1/events HTTP/1.1\r\nHost: here\r\nX-Api-Key: {ways.key}\r\n{PLAIN}\r\n"
     body = chunked(b" " * LIMIT, b" ")
-    answer = pair.same(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + body)[0]
+    answer = ways.same(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + body)[0]
     assert status(answer) == 413
 
 
 @pytest.mark.parametrize("pieces", [1, 2])
-def test_a_trailer_is_no_header(pair: Pair, pieces: int) -> None:
+def test_a_trailer_is_no_header(ways: Ways, pieces: int) -> None:
     head = f"POST /v1/events HTTP/1.1\r\nHost: here\r\n{PLAIN}\r\n".encode()
     sent = head + b"Transfer-Encoding: chunked\r\n\r\n"
-    body = chunked(event(), trailer=f"X-Api-Key: {pair.key}\r\n".encode())
-    answer = pair.same(sent + body)[0] if pieces == 1 else pair.same(sent, body)[0]
+    body = chunked(event(), trailer=f"X-Api-Key: {ways.key}\r\n".encode())
+    answer = ways.same(sent + body)[0] if pieces == 1 else ways.same(sent, body)[0]
     assert status(answer) == 401
 
 
-def test_a_malformed_chunk_is_no_request(pair: Pair) -> None:
-    head = f"POST /v1/events HTTP/1.1\r\nHost: here\r\nX-Api-Key: {pair.key}\r\n{PLAIN}\r\n"
+def test_a_malformed_chunk_is_no_request(ways: Ways) -> None:
+    head = f"POST /v1/events HTTP/1.1\r\nHost: here\r\nX-Api-Key: {ways.key}\r\n{PLAIN}\r\n"
     sent = f"{head}Transfer-Encoding: chunked\r\n\r\n5\r\n[]   x".encode()
-    answers = pair.same(sent)
+    answers = ways.same(sent)
     assert status(answers[0]) == 400
     assert answers[1] == b"closed"
 
 
-def test_requests_in_a_row_are_answered_in_turn(pair: Pair, taken: list[bytes]) -> None:
-    usual = (f"X-Api-Key: {pair.key}", PLAIN)
+def test_requests_in_a_row_are_answered_in_turn(ways: Ways, taken: list[bytes]) -> None:
+    usual = (f"X-Api-Key: {ways.key}", PLAIN)
     first, bad = post(event(), *usual), post(b"[]x", *usual)
     page = b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
     in_one = first + bad + page + first + first[:40]
-    answers = pair.same(in_one, first[40:], answers=5)
+    answers = ways.same(in_one, first[40:], answers=5)
     assert [status(answer) for answer in answers] == [202, 400, 200, 202, 202]
     assert b'"duplicates":1' in answers[3]
     assert 1 <= len(taken) <= 2  # the first, and the last if the others were answered by then
 
 
-def test_a_refusal_in_front_of_another_request_ends_both(pair: Pair) -> None:
-    answers = pair.same(post(event(), PLAIN) + post(event(), f"X-Api-Key: {pair.key}", PLAIN))
+def test_a_refusal_in_front_of_another_request_ends_both(ways: Ways) -> None:
+    answers = ways.same(post(event(), PLAIN) + post(event(), f"X-Api-Key: {ways.key}", PLAIN))
     assert status(answers[0]) == 401
     assert answers[1:] == [b"closed"]
 
 
-def test_noise_behind_a_request_ends_the_connection(pair: Pair) -> None:
-    answers = pair.same(post(event(), f"X-Api-Key: {pair.key}", PLAIN) + b"\x00 noise\r\n\r\n")
+def test_noise_behind_a_request_ends_the_connection(ways: Ways) -> None:
+    answers = ways.same(post(event(), f"X-Api-Key: {ways.key}", PLAIN) + b"\x00 noise\r\n\r\n")
     assert status(answers[0]) == 400
     assert answers[1:] == [b"closed"]
 
 
-def test_who_asks_first_is_told_to_go_on(pair: Pair) -> None:
-    request = post(event(), f"X-Api-Key: {pair.key}", PLAIN, "Expect: 100-continue")
-    for port in pair.ports:
+def test_who_asks_first_is_told_to_go_on(ways: Ways) -> None:
+    request = post(event(), f"X-Api-Key: {ways.key}", PLAIN, "Expect: 100-continue")
+    for port in ways.ports:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
             peer.sendall(request)
             read = Reading(peer)
@@ -386,10 +342,10 @@ def test_who_asks_first_is_told_to_go_on(pair: Pair) -> None:
             assert status(read.answer()) == 202
 
 
-def test_a_request_cut_anywhere_is_answered_the_same(pair: Pair) -> None:
-    usual = (f"X-Api-Key: {pair.key}", STRUCTURED)
+def test_a_request_cut_anywhere_is_answered_the_same(ways: Ways) -> None:
+    usual = (f"X-Api-Key: {ways.key}", STRUCTURED)
     whole = post(event(data={}), *usual)
-    for port in pair.ports:
+    for port in ways.ports:
         found = []
         with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -404,14 +360,17 @@ def test_a_request_cut_anywhere_is_answered_the_same(pair: Pair) -> None:
         assert set(found[1:]) == {found[1]}
 
 
-def test_a_connection_serves_one_request_after_the_other(pair: Pair, taken: list[bytes]) -> None:
-    port = pair.ports[0]
+def test_a_connection_serves_one_request_after_the_other(
+    ways: Ways, taken: list[bytes], known: list[bytes]
+) -> None:
+    port = ways.ports[0]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
         read = Reading(peer)
         for _ in range(3):
-            peer.sendall(post(event(), f"X-Api-Key: {pair.key}", STRUCTURED))
+            peer.sendall(post(event(), f"X-Api-Key: {ways.key}", STRUCTURED))
             assert b'"accepted":1' in read.answer()
-    assert len(taken) == 3
+    assert len(taken) == 1
+    assert len(known) == 2
 
 
 @pytest.mark.parametrize(
@@ -419,36 +378,39 @@ def test_a_connection_serves_one_request_after_the_other(pair: Pair, taken: list
     [(ZeroDivisionError("ours"), 500), (StoreUnavailable("full", retry_after=7), 503)],
 )
 def test_a_commit_that_fails_is_told(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: int
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: int
 ) -> None:
     def accept(*_: object) -> None:
         raise error
 
+    request = post(event(), f"X-Api-Key: {ways.key}", PLAIN)
+    warmed = ways.warm(request)
     monkeypatch.setattr(pipeline, "accept", accept)
-    answer = pair.same(post(event(), f"X-Api-Key: {pair.key}", PLAIN))[0]
+    answer = ways.same(request, warmed=warmed)[0]
     assert status(answer) == expected
 
 
 def test_a_fault_of_ours_ends_the_connection_and_nothing_else(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def decode(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    request = post(event(), f"X-Api-Key: {pair.key}", PLAIN)
+    request = post(event(), f"X-Api-Key: {ways.key}", PLAIN)
+    warmed = ways.warm(request)
     with monkeypatch.context() as broken:
         broken.setattr("adapter.telephony.cloudevents.decode", decode)
-        answers = pair.same(request)
+        answers = ways.same(request, warmed=warmed)
     assert status(answers[0]) == 500
     assert answers[1:] == [b"closed"]
-    assert status(pair.same(request)[0]) == 202
+    assert status(ways.same(request)[0]) == 202
 
 
-def test_who_goes_away_before_the_answer_leaves_no_trace(pair: Pair) -> None:
-    request = post(event(), f"X-Api-Key: {pair.key}", PLAIN)
+def test_who_goes_away_before_the_answer_leaves_no_trace(ways: Ways) -> None:
+    request = post(event(), f"X-Api-Key: {ways.key}", PLAIN)
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", pair.ports[0])) as peer:
+        with socket.create_connection(("127.0.0.1", ways.ports[0])) as peer:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset
             peer.sendall(request)
-    answer = pair.same(post(event(), f"X-Api-Key: {pair.key}", PLAIN))[0]
+    answer = ways.same(post(event(), f"X-Api-Key: {ways.key}", PLAIN))[0]
     assert status(answer) == 202

@@ -1,0 +1,102 @@
+"""Recognise the head of a hot POST that is the one before it on its connection, but for the length.
+
+A source that keeps its connection sends the same head again and again; only Content-Length
+changes. What the parser and the checks found of the first then holds for the next, as long as
+nothing has changed that they looked at (`Registry.generation`).
+
+Why no request can be smuggled past the parser: it took these very bytes for one request, and gave
+the lines that stand in them (`learn` compares). Only the digits of the length may differ, and
+they have to say exactly how many bytes follow in the chunk. So what is recognised begins where its
+chunk begins and ends where that ends, as the parser would have found. It is never asked in the
+midst of a request: each chunk that goes to the parser makes the connection forget its head.
+"""
+
+from __future__ import annotations
+
+import re
+from hmac import compare_digest
+from typing import Final
+
+from adapter.recent_requests import RawHeaders, RecentRequest
+from adapter.tenants import Tenant
+from adapter.web import intake
+
+MOST: Final = 4096
+"""Bytes of a head that is remembered; each connection remembers one."""
+
+_LINE: Final = rb"(?:[!-9;-~]+:[^\r\n]*\r\n)"
+_HEAD: Final = re.compile(
+    rb"(POST /v1/events HTTP/1\.1\r\n%b*?(?i:content-length):[ \t]*)(\d+)(\r\n%b*\r\n)"
+    % (_LINE, _LINE)
+)
+_LENGTH: Final = b"content-length"
+_ALWAYS_JUDGED: Final = frozenset({b"webhook-signature", b"transfer-encoding"})
+"""What no remembered head may hold: a signature is of one body, and chunks end where they say."""
+
+
+class KnownHead:
+    """A head that was parsed and checked, and what was found of it."""
+
+    __slots__ = (
+        *("_after", "_before", "_length_at", "_length_line", "_lines"),
+        *("generation", "headers", "is_https", "key", "tenant"),
+    )
+
+    def __init__(
+        self,
+        text: re.Match[bytes],
+        lines: RawHeaders,
+        tenant: Tenant,
+        key: str,
+        generation: int,
+        *,
+        is_https: bool,
+    ) -> None:
+        self._before, _, self._after = text.groups()
+        self._length_at = len(self._before)
+        self._lines = lines
+        self._length_line = [name for name, _ in lines].index(_LENGTH)
+        self.headers = intake.text_headers(line for line in lines if line[0] != _LENGTH)
+        self.tenant = tenant
+        self.key = key
+        """Its id."""
+        self.generation = generation
+        """The registry's when the key was checked."""
+        self.is_https = is_https
+
+    def body(self, chunk: bytes) -> bytes | None:
+        """Give the body, where a chunk is this head and as many bytes as it says; else None.
+
+        The comparison takes as long whatever the chunk holds, for the head has a key in it.
+        """
+        start = chunk.find(b"\r", self._length_at) + len(self._after)
+        expected = b"%b%d%b" % (self._before, len(chunk) - start, self._after)
+        return chunk[start:] if compare_digest(chunk[:start], expected) else None
+
+    def lines(self, length: int) -> RawHeaders:
+        """Give the lines of the head before a body of so many bytes, as the parser would."""
+        lines = list(self._lines)
+        lines[self._length_line] = (_LENGTH, b"%d" % length)
+        return lines
+
+
+def learn(
+    chunk: bytes, request: RecentRequest, generation: int, *, is_https: bool
+) -> KnownHead | None:
+    """Give the head of a chunk that was read as `request` and taken; None where it is unusual.
+
+    `generation` is the registry's at the check of the key.
+    """
+    text = _HEAD.match(chunk, 0, MOST)
+    tenant, key, lines = request.tenant, request.sender, request.headers
+    if text is None or tenant is None or key is None or _lines(text[0]) != lines:
+        return None  # the parser had more of it in an earlier chunk, or read it another way
+    if not _ALWAYS_JUDGED.isdisjoint(name for name, _ in lines):
+        return None
+    head = KnownHead(text, lines, tenant, key, generation, is_https=is_https)
+    return None if head.body(chunk) is None else head
+
+
+def _lines(text: bytes) -> list[tuple[bytes, bytes]]:
+    lines = (line.partition(b":") for line in text.split(b"\r\n")[1:-2])
+    return [(name.lower(), value.strip(b" \t")) for name, _, value in lines]
