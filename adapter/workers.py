@@ -86,6 +86,16 @@ async def checkpoint(services: Services) -> None:
                 await asyncio.to_thread(maintenance.checkpoint, path)
 
 
+async def recollect(services: Services) -> None:
+    """Learn which events and contacts the journal's index has, so that new ones need no look.
+
+    The scan takes a second for some millions of them.
+    """
+    seen = services.database.raw.tail.seen
+    seen.include(await asyncio.to_thread(maintenance.seen, services.database.path))
+    await asyncio.Event().wait()
+
+
 async def forget(services: Services) -> None:
     """Delete what is older than the retention, in small steps between the requests."""
     while True:
@@ -194,6 +204,7 @@ WORKERS: dict[str, Callable[[Services], Awaitable[None]]] = {
     "settings watch": watch,
     "socket sweep": sweep,
     "checkpoint": checkpoint,
+    "recollect": recollect,
     "retention": forget,
     "steps": send_steps,
     "tokens": fresh_tokens,

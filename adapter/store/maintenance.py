@@ -13,6 +13,7 @@ from pathlib import Path
 
 from adapter.errors import StoreUnavailable
 from adapter.store.database import REDO_SUFFIX, Database, explain
+from adapter.store.journal.seen import Seen, read
 from adapter.store.times import micros
 
 LOG_PAGES = 2_000
@@ -56,6 +57,18 @@ def checkpoint(path: Path) -> None:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         finally:
             connection.close()
+    except sqlite3.Error as error:
+        raise explain(error) from error
+
+
+def seen(path: Path) -> Seen:
+    """Read which events and contacts the journal's index has.
+
+    Raises:
+        StoreUnavailable: the file cannot be read.
+    """
+    try:
+        return read(path)
     except sqlite3.Error as error:
         raise explain(error) from error
 

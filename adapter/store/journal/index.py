@@ -113,12 +113,17 @@ def find_event(
 
 def is_taken(cursor: sqlite3.Cursor, key: int) -> bool:
     """Whether the index has an event under a key (what it lacks is in `Tail.events`)."""
+    if not tail.of(cursor).seen.events.may_hold(key):
+        return False
     row = cursor.execute("SELECT 1 FROM event_keys WHERE key=?", (key,)).fetchone()
     return row is not None
 
 
 def has_contact(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
     """Whether anybody reported on a contact."""
+    known = tail.of(cursor)
+    if key not in known.contacts and not known.seen.contacts.may_hold(hash(key)):
+        return False
     return head(cursor, key) is not None
 
 
@@ -163,6 +168,8 @@ def last_to(cursor: sqlite3.Cursor, agent: Agent) -> int:
 def write_index(cursor: sqlite3.Cursor) -> None:
     """Write into the index what it lacks; `Tail.forget_written` must follow the commit."""
     known = loaded(cursor)
+    known.seen.events.add(known.events)
+    known.seen.contacts.add(map(hash, known.contacts))
     cursor.executemany(
         "INSERT OR REPLACE INTO event_keys (key, position) VALUES (?,?)",
         sorted(known.events.items()),

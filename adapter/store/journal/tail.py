@@ -18,6 +18,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from adapter.contacts import Contact
+from adapter.store.journal.seen import Seen
 from adapter.tenants import Agent, ContactKey, Tenant
 
 KNOWN_STATES = 20_000
@@ -81,6 +82,7 @@ class Tail:
     """The last sequence and the last silent number of the tenants that have rows here."""
     pushes: dict[Tenant, list[Push]] = field(default_factory=dict)
     known_agents: dict[Agent, int] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
     states: OrderedDict[ContactKey, tuple[Contact, Head]] = field(default_factory=OrderedDict)
     """Contacts as they are, those used last at the end."""
 
