@@ -201,7 +201,6 @@ class Office:
             StoreUnavailable: the disk or the file refuses; what was erased before that stays so.
         """
         here = self.tenant(tenant)
-        maintenance.await_catch_up(self.database.path)
         ids = erasing.find(self.database.path, here, wanted)
         with self.database.reading():
             beside = erasing.linked(self.database.raw.cursor(), here, ids)
@@ -340,6 +339,7 @@ def opened(settings: Settings) -> Iterator[Office]:
     try:
         database.migrate()
         maintenance.recover(database)
+        maintenance.await_catch_up(database.path)
         office = Office(database, settings)
         office.ensure_default_tenant()
         yield office

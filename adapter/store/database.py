@@ -40,6 +40,10 @@ class StoreBusy(StoreUnavailable):
     """Another process holds the write lock just now; trying again soon will do."""
 
 
+class StoreTaken(StoreUnavailable):
+    """Another process writes the journal of this database."""
+
+
 class StoreCorrupt(StoreUnavailable):
     """The file is no sound database; writing on would make it worse."""
 
@@ -155,11 +159,14 @@ class Database:
         """Take what a crash left in the redo log into the database; only the one writer may.
 
         Raises:
+            StoreTaken: another process writes the journal.
             StoreUnavailable: the disk or the file refuses.
         """
         try:
             self._redo = RedoLog(self.path.with_name(self.path.name + REDO_SUFFIX))
             left = self._redo.read()
+        except BlockingIOError as error:
+            raise StoreTaken(f"another server is using the database {self.path}") from error
         except OSError as error:
             raise explain(error, self.path) from error
         with self.transaction() as cursor:

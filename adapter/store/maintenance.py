@@ -7,12 +7,12 @@ import os
 import sqlite3
 import struct
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
 from adapter.errors import StoreUnavailable
-from adapter.store.database import REDO_SUFFIX, Database, explain
+from adapter.store.database import REDO_SUFFIX, Database, StoreTaken, explain
 from adapter.store.journal.seen import Seen, read
 from adapter.store.times import micros
 
@@ -21,7 +21,7 @@ LOG_PAGES = 2_000
 are, the more of them are newer copies of one page, which is written once; but a log that grows
 is written to new pages of memory each time, which costs three times as much."""
 
-_CATCH_UP_PATIENCE = 5.0
+_CATCH_UP_PATIENCE = 3.0
 
 _BACKFILLED = struct.Struct("=16xI76xI")
 """The frames of the log, and how many of them are in the database."""
@@ -118,31 +118,23 @@ def recover(database: Database) -> None:
     Raises:
         StoreUnavailable: the disk or the file refuses.
     """
-    if not _redo_size(database.path):
-        return
-    try:
-        held = lock(database.path)
-    except StoreUnavailable:
-        return  # the server that runs has it, and catches up within a moment
-    try:
-        database.recover()
-    finally:
-        os.close(held)
+    if _redo_size(database.path):
+        with suppress(StoreTaken):  # by the server that runs, which catches up within a moment
+            database.recover()
 
 
 def await_catch_up(path: Path) -> bool:
-    """Wait until a server that runs has emptied its redo log once; False where there is nothing.
+    """Wait until a server that runs has emptied its redo log once: then the file has what it took.
 
-    Raises:
-        StoreUnavailable: it does not within five seconds.
+    False where there is nothing to wait for, or the server does not come to it (its disk is full).
     """
     before = _redo_size(path)
-    if not before or not is_locked(path):
+    if not before:
         return False
     deadline = time.monotonic() + _CATCH_UP_PATIENCE
     while before <= (now := _redo_size(path)):  # shorter: emptied, and written again
         if time.monotonic() > deadline:
-            raise StoreUnavailable("the running server does not empty its redo log", retry_after=5)
+            return False
         before = now
         time.sleep(0.005)
     return True

@@ -73,6 +73,7 @@ def test_a_full_queue_refuses_at_once_and_keeps_what_waits(hosts: Server) -> Non
         f"POST {EVENTS} HTTP/1.1\r\nHost: {HOST}\r\nX-Api-Key: {keys[0]}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
+    post(hosts, keys[1], batch(hosts, "waits", 1))  # a duplicate is looked up in the database
     with dial(hosts) as first, closing(sqlite3.connect(hosts.database, timeout=5)) as other:
         other.execute("BEGIN IMMEDIATE")  # as a command line does while it writes
         first.sendall(request.encode() + body)

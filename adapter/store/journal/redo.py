@@ -12,6 +12,7 @@ the rows as MessagePack. What is torn at its end was acknowledged to nobody.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 import zlib
@@ -28,12 +29,22 @@ _unpack = msgspec.msgpack.Decoder(list[Row]).decode
 
 
 class RedoLog:
-    """The file beside one database, written by the one process that writes the journal."""
+    """The file beside one database, written by the one process that writes the journal.
+
+    Raises:
+        BlockingIOError: another has it open.
+        OSError: it cannot be opened.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         # Customers' names and numbers are in it: nobody else may read it.
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            # Who takes its rows into the database while its owner lives would make them twice.
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self.descriptor)
+            raise
         self.rows: list[Row] = []
         """What the database lacks."""
         self._end = 0
