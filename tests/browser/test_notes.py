@@ -15,7 +15,7 @@ from tests.browser.panels import Desk, panel_url, pop
 from tests.browser.states import is_saved, note_of
 from tests.server import ORGANISATION
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 CARET = "document.activeElement.selectionStart + document.activeElement.tagName"
 

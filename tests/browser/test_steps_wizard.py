@@ -20,7 +20,7 @@ from tests.portal.dynamics_desk import account_fields
 from tests.portal.visitor import Visitor
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("portal")]
+pytestmark = pytest.mark.browser
 
 __all__ = ["dynamics", "simulation"]
 
