@@ -52,7 +52,7 @@ profile:
 
 soak:
 	@scripts/setup dev
-	@$(PYTHON) -m pytest -n auto --dist loadgroup -m soak
+	@$(PYTHON) -m pytest -n auto --dist worksteal -m soak
 	@$(PYTHON) -m tests.crash.marathon --kills 100 $(ARGS)
 	@$(PYTHON) -m tests.outbox.marathon --contacts 1000
 

@@ -8,8 +8,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +23,8 @@ from websockets.typing import Subprotocol
 from adapter import settings
 from adapter.credentials import SCOPES
 from adapter.office import Office, opened
+from tests import forking
+from tests.forking import Forked
 
 ROOT = Path(__file__).parents[1]
 ORGANISATION = "https://contoso.crm4.dynamics.com"
@@ -240,7 +240,7 @@ class Client:
 
 
 class Server(Client):
-    """`python -m adapter serve` on a free port of the loopback, with its data in one folder."""
+    """`screenpop serve` on a free port of the loopback, with its data in one folder."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         super().__init__(0)
@@ -250,7 +250,7 @@ class Server(Client):
             "SCREENPOP_ALLOW_LOOPBACK": "1",
             **environment,
         }
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Forked | None = None
         self.errors: list[str] = []
         self._secrets: dict[tuple[str, str], str] = {}
 
@@ -307,15 +307,9 @@ class Server(Client):
         """Start the process; with `wait` until it is ready."""
         self.make_keys()
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SCREENPOP_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "adapter", "serve", "--port", str(self.port)],
-            env={**kept, "PYTHONPATH": str(ROOT), **self.environment},
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        self.process = forking.start(
+            ["serve", "--port", str(self.port)], {**kept, **self.environment}, self.folder
         )
-        assert self.process.stderr is not None
         threading.Thread(
             target=_collect, args=(self.process.stderr, self.errors), daemon=True
         ).start()
@@ -351,13 +345,11 @@ class Server(Client):
         process, self.process = self.process, None
         assert process is not None
         code = process.wait(within)
-        assert process.stdout is not None
         process.stdout.close()
         return code
 
     def _await_line(self) -> None:
         assert self.process is not None
-        assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("listening on "), f"{line}{self.log()}"
         self.port = int(line.rpartition(":")[2])

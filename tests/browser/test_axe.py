@@ -16,7 +16,7 @@ from tests.browser.states import sign_in_states
 from tests.browser.test_panel import LOCALES, NARROW, faults
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 NewContext = Callable[..., BrowserContext]
 

@@ -11,7 +11,7 @@ from adapter.demo import samples
 from tests.browser.demo import Demo, Station
 from tests.browser.panels import is_live, pop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 MARIA, DENISE, SATO = samples.CONTACTS[0], samples.CONTACTS[2], samples.CONTACTS[6]
 

@@ -15,7 +15,7 @@ from tests.browser.sites import HOME
 from tests.browser.views import BLOCKED, CARD, NOTICE, PANEL, View
 from tests.server import Server, eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("embedding")]
+pytestmark = pytest.mark.browser
 
 CRM4 = "https://contoso.crm4.dynamics.com"
 

@@ -11,7 +11,7 @@ from tests.browser.panels import Desk, is_live, panel_url
 from tests.browser.sites import HOME
 from tests.browser.states import is_saved, note_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def test_the_agent_changes_the_language_and_stays_at_work(desk: Desk) -> None:

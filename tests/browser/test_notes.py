@@ -15,7 +15,7 @@ from tests.browser.panels import Desk, panel_url, pop
 from tests.browser.states import is_saved, note_of
 from tests.server import ORGANISATION
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 CARET = "document.activeElement.selectionStart + document.activeElement.tagName"
 
@@ -53,6 +53,19 @@ def test_typing_goes_on_where_it_was_whatever_comes_in(desk: Desk) -> None:
     expect(page.locator("[data-contact=c-write]")).to_have_count(0)
     expect(page.locator("[data-recent=c-write]")).to_be_attached()
     expect(note_of(page, "c-write")).to_have_value("Hey, hello world")
+
+
+def test_a_click_below_a_card_that_leaves_for_it_is_not_lost(desk: Desk) -> None:
+    page = desk.open_panel()
+    call(desk, "c-listed", "offered", "answered", "ended")
+    call(desk, "c-left", "offered", "answered")
+    note_of(page, "c-left").press_sequentially("Hello")
+    call(desk, "c-left", "ended")
+    expect(page.locator("[data-contact=c-left][data-phase=ended]")).to_be_visible()
+    # A finger stays on the button for a tenth of a second.
+    page.locator("#recent > summary").click(delay=200)
+    expect(page.locator("[data-recent=c-listed]")).to_be_visible()
+    expect(page.locator("[data-recent=c-left]")).to_be_visible()
 
 
 def test_a_contact_that_rings_out_of_sight_is_pointed_to(new_desk: Callable[..., Desk]) -> None:

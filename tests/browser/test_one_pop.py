@@ -10,7 +10,7 @@ from tests.browser.panels import Desk, is_live, panel_url, pop
 from tests.browser.sites import HOME, framing
 from tests.server import ORGANISATION, eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def test_a_ticket_in_the_address_opens_the_panel_once(desk: Desk) -> None:

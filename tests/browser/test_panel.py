@@ -12,7 +12,7 @@ from tests.browser.panels import Desk, pop
 from tests.browser.states import states
 from tests.browser.views import CARD, View
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 INSPECT = Path(__file__).with_name("inspect_page.js").read_text("utf-8")
 NARROW = {"width": 300, "height": 640}

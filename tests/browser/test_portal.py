@@ -12,7 +12,7 @@ from tests.browser import portal_pages
 from tests.browser.sites import HOME
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("portal")]
+pytestmark = pytest.mark.browser
 
 OWN = ("/admin", "/admin/domains", "/admin/health", "/admin/audit", "/admin/settings")
 

@@ -13,7 +13,7 @@ from tests.browser import axe
 from tests.browser.sites import HOME
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("portal")]
+pytestmark = pytest.mark.browser
 
 PATHS = (
     "/admin/agents",

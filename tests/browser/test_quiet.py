@@ -13,7 +13,7 @@ from tests.browser.sites import ADAPTER, HOME
 from tests.browser.states import states
 from tests.browser.test_panel import NARROW, faults
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def test_a_shift_asks_no_other_host_and_writes_nothing_to_the_console(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.panels import Desk, is_live, pop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 HEARD = """() => {
   window.heard = [];

@@ -13,7 +13,7 @@ from tests.browser.sites import HOME, framing
 from tests.server import Server
 from tests.signin.openid import OpenIdProvider
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("sign-in")]
+pytestmark = pytest.mark.browser
 
 CRM = "https://contoso.crm4.dynamics.com"
 EVIL = "https://evil.crm4.dynamics.com"

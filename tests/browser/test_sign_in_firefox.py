@@ -14,7 +14,7 @@ from tests.browser.firefox import Firefox
 from tests.server import Server
 from tests.signin.openid import OpenIdProvider
 
-pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.xdist_group("firefox")]
+pytestmark = [pytest.mark.soak, pytest.mark.browser]
 
 
 LIVE = "document.querySelector('#connection')?.dataset.state === 'live'"

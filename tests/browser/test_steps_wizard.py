@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from adapter.demo.simulated.serving import Simulation
 from tests import principals
@@ -20,7 +20,7 @@ from tests.portal.dynamics_desk import account_fields
 from tests.portal.visitor import Visitor
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("portal")]
+pytestmark = pytest.mark.browser
 
 __all__ = ["dynamics", "simulation"]
 
@@ -82,6 +82,27 @@ def test_an_admin_walks_through_the_wizard(
 
     pasting_is_previewed(admin)
     adapter_obeys(admin, adapter)
+
+
+def test_what_was_pasted_before_the_script_had_loaded_is_looked_at(
+    admin: Page, adapter: Server
+) -> None:
+    with Visitor(adapter, principals.sign_in_as_admin(adapter)) as visitor:
+        visitor.submit("/admin/steps/start", {"start": "complete", "draft": "0"})
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    admin.route("**/portal/steps.js", hold)
+    with admin.expect_request("**/portal/steps.js"):
+        admin.goto("/admin/steps/draft/2", wait_until="commit")
+    admin.get_by_label("Request body").fill(PRINTED)
+    repaired = admin.locator("[data-remarks]").get_by_text("escaped quotes replaced")
+    expect(repaired).to_be_hidden()
+    for route in held:
+        route.continue_()
+    expect(repaired).to_be_visible()
 
 
 def pasting_is_previewed(admin: Page) -> None:

@@ -18,7 +18,6 @@ CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's Chromium"),
-    pytest.mark.xdist_group("demo-browser"),
 ]
 DENISE = samples.CONTACTS[2]
 

@@ -11,7 +11,6 @@ from http.client import HTTPResponse
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.server import PATIENCE, Server
 
@@ -24,9 +23,6 @@ FIREHOSE_LIMIT = 2 * 1024 * 1024
 EVENTS = "/v1/events"
 AMAZON = "/v1/events/amazon-connect"
 FIREHOSE = "/v1/events/amazon-firehose"
-
-together = pytest.mark.xdist_group("ingest")
-"""All tests of one server stay in one worker."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from tests.ingest.doors import crowd, metric, read_answer, together, whole
+from tests.ingest.doors import crowd, metric, read_answer, whole
 from tests.server import Server, eventually
-
-pytestmark = together
 
 POSTS = 60
 

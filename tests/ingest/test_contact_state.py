@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.ingest.doors import problem, state, together
+from tests.ingest.doors import problem, state
 from tests.server import Server
-
-pytestmark = together
 
 DAY = "2026-11-21T20:00:"
 LIFE: list[tuple[str, int, dict[str, Any]]] = [

@@ -16,12 +16,9 @@ from tests.ingest.doors import (
     problem,
     state,
     text,
-    together,
     unknown,
 )
 from tests.server import Server, eventually
-
-pytestmark = together
 
 
 def post(server: Server, contact: str, path: str = EVENTS, **headers: str) -> httpx.Response:

@@ -18,13 +18,10 @@ from tests.ingest.doors import (
     read_answer,
     state,
     text,
-    together,
     unknown,
     whole,
 )
 from tests.server import Server
-
-pytestmark = together
 
 LIMIT = 1024 * 1024
 ROUTES = [EVENTS, AMAZON, FIREHOSE]

@@ -11,10 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.ingest.doors import FIREHOSE, FIREHOSE_LIMIT, state, text, together, unknown
+from tests.ingest.doors import FIREHOSE, FIREHOSE_LIMIT, state, text, unknown
 from tests.server import Server
-
-pytestmark = together
 
 
 def record(contact: str, **more: Any) -> dict[str, Any]:

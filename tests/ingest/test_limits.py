@@ -19,11 +19,8 @@ from tests.ingest.doors import (
     problem,
     read_answer,
     text,
-    together,
 )
 from tests.server import Server, eventually
-
-pytestmark = together
 
 HOST = f"{OTHER_TENANT}.{DOMAIN}"
 

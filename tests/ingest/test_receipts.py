@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.ingest.doors import AMAZON, EVENTS, problem, state, text, together, unknown
+from tests.ingest.doors import AMAZON, EVENTS, problem, state, text, unknown
 from tests.server import Server
-
-pytestmark = together
 
 NOTHING = {"accepted": 0, "duplicates": 0, "ignored": 0, "rejected": []}
 

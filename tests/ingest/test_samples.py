@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.doors import AMAZON, EVENTS, FIREHOSE, state, text, together
+from tests.ingest.doors import AMAZON, EVENTS, FIREHOSE, state, text
 from tests.server import Server
 from tests.telephony.samples import PUBLISHED, published
 
-pytestmark = [together, published]
+pytestmark = published
 
 ENVELOPES = ("connect_contact_event__*", "derived__s3*", "s3_eventbridge*", "contact_lens__*rules*")
 STREAMS = ("connect_agent_event_stream__*", "connect_ctr__*")

@@ -10,10 +10,8 @@ import pytest
 
 from adapter.office import NewKey
 from adapter.telephony import standard_webhooks
-from tests.ingest.doors import AMAZON, EVENTS, FIREHOSE, problem, state, text, together, unknown
+from tests.ingest.doors import AMAZON, EVENTS, FIREHOSE, problem, state, text, unknown
 from tests.server import Server, eventually
-
-pytestmark = together
 
 
 def signed(

@@ -31,3 +31,16 @@ def supervisor(server: Server) -> Iterator[Visitor]:
     cookie = principals.sign_in(server, "supervisor", name="Sue Supervisor")
     with Visitor(server, cookie) as visitor:
         yield visitor
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Give a server of two tenants, whose hosts are `<tenant>.screenpop.example`."""
+    server = Server(
+        tmp_path_factory.mktemp("two"), SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example"
+    )
+    with server.office() as office:
+        office.create_tenant("contoso")
+        office.create_tenant("fabrikam")
+    with server:
+        yield server

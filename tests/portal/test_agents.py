@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from websockets.typing import Origin
 
 from adapter.identity.people import Person
@@ -256,18 +254,6 @@ def test_what_people_are_called_is_text_and_no_markup(admin: Visitor, server: Se
 def test_in_japanese_too(admin: Visitor) -> None:
     page = admin.get("/admin/agents", accept_language="ja")
     assert "ソースでの名前" in page
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(
-        tmp_path_factory.mktemp("two"), SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example"
-    )
-    with server.office() as office:
-        office.create_tenant("contoso")
-        office.create_tenant("fabrikam")
-    with server:
-        yield server
 
 
 def test_another_tenants_people_agents_and_names_are_out_of_reach(two: Server) -> None:

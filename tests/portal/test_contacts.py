@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -162,18 +161,6 @@ def test_in_japanese_too(supervisor: Visitor, server: Server) -> None:
     assert "着信中" in page
     story = supervisor.get("/admin/contacts/story?id=ja-1", accept_language="ja")
     assert "パネルに送信" in story or "受信" in story
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(
-        tmp_path_factory.mktemp("two"), SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example"
-    )
-    with server.office() as office:
-        office.create_tenant("contoso")
-        office.create_tenant("fabrikam")
-    with server:
-        yield server
 
 
 def test_two_tenants_with_the_same_contact_see_their_own(two: Server) -> None:

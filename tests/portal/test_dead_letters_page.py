@@ -167,18 +167,6 @@ def test_the_story_of_a_contact_leads_to_its_dead_letters(admin: Visitor, server
     assert "1 dead letter" in admin.get("/admin/contacts?q=led-")
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(
-        tmp_path_factory.mktemp("two"), SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example"
-    )
-    with server.office() as office:
-        office.create_tenant("contoso")
-        office.create_tenant("fabrikam")
-    with server:
-        yield server
-
-
 def test_another_tenants_letters_are_neither_seen_nor_changed(two: Server) -> None:
     (ours,) = bury(two, ["c-1"], "contoso")
     (theirs,) = bury(two, ["c-1"], "fabrikam")

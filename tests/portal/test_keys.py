@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -106,18 +105,6 @@ def test_making_and_revoking_is_in_the_audit_log_with_the_admins_name(
 def test_a_supervisor_does_not_see_keys(supervisor: Visitor) -> None:
     assert supervisor.get("/admin/keys").status == 403
     assert supervisor.submit("/admin/keys", {"name": "x", "scope": "ingest"}).status == 403
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(
-        tmp_path_factory.mktemp("two"), SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example"
-    )
-    with server.office() as office:
-        office.create_tenant("contoso")
-        office.create_tenant("fabrikam")
-    with server:
-        yield server
 
 
 def test_an_admin_neither_sees_nor_revokes_another_tenants_keys(two: Server) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -199,18 +198,6 @@ def test_what_firehose_packs_is_unpacked_and_redacted(admin: Visitor, server: Se
     assert "(Base64)" in page
     assert "23125101" not in page.html
     assert packed not in page.html
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(
-        tmp_path_factory.mktemp("two"), SCREENPOP_ENVIRONMENT_DOMAIN="screenpop.example"
-    )
-    with server.office() as office:
-        office.create_tenant("contoso")
-        office.create_tenant("fabrikam")
-    with server:
-        yield server
 
 
 def test_another_tenants_requests_are_out_of_reach(two: Server) -> None:

@@ -105,7 +105,6 @@ def test_serve_prints_a_link_until_there_was_an_admin(tmp_path: Path) -> None:
     server = Server(tmp_path)
     with server:
         assert server.process is not None
-        assert server.process.stdout is not None
         line = server.process.stdout.readline()
         assert line.startswith(f"first admin: {server.url}/admin/first#")
         visitor = Visitor(server)

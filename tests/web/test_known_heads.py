@@ -20,8 +20,6 @@ from adapter.web.short_requests import IN_VAIN, ShortConnection
 from tests.server import eventually
 from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, post, status
 
-pytestmark = pytest.mark.xdist_group("short-requests")
-
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:

@@ -34,8 +34,6 @@ from tests.web.short_ways import (
 )
 from tests.web.test_recordings import name_bucket
 
-pytestmark = pytest.mark.xdist_group("short-requests")
-
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:

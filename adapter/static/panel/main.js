@@ -27,7 +27,7 @@ import { Host } from "./host.js";
 import { wireLanguages } from "./languages.js";
 import { Notes } from "./notes.js";
 import { NoticeCard } from "./notice-card.js";
-import { Page } from "./page.js";
+import { Page, stayUnderClicks } from "./page.js";
 import { panelId, wasReloaded } from "./page_load.js";
 import { PopCard } from "./pop-card.js";
 import { PopTab } from "./pop_tab.js";
@@ -409,7 +409,9 @@ function wire() {
     notes.settle(contact, add);
   });
   // A card that is over leaves when the agent has left its note; the new focus comes after this.
-  document.addEventListener("focusout", () => void clock.setTimeout(draw, 0));
+  const drawSoon = () => void clock.setTimeout(draw, 0);
+  document.addEventListener("focusout", drawSoon);
+  stayUnderClicks(drawSoon);
   const today = /** @type {HTMLDetailsElement} */ (byId("recent"));
   today.open = recallChoice(() => localStorage, "today");
   today.addEventListener("toggle", () => remember(() => localStorage, "today", today.open));

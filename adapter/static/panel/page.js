@@ -154,8 +154,29 @@ const popCards = () => [
   ),
 ];
 
+/** What the agent wrote in when the button of the mouse went down, until it is up again. */
+let left = /** @type {string | null} */ (null);
+
+/**
+ * Let a click elsewhere reach its place: the press takes the focus from a note, and a card that left
+ * then would move what is being clicked. `draw` is called when the click is done.
+ * @param {() => void} draw
+ */
+export function stayUnderClicks(draw) {
+  const options = { capture: true, passive: true };
+  document.addEventListener("pointerdown", () => (left = writing()), options);
+  for (const type of ["pointerup", "pointercancel"]) {
+    document.addEventListener(type, () => {
+      if (left === null) return;
+      left = null;
+      draw();
+    }, options);
+  }
+}
+
 /** The contact in whose card the agent writes. @returns {string | null} */
 function writing() {
+  if (left !== null) return left;
   const { activeElement } = document;
   if (!activeElement?.closest("contact-notes")) return null;
   return activeElement.closest("contact-card")?.getAttribute("data-contact") ?? null;

@@ -1,7 +1,7 @@
 // Explain an account's addresses while they are pasted, and name what is wrong at its field.
 
 import { ask, debounced } from "./fetching.js";
-import { showProblems, typed } from "./steps_form.js";
+import { lookWhileTyped, showProblems, typed } from "./steps_form.js";
 
 const form = document.getElementById("account-form");
 
@@ -16,4 +16,4 @@ const look = debounced(async (signal) => {
   }
 });
 
-form?.addEventListener("input", look);
+if (form) lookWhileTyped(form, look);

@@ -1,7 +1,7 @@
 // Preview a step while it is typed, and insert attributes at the cursor.
 
 import { ask, debounced } from "./fetching.js";
-import { showProblems, typed } from "./steps_form.js";
+import { lookWhileTyped, showProblems, typed } from "./steps_form.js";
 
 const form = document.getElementById("step-form");
 const preview = form.querySelector("[data-preview]");
@@ -21,7 +21,7 @@ const look = debounced(async (signal) => {
   );
 });
 
-form.addEventListener("input", look);
+lookWhileTyped(form, look);
 form.addEventListener("focusin", (event) => {
   if (event.target.matches("[data-template]")) target = event.target;
 });

@@ -12,6 +12,29 @@ export function typed(form) {
   return fields;
 }
 
+/**
+ * Call `look` at every input, and now if something was typed before this script had loaded: on a slow
+ * line a paste would wait for the next key otherwise.
+ */
+export function lookWhileTyped(form, look) {
+  form.addEventListener("input", look);
+  if ([...form.elements].some(isChanged)) look();
+}
+
+/** Whether a field holds something else than the page came with. */
+function isChanged(element) {
+  if (["checkbox", "radio"].includes(element.type)) return element.checked !== element.defaultChecked;
+  if (element.options) return !isAsSent([...element.options]);
+  return element.defaultValue !== undefined && element.value !== element.defaultValue;
+}
+
+/** Whether of a list's options those are chosen that the page names, or the first where it names none. */
+function isAsSent(options) {
+  const named = options.filter((option) => option.defaultSelected);
+  const sent = named.length > 0 ? named : options.slice(0, 1);
+  return options.every((option) => option.selected === sent.includes(option));
+}
+
 /** Show `problems` ([{at, detail}]) at their fields in place of those shown before. */
 export function showProblems(form, problems) {
   for (const shown of form.querySelectorAll("[data-live-problem]")) {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
 from adapter.i18n import Texts
 
@@ -21,9 +22,7 @@ class Phrases:
     """A list of sentences, with `%(name)s` where a value stands."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
-        # Those with the most words of their own first: `%(rule)s admits it` fits much.
-        ordered = sorted(sentences, key=lambda each: (-len(_PLACE.sub("", each)), each))
-        self._patterns = [(each, _expression(each)) for each in ordered]
+        self._sentences = tuple(sentences)
 
     def say(self, texts: Texts, sentence: str) -> str:
         """Give a sentence in the language of `texts`; one that is not listed stays as it is.
@@ -45,6 +44,13 @@ class Phrases:
             if match is not None:
                 return pattern, match.groupdict()
         return None
+
+    @cached_property
+    def _patterns(self) -> list[tuple[str, re.Pattern[str]]]:
+        """Compile the sentences when the first is asked for: eight hundred delay a start."""
+        # Those with the most words of their own first: `%(rule)s admits it` fits much.
+        ordered = sorted(self._sentences, key=lambda each: (-len(_PLACE.sub("", each)), each))
+        return [(each, _expression(each)) for each in ordered]
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
