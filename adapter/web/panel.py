@@ -38,6 +38,8 @@ class Pages:
     assets: Assets
     environments: Mapping[str, Environment]
     """The templates by language."""
+    messages: Mapping[str, str]
+    """The address of each language's texts for the script, empty where all stand for themselves."""
 
 
 def load_pages(assets: Assets) -> Pages:
@@ -52,7 +54,11 @@ def load_pages(assets: Assets) -> Pages:
         )
         environment.install_gettext_translations(i18n.translations(locale), newstyle=True)  # type: ignore[attr-defined]
         environments[locale] = environment
-    return Pages(assets, environments)
+    messages = {
+        locale: assets.url(f"locales/{locale}.json") if i18n.js_catalog(locale) else ""
+        for locale in i18n.LOCALES
+    }
+    return Pages(assets, environments, messages)
 
 
 async def page(request: Request) -> Response:
@@ -98,7 +104,7 @@ async def page(request: Request) -> Response:
             demo=services.demo,
             sign_in="" if services.demo else _sign_in(services, tenant),
             asset=pages.assets.url,
-            messages_url=pages.assets.url(f"locales/{locale}.json"),
+            messages_url=pages.messages[locale],
         )
     )
     answer = HTMLResponse(html, headers=page_headers(services, tenant, host))

@@ -432,7 +432,7 @@ function byId(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-await load(messages, request);
+if (messages) await load(messages, request);
 customElements.define("connection-state", ConnectionState);
 customElements.define("contact-notes", ContactNotes);
 customElements.define("contact-card", ContactCard);
