@@ -46,9 +46,7 @@ def sheets(sources: Mapping[str, str], order: tuple[str, ...]) -> str:
     return "".join(sources[path].rstrip() + "\n" for path in order)
 
 
-def _visit(
-    sources: Mapping[str, str], path: str, order: list[str], above: tuple[str, ...]
-) -> None:
+def _visit(sources: Mapping[str, str], path: str, order: list[str], above: tuple[str, ...]) -> None:
     if path in above:
         raise ValueError(f"a ring of imports: {' > '.join((*above, path))}")
     if path in order:

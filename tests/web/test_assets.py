@@ -224,8 +224,12 @@ def test_every_module_of_the_panel_is_in_its_script(assets: Assets) -> None:
     for path in assets.files:
         if not (path.startswith("panel/") and path.endswith(".js")):
             continue
-        for name in re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", source(path), re.MULTILINE):
-            assert re.search(rf"^(?:async )?(?:function|class|const) {name}\b", script, re.MULTILINE)
+        for name in re.findall(
+            r"^export (?:async )?(?:function|class|const) (\w+)", source(path), re.MULTILINE
+        ):
+            assert re.search(
+                rf"^(?:async )?(?:function|class|const) {name}\b", script, re.MULTILINE
+            )
 
 
 def test_every_stylesheet_is_used(assets: Assets) -> None:

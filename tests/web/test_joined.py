@@ -64,7 +64,7 @@ def test_joined_modules_run_as_they_did_apart(tmp_path: Path) -> None:
     [
         ('import all from "./a.js";', "cannot join 'import all"),
         ('import * as all from "./a.js";', r"cannot join 'import \* as"),
-        ('import "./a.js";', "cannot join 'import \"./a.js\""),
+        ('import "./a.js";', 'cannot join \'import "./a.js"'),
         ('import { a } from "far/a.js";', "cannot join"),
         ("export default 1;", "cannot join 'export default"),
         ("export { a };", "cannot join 'export {"),
