@@ -98,7 +98,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/v1/session/renew"): Operation(
         "session",
-        Answer(200, "It is in use; it may have a new bearer.", _json(record("expires"))),
+        Answer(
+            200, "It is in use; it may have a new bearer.", _json(record("expires ends_in lasts"))
+        ),
         takes=_json(_ANCESTORS),
         refusals=(400, 401, 403, 421, 503),
     ),

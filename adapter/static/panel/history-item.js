@@ -3,6 +3,7 @@
 
 import { part, pointIcon, stamp, write } from "./dom.js";
 import { t } from "./strings.js";
+import { timeOfDay } from "./times.js";
 import { caller, icon, kindWords, leftWords, talked } from "./words.js";
 
 export class HistoryItem extends HTMLElement {
@@ -54,12 +55,4 @@ export class HistoryItem extends HTMLElement {
     event.preventDefault();
     this.open();
   }
-}
-
-/** "09:05", as the agent's region writes it. @param {string} iso */
-function timeOfDay(iso) {
-  const { locale = "en" } = document.body.dataset;
-  // The browser may know the region too: 23:05 in Britain is 11:05 PM in America.
-  const region = navigator.languages.find((each) => each.startsWith(locale)) ?? locale;
-  return new Date(iso).toLocaleTimeString(region, { hour: "2-digit", minute: "2-digit" });
 }
