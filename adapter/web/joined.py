@@ -1,8 +1,8 @@
 """Join the modules, and the style sheets, of one page into one file each.
 
-They stay apart in `static/`, where people read and test them. A page of fifty files costs an answer's
-head for each, compresses worse and starts later: a file that is joined while the server starts needs
-no build step either.
+They stay apart in `static/`, where people read and test them. A page of fifty files costs fifty
+answers' heads, compresses worse and starts later; joined while the server starts, it needs no build
+step either.
 
 Each module becomes a function that gives what it exports. It takes only the few forms of import and
 export that our modules use, and refuses every other one, so that nothing is joined into a program

@@ -48,8 +48,8 @@ def test_joined_modules_run_as_they_did_apart(tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "joined.js").write_text(joined.modules(MODULES, "p/main.js"))
     said = [
-        subprocess.run(  # noqa: S603 - our own files
-            ["node", tmp_path / name],  # noqa: S607 - the PATH's node, as scripts/test uses
+        subprocess.run(
+            ["node", tmp_path / name],
             check=True,
             capture_output=True,
             text=True,

@@ -1,6 +1,7 @@
 // Explain an account's addresses while they are pasted, and name what is wrong at its field.
 
 import { ask, debounced } from "./fetching.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { showProblems, typed } from "./steps_form.js";
 
 const form = document.getElementById("account-form");
@@ -17,3 +18,4 @@ const look = debounced(async (signal) => {
 });
 
 form?.addEventListener("input", look);
+if (form) askBeforeLeaving(form);
