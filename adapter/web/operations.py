@@ -67,6 +67,7 @@ _PAGE = {"text/html": _TEXT}
 _ETAG = ("ETag",)
 _TAG = record("version rules warnings header", version={"type": "integer"}, header=_TEXT)
 _OBJECT: Schema = {"type": "object"}
+_TRIAL = record("rules since would_refuse", rules=_TEXT, would_refuse=listed(ref("Refusal")))
 _ACCOUNTS = record("accounts redirect_uris", accounts=listed(_OBJECT))
 _STEPS = record("steps disabled", steps={"type": "object"})
 _ALIASES = record("aliases", aliases=listed(ref("Alias")))
@@ -288,6 +289,18 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("PUT", "/v1/admin/domains"): Operation(
         "admin key",
         Answer(200, "They are in force.", _json(_TAG), _ETAG),
+        takes={"text/plain": schemas.SETTINGS_TEXT},
+        refusals=SAVED,
+        headers=("If-Match",),
+    ),
+    ("GET", "/v1/admin/domains/trial"): Operation(
+        "admin key",
+        Answer(200, "Rules that are only reported on.", _json(_TRIAL), _ETAG),
+        refusals=READ,
+    ),
+    ("PUT", "/v1/admin/domains/trial"): Operation(
+        "admin key",
+        Answer(200, "They are on trial.", _json(_TRIAL), _ETAG),
         takes={"text/plain": schemas.SETTINGS_TEXT},
         refusals=SAVED,
         headers=("If-Match",),

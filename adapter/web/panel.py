@@ -22,6 +22,7 @@ from adapter.web import (
     languages,
     panel_sessions,
     requests,
+    trials,
 )
 from adapter.web.assets import Assets
 from adapter.web.requests import UnknownTenant
@@ -107,7 +108,8 @@ async def page(request: Request) -> Response:
             messages_url=pages.messages[locale],
         )
     )
-    answer = HTMLResponse(html, headers=page_headers(services, tenant, host))
+    sent = page_headers(services, tenant, host) | trials.header(services, tenant)
+    answer = HTMLResponse(html, headers=sent)
     languages.keep(request, answer)
     return answer
 
