@@ -12,7 +12,8 @@ from markupsafe import Markup
 STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 0; padding: 16px; max-width: 40rem; box-sizing: border-box;
-  font: 14px/1.45 "Segoe UI", "Noto Sans JP", system-ui, sans-serif;
+  font: 14px/1.45 "Segoe UI", -apple-system, Roboto, "Noto Sans", "Liberation Sans",
+    "Yu Gothic UI", "Hiragino Sans", "Noto Sans JP", "Noto Sans CJK JP", sans-serif;
   color: #242424; background: #ffffff; }
 h1 { margin: 0 0 12px; font-size: 18px; line-height: 1.3; }
 p { margin: 0 0 8px; overflow-wrap: anywhere; }

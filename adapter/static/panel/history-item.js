@@ -9,6 +9,8 @@ import { caller, icon, kindWords, leftWords, talked } from "./words.js";
 export class HistoryItem extends HTMLElement {
   /** @type {import("./contacts_state.js").PopView | null} */
   pop = null;
+  /** What is drawn: a day's list is long, and every message draws the page. @type {unknown[]} */
+  #drawn = [];
 
   connectedCallback() {
     stamp(this, "history-item");
@@ -25,6 +27,9 @@ export class HistoryItem extends HTMLElement {
    * @param {import("./notes.js").NoteView} note
    */
   update({ contact, left, at, pop }, note) {
+    const now = [contact, left, at, pop, note.text, note.state, note.replaced];
+    if (now.every((each, index) => each === this.#drawn[index])) return;
+    this.#drawn = now;
     const { title, address } = caller(contact);
     this.pop = pop;
     pointIcon(part(this, "icon"), icon(contact));
