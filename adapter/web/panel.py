@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from adapter.web import (
     requests,
     trials,
 )
-from adapter.web.assets import Assets
+from adapter.web.assets import Assets, accepts_gzip
 from adapter.web.requests import UnknownTenant
 
 log = structlog.get_logger()
@@ -109,9 +110,18 @@ async def page(request: Request) -> Response:
         )
     )
     sent = page_headers(services, tenant, host) | trials.header(services, tenant)
-    answer = HTMLResponse(html, headers=sent)
+    answer = _page(request, html, sent)
     languages.keep(request, answer)
     return answer
+
+
+def _page(request: Request, html: str, headers: Mapping[str, str]) -> HTMLResponse:
+    """Give the page, compressed where the browser takes that: nothing secret stands in it."""
+    body, vary = html.encode(), {"Vary": "Accept-Encoding"}
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
+        body = gzip.compress(body, compresslevel=6, mtime=0)
+        vary |= {"Content-Encoding": "gzip"}
+    return HTMLResponse(body, headers={**headers, **vary})
 
 
 def _sign_in(services: Services, tenant: Tenant) -> str:
