@@ -224,7 +224,7 @@ GUIDES = ("portal", "sign-in")
 
 
 def _shape(page: Path) -> list[str]:
-    """Give what a translation must not lose: headings, lists, tables, code, and where links lead."""
+    """Give what a translation must not lose: headings, lists, tables, code, where links lead."""
     text = read(page).replace(".ja.md", ".md")
     lines = [
         re.match(r"#+|\||-|\d+\.|```", line)[0]
