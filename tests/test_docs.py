@@ -226,11 +226,7 @@ GUIDES = ("portal", "sign-in")
 def _shape(page: Path) -> list[str]:
     """Give what a translation must not lose: headings, lists, tables, code, where links lead."""
     text = read(page).replace(".ja.md", ".md")
-    lines = [
-        re.match(r"#+|\||-|\d+\.|```", line)[0]
-        for line in text.splitlines()  # type: ignore[index]
-        if re.match(r"#+ |\||- |\d+\. |```", line)
-    ]
+    lines = re.findall(r"^(#+(?= )|\||-(?= )|\d+\.(?= )|```)", text, re.MULTILINE)
     return [*lines, *sorted(re.findall(r"`[^`\n]+`", text)), *sorted(documents.links(text))]
 
 
