@@ -118,9 +118,11 @@ def of_panel(album: Album, server: Server, pages: Sites) -> None:
         desk.context.close()
 
 
-def of_portal(album: Album, server: Server) -> None:
-    """Take every page of the portal that a link leads to."""
+def of_portal(album: Album, server: Server, pages: Sites) -> None:
+    """Take every page of the portal that a link leads to, while one agent is connected."""
     portal_pages.fill(server, "alice")
+    desk = Desk(server, pages, album.context("en"), "alice")
+    desk.open_panel()
     for locale in LOCALES:
         context = album.context(locale)
         page = context.new_page()
@@ -130,6 +132,7 @@ def of_portal(album: Album, server: Server) -> None:
         for name in portal_pages.walk(page):
             album.take(page, f"portal {name}", locale, whole=True)
         context.close()
+    desk.context.close()
 
 
 SET_UP = {
@@ -230,7 +233,7 @@ def main(folder: Path, parts: list[str]) -> None:
             if "panel" in parts:
                 of_panel(album, server, pages)
             if "portal" in parts:
-                of_portal(album, server)
+                of_portal(album, server, pages)
         if "portal" in parts:
             (data := Path(made) / "set up").mkdir()
             with (
