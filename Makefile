@@ -51,7 +51,7 @@ profile:
 	@scripts/profile $(ARGS)
 
 soak:
-	@scripts/setup dev
+	@scripts/setup soak
 	@$(PYTHON) -m pytest -n auto --dist worksteal -m soak
 	@$(PYTHON) -m tests.crash.marathon --kills 100 $(ARGS)
 	@$(PYTHON) -m tests.outbox.marathon --contacts 1000

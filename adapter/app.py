@@ -55,6 +55,7 @@ from adapter.web import (
     sign_in_admin,
     sign_in_windows,
     steps,
+    trials,
 )
 from adapter.web.assets import Assets, AssetsApp
 from adapter.web.id_routes import IdRoute
@@ -96,6 +97,8 @@ def routes(assets: Assets) -> list[BaseRoute]:
         Route("/r/{token:path}", recordings.follow, methods=["GET"]),
         Route("/v1/admin/domains", admin.get_domains, methods=["GET"]),
         Route("/v1/admin/domains", admin.put_domains, methods=["PUT"]),
+        Route("/v1/admin/domains/trial", trials.get_trial, methods=["GET"]),
+        Route("/v1/admin/domains/trial", trials.put_trial, methods=["PUT"]),
         Route("/v1/admin/domains/check", admin.check_domains, methods=["GET"]),
         Route("/v1/admin/refusals", admin.list_refusals, methods=["GET"]),
         Route("/v1/admin/pop-policy", admin.get_pop_policy, methods=["GET"]),

@@ -56,11 +56,15 @@ def translations(locale: str) -> Translations:
 
 
 def js_catalog(locale: str) -> dict[str, str]:
-    """Give the texts for the panel's scripts: the English text to what is shown."""
+    """Give the texts for the panel's scripts: the English text to what is shown.
+
+    One that is shown as it is stands for itself and is left out, so English has none.
+    """
     return {
-        message.id: str(message.string or message.id)
+        message.id: str(message.string)
         for message in catalogs(locale)[PANEL]
         if isinstance(message.id, str) and message.id
+        if message.string and message.string != message.id
     }
 
 

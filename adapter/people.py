@@ -52,12 +52,15 @@ def set_roles(
 ) -> Person:
     """Replace the roles that are assigned here; those of the directory's token stay.
 
+    With the first admin's role end the one-time links.
+
     Raises:
         InvalidSettings: naming the one that is no role.
     """
-    return _save(
-        cursor, person, msgspec.structs.replace(person, given_roles=roles.parse(names)), now, who
-    )
+    changed = msgspec.structs.replace(person, given_roles=roles.parse(names))
+    if "admin" in person.roles and "admin" not in changed.roles:
+        _end_links(cursor, person, now, who, "is admin no more")
+    return _save(cursor, person, changed, now, who)
 
 
 def link(
@@ -86,10 +89,7 @@ def revoke(cursor: Cursor, person: Person, now: datetime, *, who: str) -> Person
     With the first admin end the one-time links, which would sign the same person in.
     """
     sessions.end_of_person(cursor, person.tenant, person.id)
-    is_first = (person.directory, person.subject) == (LOCAL, FIRST_ADMIN)
-    if is_first and admin_links.end(cursor, person.tenant):
-        what = "one-time admin links ended: the first admin was revoked"
-        audits.add(cursor, person.tenant, now, who=who, what=what)
+    _end_links(cursor, person, now, who, "was revoked")
     return _save(
         cursor, person, msgspec.structs.replace(person, revoked=person.revoked or now), now, who
     )
@@ -146,6 +146,14 @@ def admin_link(cursor: Cursor, tenant: Tenant, now: datetime, *, who: str) -> st
     admin_links.add(cursor, tenant, credentials.digest(token), now)
     audits.add(cursor, tenant, now, who=who, what="one-time admin link made")
     return token
+
+
+def _end_links(cursor: Cursor, person: Person, now: datetime, who: str, why: str) -> None:
+    """End the links by which the first admin would come in again, if this is that person."""
+    is_first = (person.directory, person.subject) == (LOCAL, FIRST_ADMIN)
+    if is_first and admin_links.end(cursor, person.tenant):
+        what = f"one-time admin links ended: the first admin {why}"
+        audits.add(cursor, person.tenant, now, who=who, what=what)
 
 
 def _save(cursor: Cursor, before: Person, after: Person, now: datetime, who: str) -> Person:

@@ -38,6 +38,11 @@ class TenantSettings:
     rules: DomainRules = field(default_factory=lambda: DomainRules.parse(""))
     rules_text: str = ""
     rules_version: int = 0
+    trial: DomainRules | None = None
+    """Rules that are only reported on; None where none are."""
+    trial_text: str = ""
+    trial_version: int = 0
+    trial_since: datetime | None = None
     policy: PopPolicy | None = None
     policy_text: str = "null"
     policy_version: int = 0
@@ -182,6 +187,7 @@ class Registry:
         for tenant in stored.tenants(self._database):
             known = self._tenants.get(tenant, TenantSettings(tenant))
             known = self._with_rules(known, settings.get((tenant, stored.DOMAINS)))
+            known = _with_trial(known, settings.get((tenant, stored.TRIAL)))
             known = self._with_policy(known, settings.get((tenant, stored.POP_POLICY)))
             known = _with_steps(
                 known,
@@ -246,6 +252,23 @@ class Registry:
                 if old.aliases.get(source_id) != agent_id
             )
         return Changes(tuple(settings), frozenset(self._keys.keys() - keys.keys()), tuple(aliases))
+
+
+def _with_trial(known: TenantSettings, row: stored.StoredSetting | None) -> TenantSettings:
+    if row is None or row.version == known.trial_version:
+        return known
+    try:
+        rules = DomainRules.parse(row.value)
+    except InvalidSettings as error:
+        log.warning("rules on trial cannot be read", tenant=known.tenant, error=str(error))
+        rules = DomainRules.parse("")
+    return replace(
+        known,
+        trial=rules if len(rules) else None,
+        trial_text=row.value,
+        trial_version=row.version,
+        trial_since=row.changed if len(rules) else None,
+    )
 
 
 def _with_sign_in(known: TenantSettings, row: stored.StoredSetting | None) -> TenantSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -21,6 +22,9 @@ OF_CLIENTS = ("SCREENPOP_KEY", "SCREENPOP_SIGNING_SECRET", "SCREENPOP_URL")
 
 CONFIG = "SCREENPOP_CONFIG"
 """The variable that names the TOML file."""
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
@@ -48,6 +52,9 @@ class Settings(BaseSettings):
     ca_file: Path | None = Field(None, description="further CA certificates for outgoing calls")
     allow_loopback: bool = Field(
         False, description="let outgoing calls and pops name loopback hosts"
+    )
+    sign_in_networks: str = Field(
+        "", description="private networks where a sign-in provider may stand (10.20.0.0/16, ...)"
     )
     allow_access_token_query: bool = Field(
         False, description="accept ?access_token= on POST /v1/events (CloudEvents WebHook)"
@@ -107,6 +114,16 @@ class Settings(BaseSettings):
             raise ValueError("write scheme://host[:port]")
         return value
 
+    @field_validator("sign_in_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for network in _networks(value):
+            if network.is_loopback or network.is_link_local or network.is_multicast:
+                raise ValueError(f"{network}: no provider stands there")
+            if network.prefixlen == 0:
+                raise ValueError(f"{network}: name your own networks, not all there are")
+        return value
+
     @field_validator("s3_secret_access_key")
     @classmethod
     def _both_halves(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
@@ -148,6 +165,11 @@ class Settings(BaseSettings):
         return self.database or str(self.data_dir / "screenpop.db")
 
     @property
+    def networks_of_providers(self) -> tuple[Network, ...]:
+        """Where a sign-in provider may stand beside public addresses."""
+        return _networks(self.sign_in_networks)
+
+    @property
     def recording_access(self) -> recordings.Access:
         """How files of contacts are reached."""
         credentials = None
@@ -172,6 +194,11 @@ class Settings(BaseSettings):
         if self.public_url is None:
             return f"https://{tenant}.{self.environment_domain}"
         return f"{public.scheme}://{tenant}.{self.environment_domain}{port}"
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    """Read networks in CIDR form, separated by commas; raises ValueError for what is none."""
+    return tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip())
 
 
 def config_file() -> Path | None:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 
-from adapter import close_codes, messages, settings
+from adapter import close_codes, i18n, messages, settings
 from adapter.cli.main import app
 from adapter.demo import run as demo
 from adapter.events import Stage
@@ -216,3 +217,44 @@ def test_every_page_is_reached_from_the_readme() -> None:
         todo.extend((page.parent / each).resolve() for each in inside if each)
     unreached = {path for path in documents.pages() if path not in seen and path.parent != ROOT}
     assert not unreached
+
+
+GUIDES = ("portal", "sign-in")
+"""The setup guide, which is there in both languages."""
+
+
+def _shape(page: Path) -> list[str]:
+    """Give what a translation must not lose: headings, lists, tables, code, where links lead."""
+    text = read(page).replace(".ja.md", ".md")
+    lines = re.findall(r"^(#+(?= )|\||-(?= )|\d+\.(?= )|```)", text, re.MULTILINE)
+    return [*lines, *sorted(re.findall(r"`[^`\n]+`", text)), *sorted(documents.links(text))]
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_setup_guide_says_the_same_in_both_languages(guide: str) -> None:
+    english, japanese = (ROOT / "docs/how-to" / f"{guide}{end}" for end in (".md", ".ja.md"))
+    assert _shape(japanese) == _shape(english)
+
+
+@pytest.mark.parametrize("guide", ["portal"])  # others name what Entra shows as well
+@pytest.mark.parametrize(
+    ("end", "language", "named"),
+    [(".md", "en", r"\*([^*\n]+)\*"), (".ja.md", "ja", r"\[([^\]\n]+)\](?!\()")],
+)
+def test_the_setup_guide_names_what_the_portal_shows(
+    guide: str, end: str, language: str, named: str
+) -> None:
+    shown = {
+        text
+        for catalogue in i18n.catalogs(language).values()
+        for message in catalogue
+        for text in _words(message.id if language == "en" else message.string)
+    }
+    text = re.sub(r"\*\*[^*]+\*\*", "", read(ROOT / "docs/how-to" / f"{guide}{end}"))
+    names = set(re.findall(named, text.replace("\n", " ")))
+    assert names
+    assert names <= shown, names - shown
+
+
+def _words(said: object) -> tuple[str, ...]:
+    return tuple(map(str, said)) if isinstance(said, tuple | list) else (str(said or ""),)

@@ -151,3 +151,31 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_settings_of_recordings_that_cannot_be_are_named(given: dict[str, str], fault: str) -> None:
     with pytest.raises(InvalidSettings, match=fault):
         settings.load(**given)
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ("10.20.0.0/33", "10.20.0.0/33"),
+        ("10.20.0.1/16", "host bits set"),
+        ("intranet", "intranet"),
+        ("127.0.0.0/8", "no provider stands there"),
+        ("10.0.0.0/8, 169.254.0.0/16", "169.254.0.0/16: no provider stands there"),
+        ("::/0", "name your own networks"),
+    ],
+)
+def test_the_networks_of_providers_are_checked_at_the_start(
+    written: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCREENPOP_SIGN_IN_NETWORKS", written)
+    with pytest.raises(InvalidSettings, match="SCREENPOP_SIGN_IN_NETWORKS") as caught:
+        settings.load()
+    assert fault in str(caught.value)
+
+
+def test_the_networks_of_providers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCREENPOP_SIGN_IN_NETWORKS", "10.20.0.0/16, fd12:3456::/32,")
+    assert [str(each) for each in settings.load().networks_of_providers] == [
+        "10.20.0.0/16",
+        "fd12:3456::/32",
+    ]

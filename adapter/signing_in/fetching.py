@@ -1,4 +1,7 @@
-"""Ask a provider over HTTPS: public hosts only, bounded in time and size, no redirects followed."""
+"""Ask a provider over HTTPS, bounded in time and size, and follow no redirect.
+
+It must stand at a public address, or in a network that the operator names.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import ipaddress
 import socket
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +21,8 @@ from adapter.dataverse import transport
 from adapter.identity.providers import is_loopback
 from adapter.signing_in.errors import UNAVAILABLE, SignInError
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 LONGEST = 1024 * 1024
 """Bytes of an answer; key sets of Entra have a tenth of it."""
@@ -26,9 +31,12 @@ LONGEST = 1024 * 1024
 class Web:
     """What of the web a provider's settings may reach."""
 
-    def __init__(self, *, tls: ssl.SSLContext, allow_loopback: bool) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext, allow_loopback: bool, networks: Sequence[Network] = ()
+    ) -> None:
         self._tls = tls
         self._allow_loopback = allow_loopback
+        self._networks = networks
 
     async def get(self, url: str) -> dict[str, Any]:
         """Read a JSON object.
@@ -96,27 +104,33 @@ class Web:
         elif _proxied(host):
             return url, {}  # the proxy looks the name up, and decides
         else:
-            address = await _public_address(host, parts.port or 443)
+            address = await self.address(host, parts.port or 443)
         shown = f"[{address}]" if ":" in address else address
         port = f":{parts.port}" if parts.port is not None else ""
         return parts._replace(netloc=shown + port).geturl(), {"sni_hostname": host}
+
+    async def address(self, host: str, port: int) -> str:
+        """Look a name up; every address that it has must be one that may be asked."""
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise unavailable(transport.explain(error, host)) from error
+        addresses = [str(each[4][0]) for each in found]
+        if not addresses or not all(map(self._may_ask, addresses)):
+            raise unavailable(f"{host} is no public host")
+        return addresses[0]
+
+    def _may_ask(self, written: str) -> bool:
+        address = ipaddress.ip_address(written)
+        # 10.0.0.1 written as ::ffff:10.0.0.1 is in the same network.
+        plain = getattr(address, "ipv4_mapped", None) or address
+        return address.is_global or any(plain in network for network in self._networks)
 
 
 def unavailable(detail: str) -> SignInError:
     """Make the error of a provider that cannot be asked."""
     return SignInError(UNAVAILABLE, f"The sign-in provider cannot be asked: {detail}.")
-
-
-async def _public_address(host: str, port: int) -> str:
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise unavailable(transport.explain(error, host)) from error
-    addresses = [str(each[4][0]) for each in found]
-    if not addresses or any(not ipaddress.ip_address(each).is_global for each in addresses):
-        raise unavailable(f"{host} is no public host")
-    return addresses[0]
 
 
 def _proxied(host: str) -> bool:

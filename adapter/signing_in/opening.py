@@ -70,5 +70,9 @@ def open_signing_in(registry: Registry, box: SecretBox, settings: Settings) -> S
     Raises:
         InvalidSettings: `SCREENPOP_CA_FILE` holds no certificates.
     """
-    web = Web(tls=transport.tls(settings.ca_file), allow_loopback=settings.allow_loopback)
+    web = Web(
+        tls=transport.tls(settings.ca_file),
+        allow_loopback=settings.allow_loopback,
+        networks=settings.networks_of_providers,
+    )
     return SigningIn(registry, box, web)

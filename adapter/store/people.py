@@ -106,14 +106,14 @@ def has_admin(cursor: sqlite3.Cursor, tenant: Tenant) -> bool:
 def first_admin(cursor: sqlite3.Cursor, tenant: Tenant, now: datetime) -> Person:
     """Give the local person whom a one-time link signs in, made at first use.
 
-    Whoever was revoked stays it, and is given as they are.
+    Whoever was revoked stays it, and a role that was taken away stays away: the person is given as
+    they are.
     """
     known = find(cursor, tenant, LOCAL, FIRST_ADMIN)
-    if known is not None and known.revoked is not None:
+    if known is not None and (known.revoked is not None or "admin" not in known.roles):
         return known
     if known is not None:
-        given = known.given_roles | {"admin"}
-        person = msgspec.structs.replace(known, given_roles=given, seen=now)
+        person = msgspec.structs.replace(known, seen=now)
     else:
         person = Person(
             id=new_id(),

@@ -19,7 +19,10 @@ MOST = 500
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An origin that was refused. `seen_by`: `server`, `page` or `browser` (a CSP report)."""
+    """An origin that was refused. `seen_by`: `server`, `page` or `browser` (a CSP report).
+
+    One that rules on trial would refuse was seen by `trial page` or `trial browser`.
+    """
 
     tenant: Tenant
     origin: str
@@ -73,12 +76,17 @@ def record(cursor: sqlite3.Cursor, refusal: Refusal) -> None:
     )
 
 
-def listed(cursor: sqlite3.Cursor, tenant: Tenant) -> list[Refusal]:
-    """Read a tenant's refusals, the latest first."""
+def forget_trial(cursor: sqlite3.Cursor, tenant: Tenant) -> None:
+    """Forget whom rules on trial would have refused: others are on trial now."""
+    cursor.execute("DELETE FROM refusals WHERE tenant=? AND seen_by LIKE 'trial %'", (tenant,))
+
+
+def listed(cursor: sqlite3.Cursor, tenant: Tenant, *, trial: bool = False) -> list[Refusal]:
+    """Read a tenant's refusals, the latest first; `trial`: those that never happened."""
     rows = cursor.execute(
         "SELECT tenant, origin, seen_by, reason, rule, line, count, first, last FROM refusals"
-        " WHERE tenant=? ORDER BY last DESC",
-        (tenant,),
+        " WHERE tenant=? AND (seen_by LIKE 'trial %')=? ORDER BY last DESC",
+        (tenant, trial),
     ).fetchall()
     return [
         Refusal(

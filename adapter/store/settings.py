@@ -16,6 +16,8 @@ from adapter.store.times import micros, moment
 from adapter.tenants import Tenant
 
 DOMAINS = "domains"
+TRIAL = "domains on trial"
+"""Rules that are only reported on; empty where none are."""
 POP_POLICY = "pop-policy"
 PREFERENCES = "preferences"
 STEPS = "steps"

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adapter import i18n
-from adapter.web import comments, problems
+from adapter.web import comments, joined, problems
 
 CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -47,6 +47,27 @@ SAFETY: Final = {
 
 OURS: Final = ("panel/", "portal/", "sign_in/")
 """Scripts that only our own pages load; others are copied to elsewhere, comments and all."""
+
+PANEL_SCRIPT: Final = "joined/panel.js"
+PANEL_STYLE: Final = "joined/panel.css"
+"""What the panel's page loads: `panel/main.js` with all that it imports, and its style sheets."""
+
+_PANEL_SHEETS: Final = (
+    "tokens",
+    "base",
+    "layout",
+    "card",
+    "connection-state",
+    "contact-card",
+    "contact-notes",
+    "pop-card",
+    "notice-card",
+    "shift-start",
+    "sign-in-card",
+    "history",
+    "boot",
+)
+"""In the order in which their rules count."""
 
 _SMALL = 256
 """Bytes under which gzip saves nothing worth a second copy."""
@@ -81,6 +102,7 @@ class Assets:
         for locale in i18n.LOCALES:
             catalog = msgspec.json.encode(i18n.js_catalog(locale))
             bodies[f"locales/{locale}.json"] = catalog
+        bodies |= _panel(bodies)
         digest = hashlib.sha256()
         for path, body in sorted(bodies.items()):
             digest.update(f"{path}\0{len(body)}\0".encode())
@@ -181,6 +203,21 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
             yield from _walk(entry, f"{prefix}{entry.name}/")
         else:
             yield f"{prefix}{entry.name}", entry.read_bytes()
+
+
+def _panel(bodies: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Join what the panel's page is made of."""
+    scripts = {
+        path: comments.without(body).decode()
+        for path, body in bodies.items()
+        if path.startswith("panel/") and path.endswith(".js")
+    }
+    order = tuple(f"panel/css/{sheet}.css" for sheet in _PANEL_SHEETS)
+    styles = {path: bodies[path].decode() for path in order}
+    return {
+        PANEL_SCRIPT: joined.modules(scripts, "panel/main.js").encode(),
+        PANEL_STYLE: joined.sheets(styles, order).encode(),
+    }
 
 
 def _asset(path: str, body: bytes) -> Asset:

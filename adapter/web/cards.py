@@ -12,9 +12,11 @@ from markupsafe import Markup
 STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 0; padding: 16px; max-width: 40rem; box-sizing: border-box;
-  font: 14px/1.45 "Segoe UI", "Noto Sans JP", system-ui, sans-serif;
+  font: 14px/1.45 "Segoe UI", -apple-system, Roboto, "Noto Sans", "Liberation Sans",
+    "Yu Gothic UI", "Hiragino Sans", "Noto Sans JP", "Noto Sans CJK JP", sans-serif;
   color: #242424; background: #ffffff; }
 h1 { margin: 0 0 12px; font-size: 18px; line-height: 1.3; }
+:lang(ja) h1 { word-break: auto-phrase; }
 p { margin: 0 0 8px; overflow-wrap: anywhere; }
 code { display: block; margin: 0 0 16px; padding: 8px 10px; border: 1px solid #8a8a8a;
   border-radius: 4px; font: 13px/1.4 Consolas, monospace; overflow-wrap: anywhere;

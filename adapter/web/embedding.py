@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from adapter import framing
 from adapter.batch import Batch
-from adapter.domains import Decision, suggest
+from adapter.domains import Decision, DomainRules, suggest
 from adapter.errors import (
     Forbidden,
     MalformedInput,
@@ -43,8 +43,13 @@ async def embedder(request: Request) -> Response:
     requests.require_own_page(request)
     services = requests.services(request)
     tenant = requests.tenant(request)
-    refused = refused_ancestor(services, tenant, request, await requests.json_object(request))
+    body = await requests.json_object(request)
+    refused = refused_ancestor(services, tenant, request, body)
     if refused is None:
+        trial = services.registry[tenant].trial
+        tried = None if trial is None else _refused(services, request, body, trial)
+        if tried is not None:
+            _note(services, tenant, tried, seen_by="trial page")
         return JSONResponse({"allowed": True}, headers={"cache-control": "no-store"})
     note_refusal(services, tenant, refused, seen_by="page")
     problem = problems.plain(
@@ -71,12 +76,18 @@ def refused_ancestor(
     services: Services, tenant: Tenant, request: Request, body: dict[str, Any]
 ) -> Refuse | None:
     """Give the first of the page's own list of ancestors that the rules refuse."""
+    return _refused(services, request, body, services.registry[tenant].rules)
+
+
+def _refused(
+    services: Services, request: Request, body: dict[str, Any], rules: DomainRules
+) -> Refuse | None:
     host = request.headers.get("host", "")
     scheme = "https" if request.url.scheme == "https" else "http"
     verdict = framing.check_ancestors(
         _ancestors(body),
         addresses.public_origin(services.settings, host, scheme),
-        services.registry[tenant].rules,
+        rules,
     )
     return verdict if isinstance(verdict, Refuse) else None
 
@@ -84,6 +95,10 @@ def refused_ancestor(
 def note_refusal(services: Services, tenant: Tenant, refused: Refuse, *, seen_by: str) -> None:
     """Put a refusal on the admin's list, where there are not too many; the answer does not wait."""
     services.metrics.refusals.inc()
+    _note(services, tenant, refused, seen_by=seen_by)
+
+
+def _note(services: Services, tenant: Tenant, refused: Refuse, *, seen_by: str) -> None:
     try:
         services.refusal_limit.take(f"{seen_by} {tenant}", 1, monotonic())
     except Overloaded:
@@ -127,9 +142,13 @@ async def csp_report(request: Request) -> Response:
     report = framing_pages.parse_csp_report(body, request.headers.get("referer"))
     if report is not None and report.directive == "frame-ancestors":
         origin = report.embedder or UNKNOWN
-        rules = services.registry[tenant].rules
-        decision = rules.explain(origin) if report.embedder else _HIDDEN
-        note_refusal(services, tenant, Refuse(origin, decision), seen_by="browser")
+        settings = services.registry[tenant]
+        if "trial" not in request.query_params:
+            decision = settings.rules.explain(origin) if report.embedder else _HIDDEN
+            note_refusal(services, tenant, Refuse(origin, decision), seen_by="browser")
+        elif settings.trial is not None:
+            decision = settings.trial.explain(origin) if report.embedder else _HIDDEN
+            _note(services, tenant, Refuse(origin, decision), seen_by="trial browser")
     return Response(status_code=204)
 
 

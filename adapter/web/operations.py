@@ -67,6 +67,7 @@ _PAGE = {"text/html": _TEXT}
 _ETAG = ("ETag",)
 _TAG = record("version rules warnings header", version={"type": "integer"}, header=_TEXT)
 _OBJECT: Schema = {"type": "object"}
+_TRIAL = record("rules since would_refuse", rules=_TEXT, would_refuse=listed(ref("Refusal")))
 _ACCOUNTS = record("accounts redirect_uris", accounts=listed(_OBJECT))
 _STEPS = record("steps disabled", steps={"type": "object"})
 _ALIASES = record("aliases", aliases=listed(ref("Alias")))
@@ -98,7 +99,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/v1/session/renew"): Operation(
         "session",
-        Answer(200, "It is in use; it may have a new bearer.", _json(record("expires"))),
+        Answer(
+            200, "It is in use; it may have a new bearer.", _json(record("expires ends_in lasts"))
+        ),
         takes=_json(_ANCESTORS),
         refusals=(400, 401, 403, 421, 503),
     ),
@@ -286,6 +289,18 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("PUT", "/v1/admin/domains"): Operation(
         "admin key",
         Answer(200, "They are in force.", _json(_TAG), _ETAG),
+        takes={"text/plain": schemas.SETTINGS_TEXT},
+        refusals=SAVED,
+        headers=("If-Match",),
+    ),
+    ("GET", "/v1/admin/domains/trial"): Operation(
+        "admin key",
+        Answer(200, "Rules that are only reported on.", _json(_TRIAL), _ETAG),
+        refusals=READ,
+    ),
+    ("PUT", "/v1/admin/domains/trial"): Operation(
+        "admin key",
+        Answer(200, "They are on trial.", _json(_TRIAL), _ETAG),
         takes={"text/plain": schemas.SETTINGS_TEXT},
         refusals=SAVED,
         headers=("If-Match",),

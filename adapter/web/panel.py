@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,8 +23,9 @@ from adapter.web import (
     languages,
     panel_sessions,
     requests,
+    trials,
 )
-from adapter.web.assets import Assets
+from adapter.web.assets import Assets, accepts_gzip
 from adapter.web.requests import UnknownTenant
 
 log = structlog.get_logger()
@@ -38,6 +40,8 @@ class Pages:
     assets: Assets
     environments: Mapping[str, Environment]
     """The templates by language."""
+    messages: Mapping[str, str]
+    """The address of each language's texts for the script, empty where all stand for themselves."""
 
 
 def load_pages(assets: Assets) -> Pages:
@@ -52,7 +56,11 @@ def load_pages(assets: Assets) -> Pages:
         )
         environment.install_gettext_translations(i18n.translations(locale), newstyle=True)  # type: ignore[attr-defined]
         environments[locale] = environment
-    return Pages(assets, environments)
+    messages = {
+        locale: assets.url(f"locales/{locale}.json") if i18n.js_catalog(locale) else ""
+        for locale in i18n.LOCALES
+    }
+    return Pages(assets, environments, messages)
 
 
 async def page(request: Request) -> Response:
@@ -98,12 +106,22 @@ async def page(request: Request) -> Response:
             demo=services.demo,
             sign_in="" if services.demo else _sign_in(services, tenant),
             asset=pages.assets.url,
-            messages_url=pages.assets.url(f"locales/{locale}.json"),
+            messages_url=pages.messages[locale],
         )
     )
-    answer = HTMLResponse(html, headers=page_headers(services, tenant, host))
+    sent = page_headers(services, tenant, host) | trials.header(services, tenant)
+    answer = _page(request, html, sent)
     languages.keep(request, answer)
     return answer
+
+
+def _page(request: Request, html: str, headers: Mapping[str, str]) -> HTMLResponse:
+    """Give the page, compressed where the browser takes that: nothing secret stands in it."""
+    body, vary = html.encode(), {"Vary": "Accept-Encoding"}
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
+        body = gzip.compress(body, compresslevel=6, mtime=0)
+        vary |= {"Content-Encoding": "gzip"}
+    return HTMLResponse(body, headers={**headers, **vary})
 
 
 def _sign_in(services: Services, tenant: Tenant) -> str:

@@ -120,6 +120,17 @@ def of_chain(services: Services, tenant: Tenant, chain: bytes) -> Current | None
         return None if session is None else _good(services, session)
 
 
+def limit(session: StoredSession, now: datetime) -> dict[str, int]:
+    """Say when a session ends whatever anybody does, and how long it lasts as a whole; seconds.
+
+    In seconds from now, because a browser's clock may be wrong.
+    """
+    return {
+        "ends_in": max(0, int((session.expires - now).total_seconds())),
+        "lasts": int((session.expires - session.created).total_seconds()),
+    }
+
+
 def cookie(bearer: str, session: StoredSession, now: datetime) -> str:
     """Write the `Set-Cookie` of a session."""
     age = max(0, int((session.expires - now).total_seconds()))

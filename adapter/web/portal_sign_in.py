@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -35,7 +36,7 @@ async def sign_in(request: Request) -> Response:
 async def first_page(request: Request) -> Response:
     """Take the token of the one-time link out of the fragment, where no log and no referrer is."""
     requests.tenant(request)
-    return sign_in_pages.page(request, "first.html", failed=False, revoked=None)
+    return sign_in_pages.page(request, "first.html", failed=False, help=None)
 
 
 async def first(request: Request) -> Response:
@@ -51,25 +52,34 @@ async def first(request: Request) -> Response:
         if not admin_links.take(batch.cursor, tenant, digest, batch.now):
             return None
         person = people.first_admin(batch.cursor, tenant, batch.now)
-        what = (
-            "signed in by a one-time link"
-            if person.revoked is None
-            else "one-time link refused: the first admin is revoked"
-        )
+        what = {
+            None: "signed in by a one-time link",
+            "restore": "one-time link refused: the first admin is revoked",
+            "role": "one-time link refused: the first admin is admin no more",
+        }[_mends(person)]
         audits.add(batch.cursor, tenant, batch.now, who=person.label, what=what)
         return person
 
     person = await services.committer.submit(job)
     if person is None:
-        return sign_in_pages.page(request, "first.html", status=403, failed=True, revoked=None)
-    if person.revoked is not None:
-        return sign_in_pages.page(request, "first.html", status=403, failed=True, revoked=person.id)
+        return sign_in_pages.page(request, "first.html", status=403, failed=True, help=None)
+    if (mends := _mends(person)) is not None:
+        return sign_in_pages.page(
+            request, "first.html", status=403, failed=True, help=mends, person=person.id
+        )
     bearer, session = principals.new_session(services, person, "link")
     await services.committer.submit(lambda batch: sessions.add(batch.cursor, session))
     answer = RedirectResponse(principals.HOME, 303)
     cookie = principals.cookie(bearer, services.settings.portal_session_hours)
     answer.headers.append("set-cookie", cookie)
     return answer
+
+
+def _mends(person: Person) -> Literal["restore", "role"] | None:
+    """Name the command of `screenpop people` without which the first admin stays outside."""
+    if person.revoked is not None:
+        return "restore"
+    return None if "admin" in person.roles else "role"
 
 
 async def sign_out(request: Request) -> Response:

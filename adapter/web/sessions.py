@@ -78,7 +78,12 @@ async def ticket(request: Request) -> Response:
     found = panel_sessions.current(request, body)
     agent = found.agent()
     made = services.tickets.issue(agent, key=None, session=found.session.chain, now=monotonic())
-    answer = {"ticket": made, "agent": agent.id, "expires_in": int(LIFETIME)}
+    answer: dict[str, Any] = {
+        "ticket": made,
+        "agent": agent.id,
+        "expires_in": int(LIFETIME),
+    }
+    answer |= panel_sessions.limit(found.session, datetime.now(UTC))
     return await _renewed(services, found, answer)
 
 
@@ -87,7 +92,8 @@ async def renew(request: Request) -> Response:
     services = requests.services(request)
     body = await requests.json_object(request)
     found = panel_sessions.current(request, body)
-    answer = {"expires": found.session.expires.isoformat()}
+    answer: dict[str, Any] = {"expires": found.session.expires.isoformat()}
+    answer |= panel_sessions.limit(found.session, datetime.now(UTC))
     return await _renewed(services, found, answer)
 
 

@@ -70,7 +70,8 @@ async def redeem(request: Request) -> Response:
         person=window.person,
     )
     await services.committer.submit(lambda batch: sessions.add(batch.cursor, session))
-    answer = _told({"state": "signed-in", "session": bearer, "expires": expires.isoformat()})
+    told = {"state": "signed-in", "session": bearer, "expires": expires.isoformat()}
+    answer = _told({**told, **panel_sessions.limit(session, now)})
     answer.headers.append("set-cookie", panel_sessions.cookie(bearer, session, now))
     return answer
 

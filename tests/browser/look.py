@@ -9,18 +9,28 @@ import html
 import itertools
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import typer
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from adapter import steps
+from adapter.demo.simulated import serving
+from adapter.demo.simulated.serving import Simulation
+from adapter.steps import PlannedRequest
+from adapter.store import outbox
+from adapter.tenants import ContactKey, Tenant
+from tests import principals
 from tests.browser import chromium, portal_pages, sites
 from tests.browser.demo import Demo, Station
 from tests.browser.panels import Desk, is_live
 from tests.browser.sites import HOME, Sites
 from tests.browser.states import sign_in_states, states
 from tests.browser.views import CARD, View
+from tests.portal.dynamics_desk import account_fields, filled
+from tests.portal.visitor import Visitor
 from tests.server import Server
 
 Theme = Literal["light", "dark"]
@@ -28,6 +38,11 @@ WIDTHS, LOCALES = (300, 480, 1280, 1600), ("en", "ja")
 THEMES: tuple[Theme, ...] = ("light", "dark")
 HEIGHT = 720
 REFUSED = "https://contoso.crm4.dynamics.com"
+FILL = """() => {
+  document.body.style.margin = 0;
+  document.querySelector("iframe").style.cssText = "border: 0; height: 100vh; width: 100%";
+}"""
+"""Let the frame take its whole page, as Dynamics' side pane does."""
 PARTS = ("panel", "portal", "demo")
 
 
@@ -89,6 +104,7 @@ def of_panel(album: Album, server: Server, pages: Sites) -> None:
             album.take(signed_out, f"panel {state}", locale)
         view = View(desk.context.new_page())
         assert view.show(REFUSED) == CARD
+        view.page.evaluate(FILL)
         album.take(view.page, "panel refused", locale)
         panel = desk.open_panel()
         with panel.expect_popup() as popup:
@@ -102,9 +118,11 @@ def of_panel(album: Album, server: Server, pages: Sites) -> None:
         desk.context.close()
 
 
-def of_portal(album: Album, server: Server) -> None:
-    """Take every page of the portal that a link leads to."""
+def of_portal(album: Album, server: Server, pages: Sites) -> None:
+    """Take every page of the portal that a link leads to, while one agent is connected."""
     portal_pages.fill(server, "alice")
+    desk = Desk(server, pages, album.context("en"), "alice")
+    desk.open_panel()
     for locale in LOCALES:
         context = album.context(locale)
         page = context.new_page()
@@ -114,6 +132,68 @@ def of_portal(album: Album, server: Server) -> None:
         for name in portal_pages.walk(page):
             album.take(page, f"portal {name}", locale, whole=True)
         context.close()
+    desk.context.close()
+
+
+SET_UP = {
+    "dynamics with an account": "/admin/dynamics",
+    "dynamics account": "/admin/dynamics/accounts/main",
+    **{f"steps wizard {number}": f"/admin/steps/draft/{number}" for number in range(1, 6)},
+    "steps review": "/admin/steps/review",
+    "steps with a draft": "/admin/steps",
+    "dead letters with letters": "/admin/dead-letters",
+    "contact story with a dead letter": "/admin/contacts/story?id=c-dead",
+    "domains on trial": "/admin/domains",
+    "steps try on a contact": "/admin/steps/try?contact=c-dead",
+}
+"""Pages of the portal that have something to show only where Dynamics is connected."""
+
+
+def of_set_up(album: Album, server: Server, dynamics: Simulation) -> None:
+    """Take the pages of a tenant with an account, a draft of steps with a fault, dead letters."""
+    trial = "https://contoso.crm4.dynamics.com\nhttps://fabrikam.crm4.dynamics.com"
+    assert server.request("PUT", "/v1/admin/domains", trial, scope="admin").is_success
+    rules = trial.partition("\n")[0]
+    assert server.request("PUT", "/v1/admin/domains/trial", rules, scope="admin").is_success
+    ancestors = {"ancestors": ["https://fabrikam.crm4.dynamics.com"]}
+    server.request("POST", "/v1/embedder", ancestors, headers={"X-Screenpop": "1"})
+    for stage in ("created", "offered", "answered", "ended"):
+        server.report(stage, "c-dead", agent="alice", customer={"phone": "+493023125101"})
+    with Visitor(server, principals.sign_in_as_admin(server)) as visitor:
+        soon = (datetime.now(UTC) + timedelta(days=5)).date().isoformat()
+        fields = account_fields(dynamics, secret_expires=soon)
+        visitor.submit("/admin/dynamics/new", fields)
+        tested = visitor.get("/admin/dynamics/accounts/main")
+        visitor.submit("/admin/dynamics/accounts/main", filled(tested, do="apply"))
+        visitor.submit("/admin/steps/start", {"start": "complete", "draft": "0"})
+        page = visitor.get("/admin/steps/draft/4")
+        visitor.submit("/admin/steps/draft/4", filled(page, body='{"subject": }', then="to-2"))
+    bury(server, ["c-dead"])
+    for locale in LOCALES:
+        context = album.context(locale)
+        portal_pages.sign_in(context, server)
+        page_ = context.new_page()
+        for name, path in SET_UP.items():
+            page_.goto(f"{HOME}{path}")
+            album.take(page_, f"portal {name}", locale, whole=True)
+        context.close()
+
+
+def bury(server: Server, contacts: list[str]) -> None:
+    """Let a request of each contact have failed for good."""
+    step, *_ = steps.default_steps().requests
+    now = datetime.now(UTC)
+    cause = (
+        "step 2 POST phonecalls: A validation error occurred. The value 9 of 'statecode' is "
+        "outside the valid range. Correct the step's body or query string; Dynamics says what is "
+        "wrong with it."
+    )
+    with server.office() as office, office.database.transaction() as cursor:
+        for contact in contacts:
+            key = ContactKey(Tenant("default"), contact)
+            outbox.put(cursor, key, PlannedRequest(key="2", step=step), now, now)
+            position = outbox.of_contact(cursor, key)[-1].position
+            outbox.finish(cursor, position, "failed", now, cause=cause)
 
 
 def of_demo(album: Album, demo: Demo) -> None:
@@ -153,7 +233,17 @@ def main(folder: Path, parts: list[str]) -> None:
             if "panel" in parts:
                 of_panel(album, server, pages)
             if "portal" in parts:
-                of_portal(album, server)
+                of_portal(album, server, pages)
+        if "portal" in parts:
+            (data := Path(made) / "set up").mkdir()
+            with (
+                serving.running() as dynamics,
+                Server(
+                    data, SCREENPOP_PUBLIC_URL=HOME, SCREENPOP_CA_FILE=str(dynamics.ca_file)
+                ) as server,
+            ):
+                pages.adapter_port = server.port
+                of_set_up(album, server, dynamics)
         if "demo" in parts:
             with Demo() as demo:
                 of_demo(album, demo)

@@ -43,6 +43,17 @@ def fill(server: Server, agent: str) -> None:
         server.answer(agent, contact)
         if number:
             server.report("ended", contact, agent=agent)
+    tried = server.request(
+        "PUT", "/v1/admin/domains/trial", rules.partition("\n")[0], scope="admin"
+    )
+    assert tried.is_success
+    asked = server.request(
+        "POST",
+        "/v1/embedder",
+        {"ancestors": ["https://fabrikam.zendesk.com"]},
+        headers={"X-Screenpop": "1"},
+    )
+    assert asked.is_success
     ancestors = {"ancestors": ["https://evil.example"]}
     asked = server.request("POST", "/v1/embedder", ancestors, headers={"X-Screenpop": "1"})
     assert asked.status_code == 403

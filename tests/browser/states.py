@@ -60,14 +60,19 @@ SIGN_IN = {
     "blocked": {"state": {"name": "blocked", "url": "/sign-in/start?tx=x", "code": ""}},
     "failed": {"state": {"name": "failed", "reason": "unavailable", "detail": "discovery: 503"}},
     "denied": {"state": {"name": "failed", "reason": "denied", "detail": ""}},
+    "ending": {"state": {"name": "idle"}, "endsAt": "17:40"},
     "unconfirmed": {"held": {"why": "agent-unconfirmed", "agent": "alice@contoso.example"}},
     "not an agent": {"held": {"why": "not-an-agent", "agent": None}},
 }
 """Situations of the sign-in card, as `sign_in_words.js` takes them."""
 
 SHOW_SIGN_IN = """async (situation) => {
-  const link = document.querySelector('link[href*="/sign_in_words.js"]');
-  const { signInCard } = await import(link.href);
+  // The page has them in one file; here they come alone, and need the page's language once more.
+  const { src } = document.querySelector("script[type=module]");
+  const module = (name) => import(src.replace("joined/panel.js", `panel/${name}.js`));
+  const [{ signInCard }, { load }] = [await module("sign_in_words"), await module("strings")];
+  const { messages } = document.body.dataset;
+  if (messages) await load(messages, window.fetch.bind(window));
   const known = { state: { name: "idle" }, label: "Contoso", held: null, wasLive: false };
   const card = document.createElement("sign-in-card");
   card.classList.add("shown");

@@ -125,6 +125,26 @@ def test_a_frame_that_only_the_browser_blocked_is_on_the_admins_list(
     assert listed["line"] == hidden
 
 
+def test_rules_on_trial_block_nobody_and_the_browser_reports_whom_they_would(
+    view: View, server: Server, allow: Callable[..., None]
+) -> None:
+    tried = "https://trial.crm4.dynamics.com"
+    allow(CRM4, tried)
+    path = "/v1/admin/domains/trial"
+    try:
+        assert server.request("PUT", path, CRM4, scope="admin").is_success
+        assert view.show(tried) == PANEL
+
+        def seen() -> bool:
+            rows = server.request("GET", path, scope="admin").json()["would_refuse"]
+            found = {each["seen_by"] for each in rows if each["origin"] == tried}
+            return found == {"trial page", "trial browser"}
+
+        eventually(seen, "the page and the browser have told of it")
+    finally:
+        assert server.request("PUT", path, "", scope="admin").is_success
+
+
 EVIL = "https://evil.example"
 
 

@@ -80,12 +80,13 @@ def test_a_page_that_runs_from_right_to_left_holds_together(new_desk: Callable[.
 def test_the_tab_says_what_goes_on(desk: Desk) -> None:
     page = desk.open_panel()
     icon = page.locator("#favicon")
-    quiet = icon.get_attribute("href")
+    quiet = icon.get_attribute("data-quiet") or ""
+    expect(icon).to_have_attribute("href", quiet)
     for number in (1, 2):
         desk.server.report("offered", f"c-tab-{number}", agent=desk.agent, customer={"name": "Jo"})
         expect(page).to_have_title(f"({number}) Ringing: Jo")
-    assert icon.get_attribute("href") != quiet
+    expect(icon).to_have_attribute("href", icon.get_attribute("data-ringing") or "")
     for number in (1, 2):
         desk.server.report("ended", f"c-tab-{number}", agent=desk.agent)
     expect(page).to_have_title("Screenpop")
-    assert icon.get_attribute("href") == quiet
+    expect(icon).to_have_attribute("href", quiet)

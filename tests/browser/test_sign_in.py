@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import BrowserContext, Frame, Page, expect
@@ -95,6 +97,75 @@ def test_an_agent_signs_in_once_and_stays_so_over_a_reload(
     expect(panel.locator("#agent")).to_have_text("alice")
     page.reload()
     is_live(panel_in(page))
+
+
+def signed_in(context: BrowserContext, server: Server, agent: str) -> Page:
+    """Give a page whose panel is live as an agent."""
+    page = open_frame(context)
+    fill_in(open_window(page), agent)
+    panel = panel_in(page)
+    live = panel.locator("#connection[data-state=live]")
+    expect(panel.locator(CARD.format("agent-unconfirmed")).or_(live).first).to_be_visible()
+    if not live.is_visible():
+        confirm(server, agent)
+        panel.get_by_role("button", name="Check now").click()
+    is_live(panel)
+    return page
+
+
+def near_the_end(server: Server) -> None:
+    """Make every session one that began so long ago that it ends in ten minutes."""
+    by = int((timedelta(hours=12) - timedelta(minutes=10)).total_seconds() * 1e6)
+    with server.office() as office, office.database.transaction() as cursor:
+        cursor.execute("UPDATE sessions SET created=created-?, expires=expires-?", (by, by))
+
+
+def test_before_a_shift_ends_the_sign_in_is_renewed_between_contacts_and_nothing_is_lost(
+    context: BrowserContext, server: Server
+) -> None:
+    page = signed_in(context, server, "bob")
+    near_the_end(server)
+    page.reload()
+    panel = panel_in(page)
+    is_live(panel)
+    ending = panel.locator(CARD.format("ending"))
+    expect(ending).to_contain_text("Your sign-in ends at")
+    contact = f"c-end-{uuid.uuid4()}"
+    server.report("offered", contact, agent="bob")
+    server.answer("bob", contact)
+    expect(panel.locator("[data-contact] textarea")).to_be_visible()
+    expect(ending).to_be_hidden()  # never in the middle of a contact
+    panel.locator("[data-contact] textarea").fill("calls back on Monday")
+    panel.locator("body").click(position={"x": 2, "y": 2})
+    server.report("ended", contact, agent="bob")
+    expect(ending).to_be_visible()
+    window = open_window(page, "Sign in again")
+    # The provider may know bob still, and then the window closes by itself.
+    expect(
+        panel.locator(CARD.format("waiting")).or_(panel.locator("sign-in-card[hidden]"))
+    ).to_have_count(1)
+    if not window.is_closed() and window.locator("#login").count():
+        fill_in(window, "bob")
+    expect(panel.locator("sign-in-card")).to_be_hidden()
+    is_live(panel)
+    panel.locator("#recent").evaluate("list => { list.open = true }")
+    panel.locator("[data-recent] summary").first.click()
+    expect(panel.locator("[data-recent] textarea").first).to_have_value("calls back on Monday")
+    page.reload()
+    is_live(panel_in(page))
+    expect(panel_in(page).locator("sign-in-card")).to_be_hidden()
+
+
+def test_signing_out_everywhere_ends_the_other_window_too(
+    new_context: Callable[..., BrowserContext], context: BrowserContext, server: Server
+) -> None:
+    page = signed_in(context, server, "alice")
+    other = signed_in(new_context(locale="en-GB"), server, "alice")
+    panel_in(page).get_by_role("button", name="Sign out everywhere").click()
+    for each in (page, other):
+        expect(panel_in(each).locator("#connection[data-state=signed-out]")).to_be_visible()
+    expect(panel_in(page).locator("sign-in-card")).to_contain_text("You are signed out")
+    expect(panel_in(other).locator("sign-in-card")).to_contain_text("Your session has ended")
 
 
 def test_the_window_closes_itself(context: BrowserContext) -> None:

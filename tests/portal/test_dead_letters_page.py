@@ -19,6 +19,7 @@ from tests.server import Server
 NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
 (STEP, *_) = steps.default_steps().requests
 CAUSE = "step 2 POST phonecalls: Dynamics refused it. Ask for the privilege."
+SHOWN = "step 2 POST phonecalls: Dynamics says: Dynamics refused it. Ask for the privilege."
 
 
 def bury(server: Server, contacts: Sequence[str], tenant: str = "default") -> list[int]:
@@ -64,7 +65,7 @@ def test_none_is_good_news(admin: Visitor) -> None:
 def test_a_letter_says_why_of_whom_and_what_without_a_value(admin: Visitor, server: Server) -> None:
     bury(server, ["dead-1"])
     page = admin.get("/admin/dead-letters")
-    for word in (CAUSE, "dead-1", "POST phonecalls", "Step 2", "1 dead letter"):
+    for word in (SHOWN, "dead-1", "POST phonecalls", "Step 2", "1 dead letter"):
         assert word in page, word
     assert "{{" in page  # placeholders, not values
 
@@ -150,7 +151,7 @@ def test_a_page_that_cannot_be_is_refused(admin: Visitor) -> None:
 def test_a_supervisor_reads_and_changes_nothing(supervisor: Visitor, server: Server) -> None:
     (position,) = bury(server, ["read-1"])
     page = supervisor.get("/admin/dead-letters")
-    assert CAUSE in page
+    assert SHOWN in page
     assert "Try all again" not in page
     refused = supervisor.submit("/admin/dead-letters", {"replay": str(position)})
     assert refused.status == 403
@@ -163,8 +164,11 @@ def test_the_story_of_a_contact_leads_to_its_dead_letters(admin: Visitor, server
     page = admin.get("/admin/contacts/story?id=led-1")
     assert "/admin/dead-letters" in page.links
     assert "Dead letter" in page
-    assert CAUSE in page
+    assert SHOWN in page
     assert "1 dead letter" in admin.get("/admin/contacts?q=led-")
+    japanese = admin.get("/admin/contacts/story?id=led-1", accept_language="ja")
+    assert "ステップ 2 POST phonecalls: Dynamics からのメッセージ: Dynamics refused it." in japanese
+    assert '<q lang="en">Dynamics refused it. Ask for the privilege.</q>' in japanese.html
 
 
 def test_another_tenants_letters_are_neither_seen_nor_changed(two: Server) -> None:

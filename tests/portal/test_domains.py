@@ -48,6 +48,37 @@ def save(admin: Visitor, text: str, version: str | None = None, **more: str) -> 
     return admin.submit(PATH, {"text": text, "version": version, "do": "save", **more})
 
 
+def test_rules_are_tried_before_they_count(admin: Visitor, server: Server) -> None:
+    other = "https://fabrikam.crm4.dynamics.com"
+    save(admin, f"{CONTOSO}\n{other}")
+    page = save(admin, CONTOSO, do="trial")
+    assert "The rules are on trial" in page
+    assert "Nobody would have been refused so far" in page
+    assert rules(server) == f"{CONTOSO}\n{other}"
+    asked = {"ancestors": [other]}
+    answer = server.request("POST", "/v1/embedder", asked, headers={"X-Screenpop": "1"})
+    assert answer.status_code == 200
+    eventually(lambda: "Who would be refused" in admin.get(PATH), "it is listed")
+    # Into the editor, and from there into force by the button that saves every text.
+    editing = admin.get(f"{PATH}?trial=1")
+    assert editing.value("text") == CONTOSO
+    assert "Not saved yet" in editing
+    assert "Rules on trial" not in save(admin, CONTOSO, confirmed="1")
+    assert rules(server) == CONTOSO
+
+
+def test_a_trial_is_ended_and_nothing_is_no_trial(admin: Visitor, server: Server) -> None:
+    save(admin, CONTOSO)
+    assert save(admin, "", do="trial").status == 422
+    assert save(admin, "https://*", do="trial").status == 422
+    save(admin, f"{CONTOSO}:8443", do="trial")
+    page = admin.submit(f"{PATH}/trial/end", {"do": "end"})
+    assert "The trial has ended" in page
+    assert "Rules on trial" not in admin.get(PATH)
+    assert rules(server) == CONTOSO
+    assert "domains on trial" in admin.get("/admin/audit")
+
+
 def rules(server: Server) -> str:
     return server.request("GET", "/v1/admin/domains", scope="admin").text
 

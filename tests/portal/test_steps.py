@@ -100,6 +100,19 @@ def test_a_draft_is_left_and_resumed_and_says_whose_it_is(visitor: Visitor) -> N
     assert in_force(visitor) == []
 
 
+def test_going_to_another_page_of_the_wizard_saves_what_was_typed(visitor: Visitor) -> None:
+    begin(visitor)
+    page = step(visitor, 4, body='{"category": "typed', then="to-2")
+    assert "Contact created" in page
+    assert f"{HOME}/draft/4" not in page.links  # a link would drop what is typed here
+    assert visitor.get(f"{HOME}/draft/4").value("body") == '{"category": "typed'
+    page = step(visitor, 2, then="to-review")
+    assert "Review and apply" in page
+    assert f"{HOME}/draft/4#body" in page.links
+    assert step(visitor, 2, then="to-99").status == 200  # as Save and continue
+    assert in_force(visitor) == []
+
+
 def test_a_problem_stands_at_its_field_and_what_was_typed_is_kept(visitor: Visitor) -> None:
     begin(visitor)
     page = step(visitor, 4, query_string="STEP2-Response.activityid", body='{"category": }')

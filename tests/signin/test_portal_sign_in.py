@@ -289,6 +289,29 @@ def test_a_link_lifts_no_revocation_and_says_why(
     assert enter(stranger, link(server)).status_code == 303
 
 
+def test_a_link_gives_no_role_back_that_was_taken_away_and_says_why(
+    server: Server, visitor: Visitor, stranger: Visitor
+) -> None:
+    assert enter(visitor, link(server)).status_code == 303
+    before = link(server)
+    person = first_admin(server).id
+    try:
+        with server.office() as office:
+            office.set_roles("default", person, ["supervisor"])
+        assert "one-time admin links ended: the first admin is admin no more" in audited(server)
+        assert enter(stranger, before).status_code == 403
+        refused = enter(stranger, link(server))
+        assert refused.status_code == 403
+        assert f"screenpop people role {person} admin" in refused.text
+        assert "set-cookie" not in refused.headers
+        assert first_admin(server).given_roles == {"supervisor"}
+        assert "one-time link refused: the first admin is admin no more" in audited(server)
+    finally:
+        with server.office() as office:
+            office.set_roles("default", person, ["admin"])
+    assert enter(stranger, link(server)).status_code == 303
+
+
 def test_links_end_when_an_admin_comes_by_the_provider(
     server: Server, visitor: Visitor, stranger: Visitor, provider: OpenIdProvider
 ) -> None:

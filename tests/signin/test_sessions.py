@@ -76,6 +76,21 @@ def test_a_renewed_bearer_lasts_no_longer_than_the_first(
     assert again["expires"] == renewed["expires"]
 
 
+def test_a_panel_is_told_when_its_session_ends_whatever_it_does(
+    server: Server, panel: PanelSignIn
+) -> None:
+    signed = panel.sign_in("alice")
+    with server.office() as office:
+        alice = next(each for each in office.people("default") if each.name == "Alice Contoso")
+        office.link("default", alice.id, "alice")
+    assert (signed["lasts"], signed["ends_in"]) == (12 * 3600, 12 * 3600)
+    age(server, created=timedelta(hours=11), expires=timedelta(hours=11))
+    renewed = panel.browser.api("/v1/session/renew", {"ancestors": [CRM]}).json()
+    for told in (panel.ticket(signed["session"]).json(), renewed):
+        assert told["lasts"] == 12 * 3600
+        assert 3500 < told["ends_in"] <= 3600
+
+
 def test_a_fresh_bearer_is_kept(panel: PanelSignIn, bearer: str) -> None:
     answer = panel.browser.api("/v1/session/renew", {"ancestors": [CRM]})
     assert "session" not in answer.json()

@@ -3,11 +3,14 @@
 
 import { part, pointIcon, stamp, write } from "./dom.js";
 import { t } from "./strings.js";
+import { timeOfDay } from "./times.js";
 import { caller, icon, kindWords, leftWords, talked } from "./words.js";
 
 export class HistoryItem extends HTMLElement {
   /** @type {import("./contacts_state.js").PopView | null} */
   pop = null;
+  /** What is drawn: a day's list is long, and every message draws the page. @type {unknown[]} */
+  #drawn = [];
 
   connectedCallback() {
     stamp(this, "history-item");
@@ -24,6 +27,9 @@ export class HistoryItem extends HTMLElement {
    * @param {import("./notes.js").NoteView} note
    */
   update({ contact, left, at, pop }, note) {
+    const now = [contact, left, at, pop, note.text, note.state, note.replaced];
+    if (now.every((each, index) => each === this.#drawn[index])) return;
+    this.#drawn = now;
     const { title, address } = caller(contact);
     this.pop = pop;
     pointIcon(part(this, "icon"), icon(contact));
@@ -54,12 +60,4 @@ export class HistoryItem extends HTMLElement {
     event.preventDefault();
     this.open();
   }
-}
-
-/** "09:05", as the agent's region writes it. @param {string} iso */
-function timeOfDay(iso) {
-  const { locale = "en" } = document.body.dataset;
-  // The browser may know the region too: 23:05 in Britain is 11:05 PM in America.
-  const region = navigator.languages.find((each) => each.startsWith(locale)) ?? locale;
-  return new Date(iso).toLocaleTimeString(region, { hour: "2-digit", minute: "2-digit" });
 }

@@ -12,8 +12,8 @@
 //   [data-recent=ID]               a contact that is over, in #recent; in it [data-part=open]
 //   contact-notes[data-state]      empty | waiting | saved | failed | refused; in it a <textarea>
 //   sign-in-card[data-state]       idle | waiting | blocked | failed | agent-unconfirmed |
-//                                  not-an-agent; in it [data-part=first] and [data-part=second]
-//   #sign-in-form, #sign-in-agent, #sign-in, #sign-out, #start-shift, #sound[data-state], #empty,
+//                                  not-an-agent | ending; in it [data-part=first] and [data-part=second]
+//   #sign-in-form, #sign-in-agent, #sign-in, #sign-out, #sign-out-everywhere, #start-shift, #sound[data-state], #empty,
 //   #announcer (role=alert), #record (the frame beside the panel)
 
 import { ConnectionState } from "./connection-state.js";
@@ -37,6 +37,7 @@ import { Presence } from "./presence.js";
 import { showRecord } from "./record_frame.js";
 import { Records } from "./records.js";
 import { Ringer } from "./ringer.js";
+import { isEnding } from "./session_limit.js";
 import { NotYet, Session, SignInRequired, takeTicket } from "./session.js";
 import { ShiftStart } from "./shift-start.js";
 import { wireSignIn } from "./sign_in.js";
@@ -44,6 +45,7 @@ import { SignInCard } from "./sign-in-card.js";
 import { SignInWindow } from "./sign_in_window.js";
 import { signInCard } from "./sign_in_words.js";
 import { load } from "./strings.js";
+import { timeOfDay } from "./times.js";
 
 /** The page around gets this long to connect before records open elsewhere; ms. */
 const HOST_WITHIN = 1_500;
@@ -101,6 +103,8 @@ let signedOut = false;
 /** Why somebody who is signed in takes no contacts yet. @type {NotYet | null} */
 let held = null;
 let checkAgain = 0;
+/** The agent wants to be asked later to sign in again, before this session ends. */
+let putOff = false;
 /** Whether asking for a ticket can help: a browser writes each refusal to its console. */
 let mayAsk = session.resume(() => sessionStorage) || known === "1" || firstTicket !== null;
 /** The browser's clock minus the server's, ms. */
@@ -146,9 +150,12 @@ const signIn = new SignInWindow({
   digest: async (text) =>
     new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
   changed: () => surround(),
-  signedIn: (bearer) => {
+  signedIn: async (bearer) => {
+    // Of a session that still works: what is written belongs to whom it was signed in as.
+    if (feedState.name === "live") await notes.flush();
     session.keep(bearer);
     mayAsk = true;
+    putOff = false;
     feed.start();
   },
 });
@@ -257,12 +264,22 @@ function surround() {
 /** Offer the sign-in, or say what it waits for. */
 function drawSignIn() {
   const card = document.querySelector("sign-in-card");
-  const offered = provider !== "" && feedState.name === "signed-out";
+  const isOut = feedState.name === "signed-out";
+  const offered = provider !== "" && (isOut || isSigningInAgain());
+  const endsAt = isOut || session.limit === null ? null : timeOfDay(session.limit.at);
   /** @type {SignInCard | null} */ (card)?.update(
     offered
-      ? signInCard({ state: signIn.state, label: provider, held, wasLive, byChoice: signedOut })
+      ? signInCard({ state: signIn.state, label: provider, held, wasLive, byChoice: signedOut, endsAt })
       : null,
   );
+}
+
+/** Whether the session ends soon, or its agent is about to renew it; a contact comes first. */
+function isSigningInAgain() {
+  if (feedState.name !== "live") return false;
+  const busy = isBusy(state);
+  if (signIn.state.name !== "idle") return !busy;
+  return isEnding({ limit: session.limit, now: clock.now(), busy, putOff });
 }
 
 /** @param {string} action */
@@ -270,6 +287,10 @@ function signInAction(action) {
   if (action === "start" || action === "other") {
     signIn.start({ choose: action === "other" || signedOut });
   } else if (action === "cancel") signIn.cancel();
+  else if (action === "later") {
+    putOff = true;
+    surround();
+  }
   else if (action === "check") feed.start();
   else void signOut();
 }
@@ -332,7 +353,8 @@ function toggleSound() {
   void ringer.unlock().then(surround);
 }
 
-async function signOut() {
+/** @param {boolean} everywhere also in other windows and on other devices */
+async function signOut(everywhere = false) {
   feed.stop();
   ringer.stop();
   await notes.flush();
@@ -342,7 +364,7 @@ async function signOut() {
   held = null;
   clock.clearTimeout(checkAgain);
   draw();
-  await session.signOut().catch(() => {});
+  await session.signOut(everywhere).catch(() => {});
 }
 
 /** @param {KeyboardEvent} event */
@@ -419,6 +441,9 @@ function wire() {
   byId("start-shift").addEventListener("click", startShift);
   byId("sound").addEventListener("click", toggleSound);
   byId("sign-out").addEventListener("click", () => void signOut());
+  document
+    .getElementById("sign-out-everywhere")
+    ?.addEventListener("click", () => void signOut(true));
   wireSignIn(async (agent) => {
     await session.signIn(agent);
     mayAsk = true;
@@ -434,7 +459,7 @@ function byId(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-await load(messages, request);
+if (messages) await load(messages, request);
 customElements.define("connection-state", ConnectionState);
 customElements.define("contact-notes", ContactNotes);
 customElements.define("contact-card", ContactCard);

@@ -24,6 +24,8 @@ export class Page {
   /** What was announced: each once. @type {Set<string>} */
   #announced = new Set();
   #rings = false;
+  /** @type {"quiet" | "ringing" | "lost"} */
+  #icon = "quiet";
   #chip = new RingChip(byId("rings"));
 
   /**
@@ -97,8 +99,12 @@ export class Page {
     byId("empty").hidden = !quiet || feed.name !== "live";
     this.#drawSound(sound);
     const lost = feed.name === "waiting" || feed.name === "stopped";
-    const icon = /** @type {HTMLLinkElement} */ (byId("favicon"));
-    showIcon(icon, this.#rings ? "ringing" : lost ? "lost" : "quiet");
+    const icon = this.#rings ? "ringing" : lost ? "lost" : "quiet";
+    if (icon !== this.#icon) {
+      this.#icon = icon;
+      // After the card is on the screen: to the browser it is a document of its own.
+      setTimeout(() => showIcon(/** @type {HTMLLinkElement} */ (byId("favicon")), this.#icon), 50);
+    }
   }
 
   /** The first pop in sight that waits for a click. */

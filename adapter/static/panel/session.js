@@ -4,6 +4,10 @@
 // Where the browser keeps a partitioned cookie, a reload stays signed in; the bearer in memory works
 // in every frame, also where cookies are blocked.
 
+import { readLimit } from "./session_limit.js";
+
+/** @typedef {import("./session_limit.js").Limit} Limit */
+
 /** Nobody is signed in here, or no longer. */
 export class SignInRequired extends Error {}
 
@@ -32,11 +36,14 @@ const OURS = { "X-Screenpop": "1" };
 const LEFT = "screenpop.session";
 
 export class Session {
+  /** When it ends whatever anybody does, as far as the server has told. @type {Limit | null} */
+  limit = null;
   /** @type {string | null} */
   #bearer = null;
   /** @type {string | null} */
   #firstTicket;
   #fetch;
+  #now;
   /** What the session is bound to: goes with every request, and with `hello`. */
   around;
 
@@ -45,9 +52,11 @@ export class Session {
    * @param {string | null} firstTicket from the URL's fragment, good for one use
    * @param {readonly string[] | null} ancestors the pages around, which the session is bound to;
    *   null where the browser does not tell
+   * @param {() => number} now the time, ms
    */
-  constructor(fetch, firstTicket, ancestors) {
+  constructor(fetch, firstTicket, ancestors, now = Date.now) {
     this.#fetch = fetch;
+    this.#now = now;
     this.#firstTicket = firstTicket;
     this.around = ancestors === null ? {} : { ancestors };
   }
@@ -122,7 +131,9 @@ export class Session {
    */
   async ask(path, body = {}) {
     const response = await this.#post(path, body);
-    return { status: response.status, ok: response.ok, body: await json(response) };
+    const told = await json(response);
+    this.limit = readLimit(told, this.#now()) ?? this.limit;
+    return { status: response.status, ok: response.ok, body: told };
   }
 
   /**
@@ -136,11 +147,13 @@ export class Session {
     this.keep(body.session);
   }
 
-  async signOut() {
+  /** @param {boolean} everywhere in every window and on every device of this person */
+  async signOut(everywhere = false) {
     try {
-      await this.#post("/v1/session/end");
+      await this.#post("/v1/session/end", { everywhere });
     } finally {
       this.#bearer = null;
+      this.limit = null;
     }
   }
 

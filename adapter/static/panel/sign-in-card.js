@@ -28,6 +28,10 @@ export class SignInCard extends HTMLElement {
     if (view.link !== null && link.getAttribute("href") !== view.link.href) link.href = view.link.href;
     write(part(this, "link-label"), view.link?.label ?? "");
     const [first, second] = view.actions;
+    // What leads on stands out: the link where there is one, and nothing while it is waited.
+    const leads = view.link === null && view.state !== "waiting";
+    part(this, "first").classList.toggle("button--primary", leads);
+    link.classList.toggle("button--primary", view.link !== null);
     this.#button("first", first);
     this.#button("second", second);
   }

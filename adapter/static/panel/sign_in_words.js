@@ -7,12 +7,14 @@ import { msg, t } from "./strings.js";
  * `code` is what somebody copies; `typed` the code that a window may ask for.
  * @typedef {{state: string, title: string, detail: string, code: string, typed: string,
  *   link: {href: string, label: string} | null,
- *   actions: {id: "start" | "other" | "cancel" | "check" | "leave", label: string}[]}} SignInCardView
+ *   actions: {id: "start" | "other" | "cancel" | "check" | "leave" | "later", label: string}[]}} SignInCardView
  */
 
 /**
  * @typedef {{state: import("./sign_in_window.js").SignInState, label: string,
- *   held: {why: string, agent: string | null} | null, wasLive: boolean, byChoice: boolean}} Situation
+ *   held: {why: string, agent: string | null} | null, wasLive: boolean, byChoice: boolean,
+ *   endsAt?: string | null}} Situation
+ *   `endsAt`: the panel works, and the sign-in ends at this time, in words;
  *   `label` names the provider; `held` is why somebody who is signed in takes no contacts yet
  */
 
@@ -55,14 +57,17 @@ const OTHER = {
 };
 
 /** @param {Situation} now @returns {SignInCardView} */
-export function signInCard({ state, label, held, wasLive, byChoice }) {
+export function signInCard({ state, label, held, wasLive, byChoice, endsAt = null }) {
   const start = { id: /** @type {const} */ ("start"), label: t("Sign in with {name}", { name: label }) };
   const view = { state: state.name, code: "", typed: "", link: null, actions: [start] };
   if (state.name === "waiting") {
     return {
       ...view,
       title: t("Go on in the window that has opened"),
-      detail: t("The panel starts by itself when you are signed in. If the window asks for a code, type this one:"),
+      detail:
+        endsAt === null
+          ? t("The panel starts by itself when you are signed in. If the window asks for a code, type this one:")
+          : t("Contacts keep reaching you meanwhile. If the window asks for a code, type this one:"),
       typed: state.code,
       actions: [
         { id: "cancel", label: t("Cancel") },
@@ -91,11 +96,29 @@ export function signInCard({ state, label, held, wasLive, byChoice }) {
       actions: [start, { id: "other", label: t("Use another account") }],
     };
   }
+  if (endsAt !== null) return ending(view, endsAt);
   if (held !== null) return waiting(view, held);
   return {
     ...view,
     title: byChoice ? t("You are signed out") : wasLive ? t("Your session has ended") : t("Sign in"),
     detail: t("A window opens in which you sign in; the panel starts by itself afterwards."),
+  };
+}
+
+/**
+ * @param {Pick<SignInCardView, "code" | "typed" | "link">} view @param {string} endsAt
+ * @returns {SignInCardView}
+ */
+function ending(view, endsAt) {
+  return {
+    ...view,
+    state: "ending",
+    title: t("Your sign-in ends at {time}", { time: endsAt }),
+    detail: t("Sign in again before then, between two contacts. Contacts keep reaching you meanwhile, and what you have written stays."),
+    actions: [
+      { id: "start", label: t("Sign in again") },
+      { id: "later", label: t("Later") },
+    ],
   };
 }
 

@@ -1,6 +1,7 @@
 // Check domain rules while they are typed: marks beside the lines, findings below, the header.
 
 import { ask, debounced } from "./fetching.js";
+import { askBeforeLeaving } from "./leaving.js";
 
 const area = document.getElementById("text");
 const origin = document.getElementById("origin");
@@ -18,6 +19,7 @@ findings.addEventListener("click", goToLine);
 document.getElementById("errors")?.addEventListener("click", goToLine);
 
 let marks = new Map();
+askBeforeLeaving(area.form);
 drawGutter();
 check();
 

@@ -1,6 +1,7 @@
 // Explain an account's addresses while they are pasted, and name what is wrong at its field.
 
 import { ask, debounced } from "./fetching.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { lookWhileTyped, showProblems, typed } from "./steps_form.js";
 
 const form = document.getElementById("account-form");
@@ -16,4 +17,7 @@ const look = debounced(async (signal) => {
   }
 });
 
-if (form) lookWhileTyped(form, look);
+if (form) {
+  lookWhileTyped(form, look);
+  askBeforeLeaving(form);
+}

@@ -1,6 +1,7 @@
 // Preview a step while it is typed, and insert attributes at the cursor.
 
 import { ask, debounced } from "./fetching.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { lookWhileTyped, showProblems, typed } from "./steps_form.js";
 
 const form = document.getElementById("step-form");
@@ -22,6 +23,7 @@ const look = debounced(async (signal) => {
 });
 
 lookWhileTyped(form, look);
+askBeforeLeaving(form);
 form.addEventListener("focusin", (event) => {
   if (event.target.matches("[data-template]")) target = event.target;
 });

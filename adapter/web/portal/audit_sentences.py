@@ -8,6 +8,7 @@ from adapter.web.portal.phrases import Phrases
 PHRASES = Phrases(
     (
         N_("domains"),
+        N_("domains on trial"),
         N_("pop-policy"),
         N_("steps"),
         N_("steps since"),

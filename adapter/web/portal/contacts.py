@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,7 +19,7 @@ from adapter.store import journal, outbox, pops as stored_pops
 from adapter.store.contact_lists import ListedContact
 from adapter.tenants import ContactKey, Tenant
 from adapter.web import requests
-from adapter.web.portal import contact_search, contact_words, pages, story_lines
+from adapter.web.portal import contact_search, contact_words, pages, story_lines, story_phrases
 from adapter.web.portal.contact_search import Found, Search
 from adapter.web.portal.routing import page
 from adapter.web.portal.simulated import NEXT, is_simulated
@@ -158,6 +159,7 @@ def _story(request: Request, who: Principal) -> dict[str, Any]:
         "channels": contact_words.channels(_),
         "outcomes": contact_words.outcomes(_),
         "story_path": story_path,
+        "tell": partial(story_phrases.tell, _),
         "next": _next(who, state),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from adapter.store.outbox import DueRequest
 from adapter.tenants import ContactKey
 from adapter.web import requests
 from adapter.web.dead_letters import LONGEST_REASON
-from adapter.web.portal import contact_words, forms, pages
+from adapter.web.portal import contact_words, forms, pages, story_phrases
 from adapter.web.portal.contacts import story_path
 from adapter.web.portal.forms import Form
 from adapter.web.portal.routing import page
@@ -129,6 +130,7 @@ def _page(
         newest=HOME if after else "",
         older=f"{HOME}?{urlencode({'after': found.next})}" if found.next else "",
         actions=contact_words.actions(_),
+        tell=partial(story_phrases.tell, _),
         may_change=who.may("admin"),
         longest=LONGEST_REASON,
     )

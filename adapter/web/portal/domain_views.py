@@ -36,25 +36,28 @@ def places(texts: Texts, found: Findings) -> list[Place]:
 
 
 def refused_lately(
-    texts: Texts, rows: Iterable[Refusal], rules: DomainRules
+    texts: Texts, rows: Iterable[Refusal], rules: DomainRules, *, trial: bool = False
 ) -> list[dict[str, Any]]:
     """Give one row for each refused origin, however it was seen, with what the rules say today."""
     grouped: dict[str, list[Refusal]] = {}
     for row in rows:
         grouped.setdefault(row.origin, []).append(row)
     return [
-        _refused(texts, origin, group, rules)
+        _refused(texts, origin, group, rules, trial=trial)
         for origin, group in list(grouped.items())[:SHOWN_REFUSALS]
     ]
 
 
-def _refused(texts: Texts, origin: str, group: list[Refusal], rules: DomainRules) -> dict[str, Any]:
+def _refused(
+    texts: Texts, origin: str, group: list[Refusal], rules: DomainRules, *, trial: bool
+) -> dict[str, Any]:
     decision = rules.explain(origin)
     line = suggest(origin)
     return {
         "origin": origin,
         "line": line,
-        "count": sum(each.count for each in group),
+        # A page refused by the server runs no script; one on trial is seen in every way at once.
+        "count": (max if trial else sum)(each.count for each in group),
         "last": max(each.last for each in group),
         "seen_by": sorted({each.seen_by for each in group}),
         # Where no line could allow it, what was seen then says more than the origin itself.

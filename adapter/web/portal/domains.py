@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,9 +11,11 @@ from starlette.responses import JSONResponse, Response
 from adapter import changes
 from adapter.domains import suggest
 from adapter.errors import Conflict, InvalidSettings, Place
+from adapter.i18n import Texts
+from adapter.services import Services
 from adapter.store import audit_pages, refusals, sessions, settings as stored
 from adapter.tenants import Tenant
-from adapter.web import requests
+from adapter.web import requests, trials
 from adapter.web.portal import differences, domain_presets, pages
 from adapter.web.portal.domain_findings import Embedded, Findings, examine
 from adapter.web.portal.domain_sentences import PHRASES
@@ -36,6 +39,9 @@ async def show(request: Request, who: Principal) -> Response:
     """Show the rules in force; `?origin=` tries one."""
     settings = requests.services(request).registry[who.tenant]
     tried = request.query_params.get("origin", "").strip()
+    if "trial" in request.query_params and settings.trial is not None:
+        # To be looked at once more, and saved by the button that saves every text.
+        return _page(request, who, settings.trial_text, settings.rules_version, typed=True)
     return _page(request, who, settings.rules_text, settings.rules_version, tried=tried)
 
 
@@ -48,6 +54,8 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     match form.text("do"):
         case "save":
             return await _save(request, who, form, at)
+        case "trial":
+            return await _try_out(request, who, text, at)
         case "preset":
             return _insert(request, who, form, at)
         case _:
@@ -118,6 +126,28 @@ async def _save(request: Request, who: Principal, form: Form, version: int) -> R
     return pages.redirect(request, PATH, said, kind="warning" if found.warnings else "success")
 
 
+async def _try_out(request: Request, who: Principal, text: str, version: int) -> Response:
+    """Put the text on trial: it is reported whom it would refuse, and nobody is refused."""
+    _ = pages.texts(request)
+    found = _examined(request, who.tenant, text)
+    if not found.good:
+        return _page(request, who, text, version, typed=True, status=422)
+    if not found.rules:
+        wrong = [Place("text", _("There is no rule to try: it would refuse every page."))]
+        return _page(request, who, text, version, errors=wrong, typed=True, status=422)
+    await trials.put(requests.services(request), who.tenant, text, who=who.label)
+    told = _("The rules are on trial. The rules in force stay; below you see who would be refused.")
+    return pages.redirect(request, f"{PATH}#trial", told)
+
+
+async def end_trial(request: Request, who: Principal, form: Form) -> Response:
+    """Put the rules on trial aside."""
+    del form
+    _ = pages.texts(request)
+    await trials.put(requests.services(request), who.tenant, "", who=who.label)
+    return pages.redirect(request, PATH, _("The trial has ended; the rules in force stay."))
+
+
 def _insert(request: Request, who: Principal, form: Form, version: int) -> Response:
     _ = pages.texts(request)
     text = form.raw("text")
@@ -141,6 +171,8 @@ async def _put(request: Request, who: Principal, text: str, version: int) -> Non
         expected_version=version,
     )
     await changes.apply(services)
+    if text == services.registry[who.tenant].trial_text:
+        await trials.put(services, who.tenant, "", who=who.label)  # what was tried is in force
 
 
 def _conflict(request: Request, who: Principal, text: str) -> Response:
@@ -197,10 +229,24 @@ def _page(
         unsaved=typed and text != settings.rules_text,
         tried=tried,
         refused=refused_lately(_, listed, settings.rules),
+        trial=_trial(_, services, who.tenant),
         systems=systems(_),
         shown_agents=SHOWN_AGENTS,
         may_change=who.may("admin"),
     )
+
+
+def _trial(_: Texts, services: Services, tenant: Tenant) -> dict[str, Any] | None:
+    """Give the rules on trial with whom they would refuse; None where none are."""
+    settings = services.registry[tenant]
+    if settings.trial is None:
+        return None
+    rows = trials.would_refuse(services, tenant)
+    return {
+        "since": settings.trial_since,
+        "changed": differences.lines(settings.rules_text, settings.trial_text),
+        "refused": refused_lately(_, rows, settings.trial, trial=True),
+    }
 
 
 def _limit(request: Request) -> int:
@@ -242,4 +288,5 @@ ROUTES = [
     page(PATH, get=show, post=change, role="supervisor"),
     page(f"{PATH}/check", fetch=check, changer="supervisor"),
     page(f"{PATH}/allow", post=allow),
+    page(f"{PATH}/trial/end", post=end_trial),
 ]

@@ -84,9 +84,11 @@ async def save(request: Request, who: Principal, form: Form) -> Response:
         )
     except Conflict:
         return _step(request, who, replace(shown, status=409, overtaken=True))
+    wish = form.text("then")
+    if (target := _page_of(draft, wish)) is not None:
+        return pages.redirect(request, target)
     checked = await found.check(draft)
     faults = steps_progress.faults_of(draft, number, checked)
-    wish = form.text("then")
     if wish == "leave":
         return pages.redirect(request, HOME, _("The draft is saved."))
     if wish == "back":
@@ -204,6 +206,14 @@ def _typed(
 def _previewed(found: Around, checked: Checked, number: int, contact: str) -> Previewed | None:
     """Give what a step would send; None where the draft cannot be read or lacks the step."""
     return None if checked.steps is None else found.previews(checked.steps, contact).get(number)
+
+
+def _page_of(draft: Draft, wish: str) -> str | None:
+    """Give the page of the wizard that a button of its list names (`to-4`, `to-review`)."""
+    if wish == "to-review":
+        return REVIEW
+    known = {f"to-{number}": f"{HOME}/draft/{number}" for number in steps_progress.numbers(draft)}
+    return known.get(wish)
 
 
 def _neighbour(draft: Draft, number: int, direction: int) -> str:

@@ -1,0 +1,78 @@
+"""A contact's story is told in the reader's language, and Dynamics' words stay its own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from adapter.i18n import Texts
+from adapter.web.portal.story_phrases import Part, tell
+
+ADVICE = "Correct the step's body or query string; Dynamics says what is wrong with it."
+OURS = [
+    "offered (urn:test e-16)",
+    "screenpop.contact.offered to alice, bob: 2 sockets",
+    "offered at alice: stage offered is not in the policy",
+    "answered at alice: answered: attribute CrmId names a record of account (pop 82f0a3)",
+    "answered at alice: answered: attribute CrmId names a record of account (popped before)",
+    (
+        "offered at alice: attribute CrmId is missing; answered at alice: it has already popped to"
+        " this agent (answered and made)"
+    ),
+    "answered at alice: step 3 opens phonecall (pop 1)",
+    "answered at alice: step 2 has no response",
+    "answered at alice: no pop policy is set",
+    "made at alice: the direction is not known, and the policy has only inbound, outbound",
+    "asked for at alice: asked for by a program (POST /v1/pops) (pop 12)",
+    "pop 82f0a3 opened: host",
+    "pop 82f0a3 blocked: tab The tab for records is not open.",
+    "pop 82f0a3: the contact went to another agent",
+    "step 2 POST phonecalls: done in 12 ms",
+    (
+        "step 2 (note) POST annotations: done in 12 ms; subject had 300 characters and was"
+        " shortened to 200; not as alice but as the account: that user has no"
+        " access to the environment"
+    ),
+    "step 2: the row is completed; kept as a note on it",
+    "step 2: tried again by an administrator",
+    "step 2: given up by an administrator",
+    "There is no integration account in force. (tried again in 30.0 s)",
+    (
+        "step 2 POST phonecalls: contoso.crm4.dynamics.com did not answer in time; it may have done"
+        " the work (tried again in 1.5 s)"
+    ),
+]
+
+
+def written(parts: list[Part]) -> str:
+    return "".join(part.text for part in parts)
+
+
+@pytest.mark.parametrize("line", OURS)
+def test_our_lines_are_the_same_in_english_and_others_in_japanese(line: str) -> None:
+    assert written(tell(Texts("en"), line)) == line
+    japanese = tell(Texts("ja"), line)
+    assert not [part for part in japanese if part.english or part.quoted], japanese
+    assert written(japanese) != line
+    # What is left in Latin letters are names, which no translation may lose.
+    for name in ("alice", "urn:test e-16", "82f0a3", "phonecall", "CrmId"):
+        assert (name in written(japanese)) is (name in line)
+
+
+@pytest.mark.parametrize("again", ["", " (tried again in 4.0 s)"])
+def test_dynamics_own_words_are_set_apart_from_our_advice(again: str) -> None:
+    said = "A validation error occurred. The value 9 of 'statecode' is outside the valid range."
+    line = f"step 4 PATCH phonecalls: {said} {ADVICE}{again}"
+    parts = tell(Texts("ja"), line)
+    assert [part.text for part in parts if part.quoted] == [said]
+    rest = "".join(part.text for part in parts if not part.quoted)
+    assert "phonecalls" in rest
+    assert re.search(r"[ぁ-ん]", rest)
+    assert not re.search(r"Correct|tried", rest)
+    assert written(tell(Texts("en"), line)) == line
+
+
+def test_a_line_that_nobody_listed_stays_english_and_is_marked_as_such() -> None:
+    parts = tell(Texts("ja"), "something new happened")
+    assert parts == [Part("something new happened", english=True)]
