@@ -38,10 +38,11 @@ async def watch(services: Services) -> None:
     """Obey what another process wrote: rules, keys, policies, aliases, steps, revived requests."""
     version = -1  # what was written since the start, or since a failure here, is not seen else
     erased = _erasures(services)
+    await erasure.withdraw_orphans(services)
     while True:
         now = services.database.data_version()
         if now != version and (count := _erasures(services)) != erased:
-            erasure.drop_memory(services)
+            await erasure.obey(services)
             erased = count
         if now != version or services.registry.pending != Changes():
             await changes.apply(services)

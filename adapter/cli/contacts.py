@@ -124,7 +124,11 @@ def _clean(path: Path) -> None:
 
 def _erased_lines(found: dict[str, Any]) -> list[str]:
     lines = [f"{each}" for each in found["contacts"]]
-    rows = ", ".join(f"{count} {kind}" for kind, count in found["rows"].items() if count)
+    rows = ", ".join(
+        f"{count} {kind.removesuffix('s') if count == 1 else kind}"
+        for kind, count in found["rows"].items()
+        if count
+    )
     count = len(found["contacts"])
     total = f"{count} {'contact' if count == 1 else 'contacts'}"
     lines.append(f"{total} erased: {rows}" if rows else f"{total} found, nothing erased")
