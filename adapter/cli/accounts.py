@@ -249,7 +249,9 @@ def _desk(database: str | None) -> Iterator[tuple[Office, AccountDesk]]:
                 _box(here),
                 tls=transport.tls(here.settings.ca_file),
                 allow_loopback=here.settings.allow_loopback,
-                needs=lambda tenant, account: needs.of_steps(here.steps(tenant), account),
+                needs=lambda tenant, account, *, unnamed: needs.of_steps(
+                    here.steps(tenant), account, unnamed=unnamed
+                ),
             ),
         )
 

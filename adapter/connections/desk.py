@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from adapter import accounts
-from adapter.accounts import AccountSecrets, ExpiryWarning
+from adapter.accounts import AccountSecrets, ExpiryWarning, IntegrationAccount
 from adapter.connections import sealing, views
 from adapter.connections.consents import ConsentResult, Consents
 from adapter.connections.views import AccountView
@@ -22,17 +22,24 @@ from adapter.dataverse.probe import ConnectionReport
 from adapter.errors import Conflict, InvalidSettings, NotFound, Place
 from adapter.secret_box import SecretBox
 from adapter.store import accounts as stored, renaming
-from adapter.store.accounts import Side, StoredAccount
+from adapter.store.accounts import Side, StoredAccount, StoredSide
 from adapter.store.database import Database
 from adapter.tenants import Tenant
 
-Needs = Callable[[Tenant, str], Iterable[Need]]
-"""What the steps of a tenant do with an account."""
+class Needs(Protocol):
+    """Says what the steps of a tenant do with an account."""
+
+    def __call__(
+        self, tenant: Tenant, account: IntegrationAccount, /, *, unnamed: bool
+    ) -> Iterable[Need]:
+        """Give it; `unnamed`: the account is that of the steps that name none."""
 
 
-def basic_needs(_tenant: Tenant, _account: str) -> Iterable[Need]:
+def basic_needs(
+    _tenant: Tenant, _account: IntegrationAccount, *, unnamed: bool
+) -> Iterable[Need]:
     """Give what the default steps need."""
-    return BASIC_NEEDS
+    return BASIC_NEEDS if unnamed else ()
 
 
 class AccountDesk:
@@ -174,7 +181,7 @@ class AccountDesk:
             sealing.unseal(self._box, account, side),
             tls=self._tls,
             at=_now(),
-            needs=self._needs(tenant, account.name),
+            needs=self._needs(tenant, held.account, unnamed=self._is_unnamed(account, held)),
             on_refresh_token=lambda token: self.keep_refresh_token(account, side, token),
             redeeming=lambda: self.redeeming(account, side),
         )
@@ -182,6 +189,15 @@ class AccountDesk:
         passed = report.at if report.valid else None
         stored.put_report(self._database, account, side, text, passed=passed)
         return report
+
+    def _is_unnamed(self, account: StoredAccount, held: StoredSide) -> bool:
+        """Whether steps that name no account use this one: the default, or the only one."""
+        others = (
+            each.applied.account
+            for each in stored.listed(self._database, account.tenant)
+            if each.applied is not None and each.id != account.id
+        )
+        return held.account.default or not any(other.default for other in others)
 
     async def begin_consent(
         self, tenant: Tenant, name: str, redirect_uri: str, *, browser: str | None = None

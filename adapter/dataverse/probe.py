@@ -13,7 +13,7 @@ from adapter.dataverse import errors, privileges, queries
 from adapter.dataverse.client import DataverseClient
 from adapter.dataverse.entra import Entra
 from adapter.dataverse.errors import AccessDenied, DataverseError, NoSuchResource
-from adapter.dataverse.privileges import BASIC_NEEDS, Need, Permission
+from adapter.dataverse.privileges import ACTING, BASIC_NEEDS, Need, Permission
 from adapter.dataverse.sign_in import SignInFailed
 from adapter.dataverse.tokens import Redeeming, TokenSource
 
@@ -85,10 +85,11 @@ async def _examine(
     account = client.account
     await client.tokens.token()  # a failed sign-in is told apart from Dataverse's refusals
     who = await client.who_am_i()
+    wanted = {*needs, ACTING} if account.impersonate else set(needs)
     user_id, organisation_id = str(who.get("UserId")), str(who.get("OrganizationId"))
     found = [
         *_permissions_of_token(account, client.tokens.scopes),
-        *await privileges.examine(client, user_id, needs, impersonate=account.impersonate),
+        *await privileges.examine(client, user_id, wanted),
     ]
     user = await _name(client, "systemusers", user_id, "fullname")
     organisation = await _name(client, "organizations", organisation_id, "name")
