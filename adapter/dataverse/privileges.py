@@ -65,9 +65,7 @@ async def examine(client: DataverseClient, user: str, needs: Set[Need]) -> list[
     for need in wanted:
         table = tables.get(need.table.lower())
         if table is None:
-            found.append(
-                Permission(f"table {need.table}", "missing", _use(need))
-            )
+            found.append(Permission(f"table {need.table}", "missing", _use(need)))
         else:
             uses.setdefault(_name(table, need.verb), []).append(_use(need))
     if acting:

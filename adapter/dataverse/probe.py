@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -15,7 +15,7 @@ from adapter.dataverse.entra import Entra
 from adapter.dataverse.errors import AccessDenied, DataverseError, NoSuchResource
 from adapter.dataverse.privileges import ACTING, BASIC_NEEDS, Need, Permission
 from adapter.dataverse.sign_in import SignInFailed
-from adapter.dataverse.tokens import Redeeming, TokenSource
+from adapter.dataverse.tokens import Redeeming, Renewed, TokenSource
 
 VALID = "Connection is valid."
 
@@ -56,7 +56,7 @@ async def try_connection(
     tls: ssl.SSLContext,
     at: datetime,
     needs: Iterable[Need] = BASIC_NEEDS,
-    on_refresh_token: Callable[[str], None] | None = None,
+    on_refresh_token: Renewed | None = None,
     redeeming: Redeeming | None = None,
 ) -> ConnectionReport:
     """Test an account with new tokens and a new connection, so that no old answer is replayed.
