@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from adapter.cli import dead_letters, remote, step_places as places
+from adapter.cli import dead_letters, printing, remote, step_places as places
 from adapter.cli.files import read_text
 from adapter.cli.options import AsJson, Database, Tenant, office
 from adapter.cli.remote import Key, Url
@@ -150,14 +150,13 @@ def preview(
     if url is not None:
         found = _tried(url, key, file, environment or app_id, contact=contact)
         shown = msgspec.convert(found["steps"], list[Previewed])
-        _print(found, as_json, _previewed(shown))
+        printing.found(found, _previewed(shown), as_json=as_json)
         return
     with office(database) as here:
         steps = here.steps(tenant) if file is None else _read(file)[0]
-        named = here.tenant(tenant)
-        where = places.where(here, named, steps, environment, app_id)
-        of, shown = places.desk(here).preview(named, steps, contact, where=where)
-    _print({"contact": of, "steps": shown}, as_json, _previewed(shown))
+        trial = places.trial(here, tenant, steps, environment, app_id)
+        of, shown = trial.preview(contact)
+    printing.found({"contact": of, "steps": shown}, _previewed(shown), as_json=as_json)
 
 
 def dry_run(
@@ -181,14 +180,13 @@ def dry_run(
     if url is not None:
         found = _tried(url, key, file, environment or app_id, contact=contact, dry_run=True)
         run = msgspec.convert(found["dry_run"], list[Rehearsed])
-        _print(found, as_json, _rehearsed(run))
+        printing.found(found, _rehearsed(run), as_json=as_json)
         return
     with office(database) as here:
         steps = here.steps(tenant) if file is None else _read(file)[0]
-        named = here.tenant(tenant)
-        where = places.where(here, named, steps, environment, app_id)
-        run = places.desk(here).dry_run(named, steps, contact, where=where)
-    _print({"contact": contact, "dry_run": run}, as_json, _rehearsed(run))
+        trial = places.trial(here, tenant, steps, environment, app_id)
+        run = trial.dry_run(contact)
+    printing.found({"contact": contact, "dry_run": run}, _rehearsed(run), as_json=as_json)
 
 
 def _tried(
@@ -248,11 +246,3 @@ def _rehearsed(run: list[Rehearsed]) -> Iterable[str]:
 
 def _indented(text: str) -> Iterable[str]:
     return (f"    {line}".rstrip() for line in text.split("\n")) if text else ()
-
-
-def _print(found: dict[str, Any], as_json: bool, lines: Iterable[str]) -> None:
-    if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
-        return
-    for line in lines:
-        typer.echo(visible(line))
