@@ -132,11 +132,7 @@ async def fresh_tokens(services: Services) -> None:
 
 async def watch_secrets(services: Services) -> None:
     """Warn of secrets and certificates that end, 30, 7 and 1 days ahead."""
-
-    def show(tenant: Tenant, account: str, what: str, days: int) -> None:
-        services.metrics.secret_days.labels(tenant, account, what).set(days)
-
-    await watch_expiry(services.connections.desk, show)
+    await watch_expiry(services.connections.desk)
 
 
 async def note_key_uses(services: Services) -> None:

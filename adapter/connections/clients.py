@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 import structlog
 
-from adapter.accounts import AccountSecrets, IntegrationAccount
+from adapter import accounts
+from adapter.accounts import AccountSecrets, ExpiryWarning, IntegrationAccount
 from adapter.connections import choosing, sealing, views
 from adapter.connections.choosing import AccountNotReady
 from adapter.connections.desk import AccountDesk
@@ -80,6 +82,15 @@ class Clients:
         return [
             (tenant, name, views.failing(each.stored) is not None)
             for (tenant, name), each in self._open.items()
+        ]
+
+    def expiring(self, today: date) -> list[tuple[Tenant, ExpiryWarning]]:
+        """List the secrets and certificates in force that end soon."""
+        return [
+            (tenant, warning)
+            for (tenant, _), each in self._open.items()
+            if each.stored.applied is not None
+            for warning in accounts.expiry_warnings(each.stored.applied.account, today)
         ]
 
     def buckets(self, tenant: Tenant) -> frozenset[str]:

@@ -230,9 +230,9 @@ async def test_an_attribute_that_no_contact_has_had_is_a_hint_until_one_has(
 @pytest.mark.parametrize(
     "trouble",
     [
-        Fault(FaultKind.STATUS, status=503, path="EntityDefinitions", count=20),
-        Fault(FaultKind.STATUS, status=403, path="EntityDefinitions", count=20),
-        Fault(FaultKind.DROP_BEFORE, path="EntityDefinitions", count=20),
+        Fault(FaultKind.STATUS, status=503, path=r"EntityDefinitions|batch", count=20),
+        Fault(FaultKind.STATUS, status=403, path=r"EntityDefinitions|batch", count=20),
+        Fault(FaultKind.DROP_BEFORE, path=r"EntityDefinitions|batch", count=20),
     ],
     ids=["unavailable", "denied", "cut"],
 )
@@ -255,7 +255,7 @@ async def test_an_outage_does_not_forget_the_names_of_tables_that_were_read_befo
     with database.transaction() as cursor:
         cursor.execute("UPDATE environment_tables SET read=1")
     dynamics.world.faults.plan(
-        Fault(FaultKind.STATUS, status=503, path="EntityDefinitions", count=20)
+        Fault(FaultKind.STATUS, status=503, path=r"EntityDefinitions|batch", count=20)
     )
     checked = await desk.check(DEFAULT, [{**step, "body": {"new_column": "x"}}])
     assert checked.unchecked
