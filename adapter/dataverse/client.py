@@ -262,6 +262,7 @@ class DataverseClient:
 
     async def _exchange(self, made: httpx.Request) -> DataverseResponse:
         host = self._base.netloc
+        perhaps = "" if made.method == "GET" else "; it may have done the work"
         if self._http.is_closed:
             # Whoever took this client before the account changed asks for the new one next time.
             raise NotSent("the account's settings were replaced meanwhile")
@@ -276,9 +277,9 @@ class DataverseClient:
             kind = HostUnknown if transport.is_unknown_host(error) else NotSent
             raise kind(transport.explain(error, host)) from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise LostAnswer(f"{host} did not answer in time; it may have done the work") from error
+            raise LostAnswer(f"{host} did not answer in time{perhaps}") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise _Broken(f"{host} broke the connection; it may have done the work") from error
+            raise _Broken(f"{host} broke the connection{perhaps}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         return DataverseResponse(status=response.status_code, headers=headers, body=body)
 

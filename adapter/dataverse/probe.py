@@ -12,9 +12,15 @@ from adapter.accounts import AccountSecrets, IntegrationAccount
 from adapter.dataverse import errors, privileges, queries
 from adapter.dataverse.client import DataverseClient
 from adapter.dataverse.entra import Entra
-from adapter.dataverse.errors import AccessDenied, DataverseError, NoSuchResource
+from adapter.dataverse.errors import (
+    AccessDenied,
+    DataverseError,
+    LostAnswer,
+    NoSuchResource,
+    Throttled,
+)
 from adapter.dataverse.privileges import ACTING, BASIC_NEEDS, Need, Permission
-from adapter.dataverse.sign_in import SignInFailed
+from adapter.dataverse.sign_in import SignInFailed, SignInUnavailable
 from adapter.dataverse.tokens import Redeeming, Renewed, TokenSource
 
 VALID = "Connection is valid."
@@ -130,7 +136,7 @@ def _report(account: IntegrationAccount, at: datetime, error: DataverseError) ->
         valid=False,
         message=text,
         cause="wrong_environment" if isinstance(error, NoSuchResource) else error.cause,
-        advice=error.advice,
+        advice=_advice(error),
         at=at,
         environment_url=account.environment_url,
         permissions=tuple(_permissions_of_token(account, "", failed=error.cause)),
@@ -138,11 +144,25 @@ def _report(account: IntegrationAccount, at: datetime, error: DataverseError) ->
     )
 
 
+def _advice(error: DataverseError) -> str:
+    """Say what to do about a test: unlike a step it is not tried again by itself."""
+    if isinstance(error, NoSuchResource):
+        return "Check the API URL; the Web API's version is v9.0, v9.1 or v9.2."
+    if isinstance(error, Throttled):
+        wait = round(error.retry_after or 60)
+        return f"Test again in {wait} seconds: other work of this user has used up its limits."
+    if isinstance(error, LostAnswer | SignInUnavailable):
+        return "Test again in a minute; check the firewall and Microsoft's service health."
+    return error.advice
+
+
 _SENTENCES = {
     "application_user_missing": "The sign-in worked, but it is no user of this environment.",
     "wrong_environment": "The API URL leads to another environment, or to none.",
     "unreachable": "The environment cannot be reached.",
     "throttled": "The environment asks us to wait.",
+    "lost_answer": "The environment did not answer.",
+    "server_fault": "The environment answered with a fault of its own.",
 }
 
 
