@@ -248,9 +248,11 @@ def reseal(database: Database = None) -> None:
 
 @contextmanager
 def _desk(database: str | None) -> Iterator[tuple[Office, AccountDesk]]:
-    from adapter.connections import AccountDesk, needs  # noqa: PLC0415 - `--help` must be quick
+    from adapter import logs  # noqa: PLC0415 - `--help` must be quick
+    from adapter.connections import AccountDesk, needs  # noqa: PLC0415
     from adapter.dataverse import transport  # noqa: PLC0415
 
+    logs.configure("warning", "console")  # to standard error: what is printed may be piped on
     with office(database) as here:
         yield (
             here,

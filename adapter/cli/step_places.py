@@ -68,10 +68,12 @@ def run(office: Office, work: Callable[[StepDesk], Coroutine[Any, Any, _Result]]
     """Do something at a desk of this process, which speaks to Dynamics by the accounts in force."""
 
     async def at_desk() -> _Result:
+        from adapter import logs  # noqa: PLC0415
         from adapter.connections import open_connections  # noqa: PLC0415
 
         if not any(stored.listed(office.database)):
             return await work(_desk(office, _NoAccounts()))  # no key is made for nothing
+        logs.configure("warning", "console")  # to standard error: what is printed may be piped on
         connections = open_connections(
             office.database, _box(office), office.settings, spawn=_unused
         )

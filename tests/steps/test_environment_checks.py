@@ -121,6 +121,22 @@ async def test_a_column_that_a_query_names_must_be_there(
     assert says in told["/steps/0/query_string"]
 
 
+@pytest.mark.parametrize(
+    "bare",
+    ["{{CustomerEndpoint}}", "{{STEP6-Response.mobilephone}}", "STEP6-Response.mobilephone"],
+)
+async def test_a_text_is_compared_with_a_text_in_apostrophes(desk: StepDesk, bare: str) -> None:
+    looked = found("?$select=mobilephone&$filter=statecode eq 0")
+    later = {**looked, "number": 7}
+    options = f"?$select=contactid&$filter=mobilephone eq {bare}"
+    told = await faults(desk, looked, {**later, "query_string": options})
+    says = f"mobilephone is a text column: put apostrophes around {bare}"
+    assert told == {"/steps/1/query_string": says}
+    options = options.replace(bare, f"'{bare}' and statecode eq 0")
+    checked = await desk.check(DEFAULT, [looked, {**later, "query_string": options}])
+    assert checked.unchecked == ()
+
+
 async def test_a_query_that_the_table_answers_is_saved(desk: StepDesk) -> None:
     query = (
         "?$select=contactid,fullname,_parentcustomerid_value&$orderby=createdon desc&$top=1"

@@ -289,6 +289,7 @@ SENTENCES: tuple[str, ...] = (
     # Faults and hints of steps: adapter/steps, adapter/placeholders.
     _("line %(line)s column %(column)s: %(what)s"),
     _("is not JSON: %(reason)s"),
+    _("there is nothing in it"),
     _("Expecting value"),
     _("Expecting ',' delimiter"),
     _("Expecting ':' delimiter"),
@@ -370,6 +371,7 @@ SENTENCES: tuple[str, ...] = (
     _("Dynamics does not take this column when a row is changed"),
     _("%(status)s belongs to statecode %(one)s, not to %(other)s"),
     _("is a text column: put the value in quotes"),
+    _("%(name)s is a text column: put apostrophes around %(placeholder)s"),
     _("has %(count)s characters or more; %(column)s takes %(limit)s, and the rest is cut off"),
     _("takes true or false, without quotes"),
     _("takes true or false: leave the quotes around it away"),
