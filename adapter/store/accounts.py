@@ -25,6 +25,9 @@ Side = Literal["draft", "applied"]
 
 _TABLE = schema.integration_accounts
 
+MOST_NAMED = 10
+"""Accounts whose names stand in an error."""
+
 
 class StoredSide(msgspec.Struct, frozen=True, kw_only=True):
     """One side of an account: the draft, or what is in force."""
@@ -75,10 +78,12 @@ def get(database: Database, tenant: Tenant, name: str) -> StoredAccount:
         NotFound: the tenant has no such account.
     """
     wanted = name.casefold()
-    for each in listed(database, tenant):
+    known = listed(database, tenant)
+    for each in known:
         if each.name.casefold() == wanted:
             return each
-    raise NotFound(f"there is no integration account {name}")
+    names = ", ".join(each.name for each in known[:MOST_NAMED]) or "none yet"
+    raise NotFound(f"there is no integration account {name} (there is {names})")
 
 
 def new_id() -> str:
