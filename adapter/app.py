@@ -201,7 +201,9 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         box,
         settings,
         spawn=tasks.spawn,
-        needs=lambda tenant, account: needs.of_steps(registry[tenant].steps, account),
+        needs=lambda tenant, account, *, unnamed: needs.of_steps(
+            registry[tenant].steps, account, unnamed=unnamed
+        ),
     )
     environments = Environments(database, connections.clients)
     return Services(

@@ -64,11 +64,34 @@ async def search(services: Services, tenant: Tenant, wanted: Sought) -> Erased:
     return Erased(contacts=ids, linked=beside, rows={})
 
 
-def drop_memory(services: Services) -> None:
-    """Drop what memory holds of contacts: another process has erased some of them."""
+async def obey(services: Services) -> None:
+    """Drop what memory and panels hold of contacts that another process has erased.
+
+    Raises:
+        Unavailable: memory is dropped, and the panels are told by the next call.
+    """
     for tenant in services.registry.tenants:
         services.recent_requests.forget(tenant)
     services.committer.forget_memory()
+    await withdraw_orphans(services)
+
+
+async def withdraw_orphans(services: Services) -> None:
+    """Tell the panels of open pops whose contacts another process has erased.
+
+    Raises:
+        Unavailable: the next call tells them.
+    """
+    tenants = services.registry.tenants
+    with services.database.reading():
+        cursor = services.database.raw.cursor()
+        told = [each for each in tenants if stored_pops.orphaned(cursor, each)]
+    for tenant in told:
+
+        def job(batch: Batch, tenant: Tenant = tenant) -> None:
+            pop_claims.withdraw_orphans(batch, tenant, REASON)
+
+        await services.committer.submit(job)
 
 
 async def _erased(

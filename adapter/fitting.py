@@ -68,7 +68,7 @@ class Fitting:
             return Sent(await exchange(client, rendered, owner=owner, priority=priority), notes)
         caller = await self._caller(client, tenant, rendered.agent, priority)
         if caller is None:
-            why = "no user of Dynamics has this name, e-mail or id"
+            why = "the account sees no user with this name, e-mail or id"
             return await self._as_account(client, rendered, notes, why, priority)
         acting = msgspec.structs.replace(rendered, caller=caller)
         try:

@@ -60,10 +60,10 @@ def so_far(requests: list[DueRequest]) -> Sofar:
     return result
 
 
-def is_hopeless(step: RequestStep, sofar: Sofar) -> bool:
-    """Tell if a step needs the response of one that is a dead letter."""
+def failed_before(step: RequestStep, sofar: Sofar) -> int | None:
+    """Give the number of a step that is a dead letter and whose response this one needs."""
     needed = {reference.step for reference in templates.references(step)}
-    return not needed.isdisjoint(sofar.failures)
+    return min((number for number in sofar.failures if number in needed), default=None)
 
 
 def priority(step: RequestStep, tenant: TenantSettings, contact: Contact | None) -> Priority:

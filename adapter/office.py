@@ -173,8 +173,11 @@ class Office:
             NotFound: there is no such dead letter.
         """
         here = self.tenant(tenant)
+        current = self.steps(tenant)
         with self.database.transaction() as cursor:
-            revived = dead_letters.replay(cursor, here, position, _now(), who=self._who)
+            revived = dead_letters.replay(
+                cursor, here, position, _now(), who=self._who, steps=current
+            )
         if position is not None and not revived:
             raise NotFound(f"there is no dead letter {position}")
         return len(revived)

@@ -57,6 +57,13 @@ ACCOUNT_WAIT = 30.0
 MOST_FAULTS = 5
 """Tries after which a request that our own code cannot handle becomes a dead letter."""
 
+OF_ANOTHER = "step {0} failed. Replay step {0}'s dead letter: this one goes with it."
+OF_A_VALUE = (
+    "Correct the step, or give the placeholder something to fall back on ({{Name|unknown}}); then "
+    "replay this."
+)
+"""What an admin does about a request that could not be filled in."""
+
 OF_THE_ACCOUNT = (SignInFailed, TokenRefused, UserMissing)
 """What an admin mends once for all contacts: a new secret must not leave dead letters behind."""
 
@@ -193,8 +200,14 @@ class Outbox:
             )
         except Unrenderable as error:
             # What a dead letter was to bring will not come by itself.
-            if lifecycle.is_hopeless(due.planned.step, sofar) or _age(due) >= HOLD_FOR:
-                await self._dead(due, f"step {due.planned.step.number}: {error}")
+            failed = lifecycle.failed_before(due.planned.step, sofar)
+            if failed is not None:
+                await self._dead(
+                    due, f"step {due.planned.step.number}: {OF_ANOTHER.format(failed)}"
+                )
+            elif _age(due) >= HOLD_FOR:
+                cause = f"step {due.planned.step.number}: {error}"
+                await self._dead(due, _with_advice(cause, OF_A_VALUE))
             else:
                 self._hopeful.add(due.position)
                 await self._postpone(due, str(error), wait=HOLD_STEP, told_once=True)
@@ -230,9 +243,9 @@ class Outbox:
     async def _refused(self, due: DueRequest, cause: str, error: DataverseError) -> None:
         if isinstance(error, OF_THE_ACCOUNT):
             wait = error.retry_after or ACCOUNT_WAIT
-            await self._wait_for_account(due, f"{cause} {error.advice}", wait=wait)
+            await self._wait_for_account(due, _with_advice(cause, error.advice), wait=wait)
         elif not error.retriable or _age(due) >= GIVE_UP_AFTER:
-            await self._dead(due, f"{cause} {error.advice}")
+            await self._dead(due, _with_advice(cause, error.advice))
         else:
             wait = _backoff(due.attempts) if error.retry_after is None else error.retry_after
             await self._postpone(due, cause, wait=wait)
@@ -247,7 +260,8 @@ class Outbox:
     async def _as_note(self, due: DueRequest, error: RecordReadOnly) -> None:
         """Keep what a row that somebody has completed refuses as a note on it."""
         if due.planned.action != "send":
-            await self._dead(due, f"step {due.planned.step.number}: {error} {error.advice}")
+            cause = f"step {due.planned.step.number}: {error}"
+            await self._dead(due, _with_advice(cause, error.advice))
             return
         key = due.contact
         note = msgspec.structs.replace(
@@ -303,6 +317,11 @@ def _name(due: DueRequest, rendered: RenderedRequest) -> str:
     table = rendered.path.partition("(")[0]
     action = "" if due.planned.action == "send" else f" ({due.planned.action})"
     return f"step {due.planned.step.number}{action} {rendered.method} {table}"
+
+
+def _with_advice(cause: str, advice: str) -> str:
+    """Put two sentences one behind the other; Dynamics ends its own with a full stop or without."""
+    return f"{cause}{'' if cause.endswith(('.', '!', '?', ')')) else '.'} {advice}"
 
 
 def _age(due: DueRequest) -> timedelta:

@@ -24,6 +24,7 @@ FINISHING = frozenset(("opened", "dismissed", "unknown"))
 """Outcomes after which nobody is offered the pop again; `blocked` and `failed` leave a card."""
 
 WITHDRAWN = "withdrawn"
+_GONE = frozenset((WITHDRAWN, stored.ERASED))
 
 MOVED = "this id turned out to be another agent's"
 
@@ -120,7 +121,7 @@ def release(batch: Batch, agent: Agent, panel: str) -> None:
 def settle(batch: Batch, agent: Agent, report: PopOutcome) -> StoredPop | None:
     """Keep a panel's report; None where the agent has no such pop or nothing changed."""
     pop = stored.get(batch.cursor, agent.tenant, report.pop)
-    if pop is None or pop.agent != agent.id or pop.outcome in (report.outcome, WITHDRAWN):
+    if pop is None or pop.agent != agent.id or pop.outcome in _GONE | {report.outcome}:
         return None
     if pop.finished is not None and report.outcome != "opened":
         return None  # opened stays opened, whatever another panel says later
@@ -140,6 +141,14 @@ def withdraw(batch: Batch, tenant: Tenant, contact: str, agent: str, reason: str
             data = {"pop": pop.id, "contact": contact, "agent": agent, "reason": reason}
             batch.say(tenant, messages.POP_WITHDRAWN, data, agents=(agent,), subject=contact)
             batch.trace(tenant, contact, WITHDRAWN, f"pop {pop.id}: {reason}")
+
+
+def withdraw_orphans(batch: Batch, tenant: Tenant, reason: str) -> None:
+    """Take from the panels the open pops whose contacts another process has erased."""
+    for pop in stored.orphaned(batch.cursor, tenant):
+        data = {"pop": pop.id, "contact": None, "agent": pop.agent, "reason": reason}
+        batch.say(tenant, messages.POP_WITHDRAWN, data, agents=(pop.agent,))
+        stored.delete(batch.cursor, pop.id)
 
 
 def move(batch: Batch, source: Agent, target: Agent) -> None:

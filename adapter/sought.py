@@ -43,7 +43,7 @@ def read(phone: str | None, person: str | None, contact: str | None) -> Sought:
     given = {"phone": phone, "person": person, "contact": contact}
     named = {name: value for name, value in given.items() if value is not None}
     if len(named) != 1:
-        raise _fault("phone", "give one of phone, person and contact")
+        raise MalformedInput("give a phone number, a person or a contact's id: one of them")
     if phone is not None:
         digits = number(phone)
         if digits is None or len(digits) < SHORTEST_NUMBER:

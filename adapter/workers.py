@@ -38,10 +38,11 @@ async def watch(services: Services) -> None:
     """Obey what another process wrote: rules, keys, policies, aliases, steps, revived requests."""
     version = -1  # what was written since the start, or since a failure here, is not seen else
     erased = _erasures(services)
+    await erasure.withdraw_orphans(services)
     while True:
         now = services.database.data_version()
         if now != version and (count := _erasures(services)) != erased:
-            erasure.drop_memory(services)
+            await erasure.obey(services)
             erased = count
         if now != version or services.registry.pending != Changes():
             await changes.apply(services)
@@ -141,11 +142,7 @@ async def fresh_tokens(services: Services) -> None:
 
 async def watch_secrets(services: Services) -> None:
     """Warn of secrets and certificates that end, 30, 7 and 1 days ahead."""
-
-    def show(tenant: Tenant, account: str, what: str, days: int) -> None:
-        services.metrics.secret_days.labels(tenant, account, what).set(days)
-
-    await watch_expiry(services.connections.desk, show)
+    await watch_expiry(services.connections.desk)
 
 
 async def note_key_uses(services: Services) -> None:

@@ -146,6 +146,50 @@ def test_what_a_command_line_erases_a_running_server_forgets(
     eventually(forgotten, "the server remembers nothing of it")
 
 
+def test_what_a_command_line_erases_is_taken_from_the_panel_within_a_second(
+    server: Server, clean_environment: dict[str, str]
+) -> None:
+    panel = server.panel("alice", "desk")
+    panel.until("screenpop.snapshot")
+    ring(server, "c-1", phone=PHONE, name=NAME)
+    ring(server, "c-2", phone="+4930999999", name="Somebody Else")
+    pop, other = panel.until("screenpop.pop"), panel.until("screenpop.pop")
+    environment = {**clean_environment, **server.environment, "PYTHONPATH": str(ROOT)}
+    done = screenpop(environment, "--phone", PHONE)
+    assert " 1 pop" in done.stdout, done.stderr
+    withdrawn = panel.until("screenpop.pop.withdrawn", within=1.0)
+    assert withdrawn["data"] == {
+        "pop": pop["data"]["pop"],
+        "contact": None,
+        "agent": "alice",
+        "reason": "the contact was erased",
+    }
+    panel.outcome(pop["data"]["pop"], "opened")  # said too late, of what is gone
+    again = server.panel("alice", "desk")
+    shown = again.until("screenpop.snapshot")["data"]["pops"]
+    assert [each["pop"] for each in shown] == [other["data"]["pop"]]
+    assert left(server) == []
+
+
+def test_a_panel_hears_of_what_was_erased_while_the_server_was_off(
+    server: Server, clean_environment: dict[str, str]
+) -> None:
+    panel = server.panel("alice", "desk")
+    panel.until("screenpop.snapshot")
+    ring(server, "c-1", phone=PHONE, name=NAME)
+    pop = panel.until("screenpop.pop")
+    seen = pop["sequence"]
+    panel.close()
+    assert server.stop() == 0
+    environment = {**clean_environment, **server.environment, "PYTHONPATH": str(ROOT)}
+    assert screenpop(environment, "--id", "c-1").returncode == 0
+    assert left(server) == []
+    server.start()
+    again = server.panel("alice", "desk", after=seen)
+    withdrawn = again.until("screenpop.pop.withdrawn")
+    assert withdrawn["data"]["pop"] == pop["data"]["pop"]
+
+
 def test_without_a_server_the_file_is_written_anew(
     server: Server, clean_environment: dict[str, str]
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from adapter.cli import account_words as words
+from adapter.cli import account_words as words, printing
 from adapter.cli.files import read_text
 from adapter.cli.options import AsJson, Database, Tenant, office
 from adapter.cli.visible import visible
@@ -58,7 +58,7 @@ def list_accounts(
     with _desk(database) as (here, desk):
         found = desk.listed(here.tenant(tenant))
     for each in found:
-        _print(each, as_json, words.account_line(each))
+        printing.found(each, [words.account_line(each)], as_json=as_json)
 
 
 def show(
@@ -67,7 +67,7 @@ def show(
     """Show an account: what is in force, the draft, the last tests; secrets only by name."""
     with _desk(database) as (here, desk):
         found = desk.shown(here.tenant(tenant), name)
-    _print(found, as_json, *words.account_lines(found))
+    printing.found(found, words.account_lines(found), as_json=as_json)
 
 
 def set_account(
@@ -101,7 +101,7 @@ def set_account(
         if test:
             asyncio.run(desk.test(named, saved.name, "draft"))
             saved = desk.shown(named, saved.name)
-    _print(saved, as_json, *words.account_lines(saved))
+    printing.found(saved, words.account_lines(saved), as_json=as_json)
 
 
 def try_account(
@@ -118,7 +118,7 @@ def try_account(
     chosen: Any = side
     with _desk(database) as (here, desk):
         report = asyncio.run(desk.test(here.tenant(tenant), name, chosen))
-    _print(report, as_json, *words.report_lines(report))
+    printing.found(report, words.report_lines(report), as_json=as_json)
     if not report.valid:
         raise typer.Exit(INVALID)
 
@@ -130,7 +130,11 @@ def apply(
     with _desk(database) as (here, desk):
         applied = desk.apply(here.tenant(tenant), name, who=_who())
     more = "" if applied.ready else f"; steps stay off: {applied.reason}"
-    _print(applied, as_json, f"{applied.name}: version {applied.applied_version} in force{more}")
+    printing.found(
+        applied,
+        [f"{applied.name}: version {applied.applied_version} in force{more}"],
+        as_json=as_json,
+    )
 
 
 def discard(
@@ -139,7 +143,11 @@ def discard(
     """Drop the draft; what is in force stays."""
     with _desk(database) as (here, desk):
         left = desk.discard(here.tenant(tenant), name, who=_who())
-    _print(left, as_json, f"{left.name}: draft discarded; version {left.applied_version} in force")
+    printing.found(
+        left,
+        [f"{left.name}: draft discarded; version {left.applied_version} in force"],
+        as_json=as_json,
+    )
 
 
 def rename(
@@ -153,7 +161,7 @@ def rename(
     """Rename an account; steps and requests that name it follow."""
     with _desk(database) as (here, desk):
         renamed = desk.rename(here.tenant(tenant), name, to, who=_who())
-    _print(renamed, as_json, f"{name} is {renamed.name} now")
+    printing.found(renamed, [f"{name} is {renamed.name} now"], as_json=as_json)
 
 
 def request_token(
@@ -186,7 +194,9 @@ def request_token(
         origin = base or settings.public_url or f"http://{settings.host}:{settings.port}"
         redirect_uri = origin.rstrip("/") + path
         url = asyncio.run(desk.begin_consent(here.tenant(tenant), name, redirect_uri))
-    _print({"url": url, "redirect_uri": redirect_uri, "expires_in": 600}, as_json, url)
+    printing.found(
+        {"url": url, "redirect_uri": redirect_uri, "expires_in": 600}, [url], as_json=as_json
+    )
     if not as_json:
         typer.echo(f"Open it within ten minutes. It ends at {redirect_uri},", err=True)
         typer.echo("which must be a redirect URI of the application (platform Web).", err=True)
@@ -210,7 +220,7 @@ def confirm(
     lines = [f"signed in as {result.person}"]
     if result.report is not None:
         lines += words.report_lines(result.report)
-    _print(result, as_json, *lines)
+    printing.found(result, lines, as_json=as_json)
     if not result.ok:
         raise typer.Exit(INVALID)
 
@@ -238,9 +248,11 @@ def reseal(database: Database = None) -> None:
 
 @contextmanager
 def _desk(database: str | None) -> Iterator[tuple[Office, AccountDesk]]:
-    from adapter.connections import AccountDesk, needs  # noqa: PLC0415 - `--help` must be quick
+    from adapter import logs  # noqa: PLC0415 - `--help` must be quick
+    from adapter.connections import AccountDesk, needs  # noqa: PLC0415
     from adapter.dataverse import transport  # noqa: PLC0415
 
+    logs.configure("warning", "console")  # to standard error: what is printed may be piped on
     with office(database) as here:
         yield (
             here,
@@ -249,7 +261,9 @@ def _desk(database: str | None) -> Iterator[tuple[Office, AccountDesk]]:
                 _box(here),
                 tls=transport.tls(here.settings.ca_file),
                 allow_loopback=here.settings.allow_loopback,
-                needs=lambda tenant, account: needs.of_steps(here.steps(tenant), account),
+                needs=lambda tenant, account, *, unnamed: needs.of_steps(
+                    here.steps(tenant), account, unnamed=unnamed
+                ),
             ),
         )
 
@@ -299,11 +313,3 @@ def _who() -> str:
         return f"command line ({getpass.getuser()})"
     except (KeyError, OSError):  # no such user in a container
         return "command line (unknown)"
-
-
-def _print(found: Any, as_json: bool, *lines: str) -> None:
-    if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
-        return
-    for line in lines:
-        typer.echo(visible(line))

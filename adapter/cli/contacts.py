@@ -10,20 +10,13 @@ from urllib.parse import quote
 import msgspec
 import typer
 
+from adapter.cli import printing, remote
 from adapter.cli.options import AsJson, Database, Tenant, office
+from adapter.cli.remote import Key, Url
 from adapter.cli.visible import visible
-from adapter.errors import InvalidSettings
 
 Contact = Annotated[
     str, typer.Argument(metavar="ID", help="The contact's id, as its source has it.")
-]
-Url = Annotated[
-    str | None,
-    typer.Option("--url", envvar="SCREENPOP_URL", help="Ask this server instead of the database."),
-]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", envvar="SCREENPOP_KEY", help="A service key of scope admin, for --url."),
 ]
 
 
@@ -47,7 +40,7 @@ def show(
 ) -> None:
     """Print a contact: its stages, its agent, the customer, the attributes."""
     found = _state(contact, tenant, url, key, database)
-    _print(found, as_json, _state_lines)
+    printing.found(found, _state_lines(found), as_json=as_json)
 
 
 def trace(
@@ -61,7 +54,7 @@ def trace(
 ) -> None:
     """Print what happened to a contact, in milliseconds: received, stored, matched, opened."""
     found = _story(contact, tenant, url, key, database)
-    _print(found, as_json, _story_lines)
+    printing.found(found, _story_lines(found), as_json=as_json)
 
 
 def erase(
@@ -96,14 +89,14 @@ def erase(
     given = {"phone": phone, "person": person, "contact": contact}
     if url is not None:
         body = {name: value for name, value in given.items() if value is not None}
-        found = _posted(url, key, "/v1/admin/erasures", {**body, "dry_run": dry_run})
+        found = remote.ask(url, key, "POST", "/v1/admin/erasures", {**body, "dry_run": dry_run})
     else:
         with office(database) as here:
             found = _plain(msgspec.to_builtins(here.erase(tenant, wanted, dry_run=dry_run)))
             path = here.database.path
         if not dry_run:
             _clean(path)
-    _print(found, as_json, _erased_lines)
+    printing.found(found, _erased_lines(found), as_json=as_json)
 
 
 def _clean(path: Path) -> None:
@@ -124,7 +117,11 @@ def _clean(path: Path) -> None:
 
 def _erased_lines(found: dict[str, Any]) -> list[str]:
     lines = [f"{each}" for each in found["contacts"]]
-    rows = ", ".join(f"{count} {kind}" for kind, count in found["rows"].items() if count)
+    rows = ", ".join(
+        f"{count} {kind.removesuffix('s') if count == 1 else kind}"
+        for kind, count in found["rows"].items()
+        if count
+    )
     count = len(found["contacts"])
     total = f"{count} {'contact' if count == 1 else 'contacts'}"
     lines.append(f"{total} erased: {rows}" if rows else f"{total} found, nothing erased")
@@ -137,7 +134,7 @@ def _state(
     contact: str, tenant: str, url: str | None, key: str | None, database: str | None
 ) -> dict[str, Any]:
     if url is not None:
-        return _asked(url, key, f"/v1/contacts/{quote(contact, safe='')}")
+        return remote.ask(url, key, "GET", f"/v1/contacts/{quote(contact, safe='')}")
     from adapter import stories  # noqa: PLC0415 - `--help` must be quick
     from adapter.tenants import ContactKey  # noqa: PLC0415
 
@@ -151,7 +148,7 @@ def _story(
     contact: str, tenant: str, url: str | None, key: str | None, database: str | None
 ) -> dict[str, Any]:
     if url is not None:
-        return _asked(url, key, f"/v1/contacts/{quote(contact, safe='')}/trace")
+        return remote.ask(url, key, "GET", f"/v1/contacts/{quote(contact, safe='')}/trace")
     from adapter import stories  # noqa: PLC0415 - `--help` must be quick
     from adapter.tenants import ContactKey  # noqa: PLC0415
 
@@ -159,36 +156,10 @@ def _story(
         return _plain(stories.story(here.database, ContactKey(here.tenant(tenant), contact)))
 
 
-def _asked(url: str, key: str | None, path: str) -> dict[str, Any]:
-    from adapter.cli import posting  # noqa: PLC0415  # httpx takes time to import
-    from adapter.cli.addresses import door  # noqa: PLC0415
-
-    if key is None:
-        raise InvalidSettings("--key: a service key of scope admin is needed with --url")
-    return posting.get(door(url, path), key)
-
-
-def _posted(url: str, key: str | None, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    from adapter.cli import posting  # noqa: PLC0415  # httpx takes time to import
-    from adapter.cli.addresses import door  # noqa: PLC0415
-
-    if key is None:
-        raise InvalidSettings("--key: a service key of scope admin is needed with --url")
-    return posting.ask(door(url, path), key, "POST", msgspec.json.encode(body).decode())
-
-
 def _plain(found: dict[str, Any]) -> dict[str, Any]:
     """Give it as the server's JSON has it, times as text."""
     plain: dict[str, Any] = msgspec.to_builtins(found)
     return plain
-
-
-def _print(found: dict[str, Any], as_json: bool, lines: Any) -> None:
-    if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
-        return
-    for line in lines(found):
-        typer.echo(visible(line))
 
 
 def _state_lines(contact: dict[str, Any]) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
+from adapter.cli import printing
 from adapter.cli.options import AsJson, Database, Tenant, office
-from adapter.cli.visible import visible
 from adapter.errors import MalformedInput
 
 Letter = Annotated[
@@ -44,7 +43,8 @@ def dead(
         page = here.dead_letters(tenant, limit=limit, after=after)
     for each in page.letters:
         at = "" if each.finished is None else each.finished.isoformat(" ", "seconds")
-        _print(summary(each), as_json, f"{each.position}  {at}  {each.contact.id}  {each.cause}")
+        line = f"{each.position}  {at}  {each.contact.id}  {each.cause}"
+        printing.found(summary(each), [line], as_json=as_json)
     if page.next is not None:
         typer.echo(f"{page.total} in all; go on with --after {page.next}", err=True)
 
@@ -83,7 +83,3 @@ def dismiss(
 def _require_one(letter: int | None, every: bool) -> None:
     if (letter is None) != every:
         raise MalformedInput("give the id of a dead letter, or --all")
-
-
-def _print(found: dict[str, Any], as_json: bool, line: str) -> None:
-    typer.echo(msgspec.json.encode(found).decode() if as_json else visible(line))

@@ -43,7 +43,7 @@ def lines(error: Exception) -> list[str]:
         told = (f"{place.at}: {place.detail}" for place in places)
         return [
             f"screenpop: {visible(text)}",
-            *(f"  {visible(place)}" for place in told if place not in text),
+            *(f"  {visible(place)}" for place in told if place.lstrip("/") not in text),
         ]
     if isinstance(error, OSError) and error.strerror:
         what = f"{error.filename}: " if error.filename is not None else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from adapter.office import Office
     from adapter.secret_box import SecretBox
     from adapter.step_desk import StepDesk
-    from adapter.steps import Steps, Where
+    from adapter.steps import Previewed, Rehearsed, Steps, Where
     from adapter.tenants import Tenant
 
-__all__ = ["desk", "in_force", "run", "where", "why_off"]
+__all__ = ["Trial", "in_force", "run", "trial", "why_off"]
 
 _Result = TypeVar("_Result")
 
@@ -67,10 +68,12 @@ def run(office: Office, work: Callable[[StepDesk], Coroutine[Any, Any, _Result]]
     """Do something at a desk of this process, which speaks to Dynamics by the accounts in force."""
 
     async def at_desk() -> _Result:
+        from adapter import logs  # noqa: PLC0415
         from adapter.connections import open_connections  # noqa: PLC0415
 
         if not any(stored.listed(office.database)):
             return await work(_desk(office, _NoAccounts()))  # no key is made for nothing
+        logs.configure("warning", "console")  # to standard error: what is printed may be piped on
         connections = open_connections(
             office.database, _box(office), office.settings, spawn=_unused
         )
@@ -86,9 +89,31 @@ def run(office: Office, work: Callable[[StepDesk], Coroutine[Any, Any, _Result]]
     return asyncio.run(at_desk())
 
 
-def desk(office: Office) -> StepDesk:
-    """Give a desk that asks no environment: to preview and rehearse."""
-    return _desk(office, _NoAccounts())
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Steps to be tried out, where nothing is sent and no environment is asked."""
+
+    desk: StepDesk
+    tenant: Tenant
+    steps: Steps
+    where: Where
+
+    def preview(self, contact: str | None) -> tuple[str | None, list[Previewed]]:
+        """Give the requests for a contact, or a made-up one."""
+        return self.desk.preview(self.tenant, self.steps, contact, where=self.where)
+
+    def dry_run(self, contact: str) -> list[Rehearsed]:
+        """Give what each event of a contact would have caused."""
+        return self.desk.dry_run(self.tenant, self.steps, contact, where=self.where)
+
+
+def trial(
+    office: Office, tenant: str, steps: Steps, origin: str | None, app_id: str | None
+) -> Trial:
+    """Try out steps where `where` says that they lead."""
+    named = office.tenant(tenant)
+    leads = where(office, named, steps, origin, app_id)
+    return Trial(_desk(office, _NoAccounts()), named, steps, leads)
 
 
 class _NoAccounts:

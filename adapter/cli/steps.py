@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from adapter.cli import dead_letters, remote, step_places as places
+from adapter.cli import dead_letters, printing, remote, step_places as places, step_words as words
 from adapter.cli.files import read_text
 from adapter.cli.options import AsJson, Database, Tenant, office
 from adapter.cli.remote import Key, Url
+from adapter.cli.step_words import Numbers
 from adapter.cli.visible import visible
-from adapter.errors import InvalidSettings
+from adapter.errors import InvalidSettings, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from adapter.errors import Place
     from adapter.steps import Previewed, Rehearsed, Steps
 
 STEPS = "/v1/admin/steps"
@@ -61,16 +61,17 @@ def set_steps(
     """
     text = read_text(file)
     if url is not None:
-        saved = remote.ask(url, key, "PUT", STEPS, text)
+        with words.named(text) as numbers:
+            saved = remote.ask(url, key, "PUT", STEPS, text)
         typer.echo(_counted(saved["steps"]["steps"]) + " set")
-        _tell_of(saved)
+        _tell_of(saved, numbers)
         return
-    with office(database) as here:
+    with words.named(text) as numbers, office(database) as here:
         named = here.tenant(tenant)
         _, checked = places.run(here, lambda desk: desk.save(named, text, who=here.who))
         off = places.why_off(checked.steps, places.in_force(here, named))
     typer.echo(_counted(checked.steps.steps) + " set")
-    _hint(checked.hints)
+    _hint(checked.hints, numbers)
     for reason in off:
         typer.echo(visible(reason), err=True)
 
@@ -110,21 +111,22 @@ def check(
 
     Exits with 2 where a step is wrong.
     """
+    text = read_text(file)
     if url is not None:
-        found = remote.ask(url, key, "POST", f"{STEPS}/check", read_text(file))
+        with words.named(text) as numbers:
+            found = remote.ask(url, key, "POST", f"{STEPS}/check", text)
         typer.echo(_counted(found["steps"]["steps"]) + " without fault")
-        _tell_of(found)
+        _tell_of(found, numbers)
         return
     if tenant is None:
-        parsed, hints = _read(file)
+        parsed, hints = _parsed(text)
     else:
-        with office(database) as here:
+        with words.named(text), office(database) as here:
             named = here.tenant(tenant)
-            text = read_text(file)
             checked = places.run(here, lambda desk: desk.check(named, text))
         parsed, hints = checked.steps, checked.hints
     typer.echo(_counted(parsed.steps) + " without fault")
-    _hint(hints)
+    _hint(hints, words.numbers(text))
 
 
 def preview(
@@ -150,14 +152,13 @@ def preview(
     if url is not None:
         found = _tried(url, key, file, environment or app_id, contact=contact)
         shown = msgspec.convert(found["steps"], list[Previewed])
-        _print(found, as_json, _previewed(shown))
+        printing.found(found, _previewed(shown), as_json=as_json)
         return
     with office(database) as here:
-        steps = here.steps(tenant) if file is None else _read(file)[0]
-        named = here.tenant(tenant)
-        where = places.where(here, named, steps, environment, app_id)
-        of, shown = places.desk(here).preview(named, steps, contact, where=where)
-    _print({"contact": of, "steps": shown}, as_json, _previewed(shown))
+        steps = here.steps(tenant) if file is None else _read(file)
+        trial = places.trial(here, tenant, steps, environment, app_id)
+        of, shown = trial.preview(contact)
+    printing.found({"contact": of, "steps": shown}, _previewed(shown), as_json=as_json)
 
 
 def dry_run(
@@ -181,14 +182,13 @@ def dry_run(
     if url is not None:
         found = _tried(url, key, file, environment or app_id, contact=contact, dry_run=True)
         run = msgspec.convert(found["dry_run"], list[Rehearsed])
-        _print(found, as_json, _rehearsed(run))
+        printing.found(found, _rehearsed(run), as_json=as_json)
         return
     with office(database) as here:
-        steps = here.steps(tenant) if file is None else _read(file)[0]
-        named = here.tenant(tenant)
-        where = places.where(here, named, steps, environment, app_id)
-        run = places.desk(here).dry_run(named, steps, contact, where=where)
-    _print({"contact": contact, "dry_run": run}, as_json, _rehearsed(run))
+        steps = here.steps(tenant) if file is None else _read(file)
+        trial = places.trial(here, tenant, steps, environment, app_id)
+        run = trial.dry_run(contact)
+    printing.found({"contact": contact, "dry_run": run}, _rehearsed(run), as_json=as_json)
 
 
 def _tried(
@@ -200,14 +200,19 @@ def _tried(
     if file is not None:
         from adapter.steps import dump  # noqa: PLC0415
 
-        body["steps"] = msgspec.json.decode(dump(_read(file)[0]))
+        body["steps"] = msgspec.json.decode(dump(_read(file)))
     return remote.ask(url, key, "POST", f"{STEPS}/preview", body)
 
 
-def _read(file: str) -> tuple[Steps, tuple[Place, ...]]:
+def _read(file: str) -> Steps:
+    return _parsed(read_text(file))[0]
+
+
+def _parsed(text: str) -> tuple[Steps, tuple[Place, ...]]:
     from adapter.steps import parse_with_hints  # noqa: PLC0415
 
-    return parse_with_hints(read_text(file))
+    with words.named(text):
+        return parse_with_hints(text)
 
 
 def _counted(steps: Sequence[object]) -> str:
@@ -215,14 +220,13 @@ def _counted(steps: Sequence[object]) -> str:
     return f"{count} {'step' if count == 1 else 'steps'}"
 
 
-def _hint(hints: Iterable[Place]) -> None:
+def _hint(hints: Iterable[Place], numbers: Numbers) -> None:
     for hint in hints:
-        typer.echo(visible(_told(hint.at, hint.detail)), err=True)
+        typer.echo(visible(_told(words.place(hint.at, numbers), hint.detail)), err=True)
 
 
-def _tell_of(answer: dict[str, Any]) -> None:
-    for hint in answer["hints"]:
-        typer.echo(visible(_told(hint["at"], hint["detail"])), err=True)
+def _tell_of(answer: dict[str, Any], numbers: Numbers) -> None:
+    _hint((Place(each["at"], each["detail"]) for each in answer["hints"]), numbers)
     if answer["disabled"] is not None:
         typer.echo(visible(f"the steps do not run: {answer['disabled']}"), err=True)
 
@@ -248,11 +252,3 @@ def _rehearsed(run: list[Rehearsed]) -> Iterable[str]:
 
 def _indented(text: str) -> Iterable[str]:
     return (f"    {line}".rstrip() for line in text.split("\n")) if text else ()
-
-
-def _print(found: dict[str, Any], as_json: bool, lines: Iterable[str]) -> None:
-    if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
-        return
-    for line in lines:
-        typer.echo(visible(line))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 import structlog
 
-from adapter.accounts import AccountSecrets, IntegrationAccount
+from adapter import accounts
+from adapter.accounts import AccountSecrets, ExpiryWarning, IntegrationAccount
 from adapter.connections import choosing, sealing, views
 from adapter.connections.choosing import AccountNotReady
 from adapter.connections.desk import AccountDesk
@@ -18,7 +19,7 @@ from adapter.dataverse.client import DataverseClient
 from adapter.dataverse.entra import Entra
 from adapter.dataverse.limiter import Limiter
 from adapter.dataverse.tokens import TokenSource
-from adapter.errors import InvalidSettings, StoreUnavailable
+from adapter.errors import InvalidSettings
 from adapter.secret_box import SecretBox
 from adapter.store import accounts as stored
 from adapter.store.accounts import StoredAccount
@@ -62,7 +63,6 @@ class Clients:
         self._spawn = spawn
         self._make = make or self._client
         self._open: dict[tuple[Tenant, str], _Open] = {}
-        self._unsaved: dict[tuple[Tenant, str], tuple[StoredAccount, str]] = {}
         self.changed: Callable[[], None] = _nobody
         """Is told when an account may be used that could not, or by another secret."""
 
@@ -82,6 +82,15 @@ class Clients:
         return [
             (tenant, name, views.failing(each.stored) is not None)
             for (tenant, name), each in self._open.items()
+        ]
+
+    def expiring(self, today: date) -> list[tuple[Tenant, ExpiryWarning]]:
+        """List the secrets and certificates in force that end soon."""
+        return [
+            (tenant, warning)
+            for (tenant, _), each in self._open.items()
+            if each.stored.applied is not None
+            for warning in accounts.expiry_warnings(each.stored.applied.account, today)
         ]
 
     def buckets(self, tenant: Tenant) -> frozenset[str]:
@@ -118,8 +127,7 @@ class Clients:
 
     async def keep_fresh(self) -> None:
         """Renew tokens ahead of their end, and save refresh tokens that could not be saved."""
-        for account, token in list(self._unsaved.values()):
-            self._keep(account, token)
+        self._desk.refresh_tokens.save()
         for each in list(self._open.values()):
             if each.client is not None and each.reason is None:
                 await each.client.tokens.keep_fresh()
@@ -161,34 +169,19 @@ class Clients:
     def _tokens(
         self, account: StoredAccount, settings: IntegrationAccount, secrets: AccountSecrets
     ) -> TokenSource:
+        shared = self._desk.refresh_tokens
         return TokenSource(
             Entra(settings, secrets, tls=self._tls),
             account=account.name,
             refresh_token=secrets.refresh_token,
-            on_refresh_token=lambda token: self._keep(account, token),
-            redeeming=lambda: self._redeeming(account),
+            on_refresh_token=lambda old, new: shared.renewed(account, old, new),
+            redeeming=lambda: shared.redeeming(account, "applied"),
         )
-
-    @asynccontextmanager
-    async def _redeeming(self, account: StoredAccount) -> AsyncIterator[str | None]:
-        async with self._desk.redeeming(account, "applied") as newest:
-            unsaved = self._unsaved.get((account.tenant, account.name))
-            yield newest if unsaved is None else unsaved[1]
 
     def _client(
         self, account: IntegrationAccount, tokens: TokenSource, limiter: Limiter
     ) -> DataverseClient:
         return DataverseClient(account, tokens, tls=self._tls, limiter=limiter)
-
-    def _keep(self, account: StoredAccount, token: str) -> None:
-        key = (account.tenant, account.name)
-        try:
-            self._desk.keep_refresh_token(account, "applied", token)
-        except StoreUnavailable as error:
-            log.warning("refresh token not saved yet", account=account.name, error=str(error))
-            self._unsaved[key] = (account, token)
-        else:
-            self._unsaved.pop(key, None)
 
     def _retire(self, client: DataverseClient | None) -> None:
         if client is not None:

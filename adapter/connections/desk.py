@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from adapter import accounts
-from adapter.accounts import AccountSecrets, ExpiryWarning
+from adapter.accounts import AccountSecrets, ExpiryWarning, IntegrationAccount
 from adapter.connections import sealing, views
 from adapter.connections.consents import ConsentResult, Consents
+from adapter.connections.refreshing import RefreshTokens
 from adapter.connections.views import AccountView
 from adapter.dataverse import probe
 from adapter.dataverse.privileges import BASIC_NEEDS, Need
@@ -22,17 +21,23 @@ from adapter.dataverse.probe import ConnectionReport
 from adapter.errors import Conflict, InvalidSettings, NotFound, Place
 from adapter.secret_box import SecretBox
 from adapter.store import accounts as stored, renaming
-from adapter.store.accounts import Side, StoredAccount
+from adapter.store.accounts import Side, StoredAccount, StoredSide
 from adapter.store.database import Database
 from adapter.tenants import Tenant
 
-Needs = Callable[[Tenant, str], Iterable[Need]]
-"""What the steps of a tenant do with an account."""
+
+class Needs(Protocol):
+    """Says what the steps of a tenant do with an account."""
+
+    def __call__(
+        self, tenant: Tenant, account: IntegrationAccount, /, *, unnamed: bool
+    ) -> Iterable[Need]:
+        """Give it; `unnamed`: the account is that of the steps that name none."""
 
 
-def basic_needs(_tenant: Tenant, _account: str) -> Iterable[Need]:
+def basic_needs(_tenant: Tenant, _account: IntegrationAccount, *, unnamed: bool) -> Iterable[Need]:
     """Give what the default steps need."""
-    return BASIC_NEEDS
+    return BASIC_NEEDS if unnamed else ()
 
 
 class AccountDesk:
@@ -53,7 +58,7 @@ class AccountDesk:
         self._allow_loopback = allow_loopback
         self._needs = needs
         self._consents = Consents(database, box, tls=tls)
-        self._redeeming: dict[str, asyncio.Lock] = {}
+        self.refresh_tokens = RefreshTokens(database, box)
 
     def listed(self, tenant: Tenant) -> list[AccountView]:
         """List a tenant's accounts by name."""
@@ -102,6 +107,7 @@ class AccountDesk:
             who=who,
             changed_secrets=parsed.secrets != secrets,
             expected_version=expected_version,
+            known=known,
         )
         return self.shown(tenant, parsed.account.name)
 
@@ -174,14 +180,23 @@ class AccountDesk:
             sealing.unseal(self._box, account, side),
             tls=self._tls,
             at=_now(),
-            needs=self._needs(tenant, account.name),
-            on_refresh_token=lambda token: self.keep_refresh_token(account, side, token),
-            redeeming=lambda: self.redeeming(account, side),
+            needs=self._needs(tenant, held.account, unnamed=self._is_unnamed(account, held)),
+            on_refresh_token=lambda old, new: self.refresh_tokens.renewed(account, old, new),
+            redeeming=lambda: self.refresh_tokens.redeeming(account, side),
         )
         text = msgspec.json.encode(report).decode()
         passed = report.at if report.valid else None
         stored.put_report(self._database, account, side, text, passed=passed)
         return report
+
+    def _is_unnamed(self, account: StoredAccount, held: StoredSide) -> bool:
+        """Whether steps that name no account use this one: the default, or the only one."""
+        others = (
+            each.applied.account
+            for each in stored.listed(self._database, account.tenant)
+            if each.applied is not None and each.id != account.id
+        )
+        return held.account.default or not any(other.default for other in others)
 
     async def begin_consent(
         self, tenant: Tenant, name: str, redirect_uri: str, *, browser: str | None = None
@@ -234,39 +249,6 @@ class AccountDesk:
             report=report,
         )
 
-    @asynccontextmanager
-    async def redeeming(self, account: StoredAccount, side: Side) -> AsyncIterator[str | None]:
-        """Give a turn to redeem an account's refresh token, and the newest one."""
-        async with self._redeeming.setdefault(account.id, asyncio.Lock()):
-            now = self._still(account, side)
-            secrets = None if now is None else sealing.try_unseal(self._box, now, side)
-            yield None if secrets is None else secrets.refresh_token
-
-    def _still(self, account: StoredAccount, side: Side) -> StoredAccount | None:
-        """Give what is stored of an account now; None where this side of it is another."""
-        found = stored.listed(self._database, account.tenant)
-        now = next((each for each in found if each.id == account.id), None)  # perhaps renamed
-        if now is None:
-            return None
-        before = account.version if side == "draft" else account.applied_version
-        current = now.version if side == "draft" else now.applied_version
-        return now if before == current else None
-
-    def keep_refresh_token(self, account: StoredAccount, side: Side, token: str) -> None:
-        """Keep a renewed refresh token of what is still the same account."""
-        now = self._still(account, side)
-        if now is None:
-            return
-        old = sealing.unseal(self._box, now, side).refresh_token
-        for each in _SIDES:  # a draft begins with the token in force: it goes on with it
-            secrets = sealing.try_unseal(self._box, now, each)
-            held = now.draft if each == "draft" else now.applied
-            if held is None or secrets is None or (each != side and secrets.refresh_token != old):
-                continue
-            secrets = msgspec.structs.replace(secrets, refresh_token=token)
-            sealed = sealing.seal(self._box, secrets, now.tenant, now.id, each)
-            stored.put_secrets(self._database, now, each, sealed)
-
     def expiry_warnings(self, today: date) -> list[tuple[Tenant, ExpiryWarning]]:
         """List what is in force and ends soon, of all tenants."""
         return [
@@ -305,9 +287,6 @@ class AccountDesk:
             sealing.try_unseal(self._box, account, "applied"),
             _now().date(),
         )
-
-
-_SIDES: tuple[Side, ...] = ("draft", "applied")
 
 
 def _with_name(fields: Mapping[str, Any], name: str) -> dict[str, Any]:

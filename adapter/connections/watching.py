@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -16,10 +15,8 @@ log = structlog.get_logger()
 
 FRESH_EVERY = 20.0
 """Seconds; a token is renewed ten minutes ahead of its end."""
-WARN_EVERY = 3600.0
-
-SetDays = Callable[[Tenant, str, str, int], None]
-"""Takes tenant, account, what (`client secret`, `certificate`) and days left: for a gauge."""
+WARN_EVERY = 60.0
+"""Seconds: an account that is applied with a secret that ends soon is warned of while it is new."""
 
 
 async def keep_fresh(clients: Clients) -> None:
@@ -29,12 +26,11 @@ async def keep_fresh(clients: Clients) -> None:
         await asyncio.sleep(FRESH_EVERY)
 
 
-async def watch_expiry(desk: AccountDesk, set_days: SetDays) -> None:
-    """Warn of each secret once for each of 30, 7, 1 days and the end, and keep the gauge."""
+async def watch_expiry(desk: AccountDesk) -> None:
+    """Warn of each secret once for each of 30, 7, 1 days and the end, in the log."""
     told: set[tuple[Tenant, str, str, int]] = set()
     while True:
         for tenant, warning in desk.expiry_warnings(datetime.now(UTC).date()):
-            set_days(tenant, warning.account, warning.what, warning.days_left)
             key = (tenant, warning.account, f"{warning.what} {warning.expires}", warning.threshold)
             if key not in told:
                 told.add(key)

@@ -75,6 +75,13 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The directory asks the person to sign in again (multi-factor or conditional access).",
         "Press Request token and sign in; or act as an application, which is not asked.",
     ),
+    "blocked_by_policy": (
+        "Conditional access keeps this application out.",
+        (
+            "Microsoft Entra admin center > Conditional Access: find the policy for workload "
+            "identities, and let this application in from this server's address."
+        ),
+    ),
     "user_not_assigned": (
         "This person is not assigned to the application.",
         (

@@ -185,6 +185,7 @@ class DataverseClient:
         *,
         atomic: bool = False,
         priority: Priority = Priority.STEP,
+        patience: float = PATIENCE,
     ) -> list[DataverseResponse | DataverseError]:
         """Send several requests in one round trip; with `atomic` all take effect or none."""
         for each in wanted:
@@ -192,7 +193,32 @@ class DataverseClient:
         request = batches.encode(
             wanted, base_path=self._base.path, boundary=secrets.token_hex(16), atomic=atomic
         )
-        return batches.decode(await self.send(request, priority=priority), len(wanted))
+        answer = await self.send(request, priority=priority, patience=patience)
+        return batches.decode(answer, len(wanted))
+
+    async def read_together(
+        self,
+        wanted: Sequence[tuple[str, str]],
+        *,
+        priority: Priority = Priority.STEP,
+        patience: float = PATIENCE,
+    ) -> list[dict[str, Any]]:
+        """Read what is at several paths, each with its query, in one round trip.
+
+        Raises:
+            DataverseError: the first of what could not be read.
+        """
+        reads = [requests.read(path, query) for path, query in wanted]
+        try:
+            answers = await self.batch(reads, priority=priority, patience=patience)
+        except _Broken:
+            answers = await self.batch(reads, priority=priority, patience=patience)
+        found: list[dict[str, Any]] = []
+        for answer in answers:
+            if isinstance(answer, DataverseError):
+                raise answer
+            found.append(answer.json())
+        return found
 
     async def close(self, *, within: float = TOTAL) -> None:
         """Close the connections when the calls in flight have ended, or after `within` seconds."""
@@ -236,6 +262,7 @@ class DataverseClient:
 
     async def _exchange(self, made: httpx.Request) -> DataverseResponse:
         host = self._base.netloc
+        perhaps = "" if made.method == "GET" else "; it may have done the work"
         if self._http.is_closed:
             # Whoever took this client before the account changed asks for the new one next time.
             raise NotSent("the account's settings were replaced meanwhile")
@@ -250,9 +277,9 @@ class DataverseClient:
             kind = HostUnknown if transport.is_unknown_host(error) else NotSent
             raise kind(transport.explain(error, host)) from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise LostAnswer(f"{host} did not answer in time; it may have done the work") from error
+            raise LostAnswer(f"{host} did not answer in time{perhaps}") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise _Broken(f"{host} broke the connection; it may have done the work") from error
+            raise _Broken(f"{host} broke the connection{perhaps}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         return DataverseResponse(status=response.status_code, headers=headers, body=body)
 

@@ -130,7 +130,7 @@ class Entra:
     def _ask(self, question: Callable[[msal.ConfidentialClientApplication], Any]) -> Grant:
         answer = self._run(question)
         if not isinstance(answer, dict) or "access_token" not in answer:
-            raise sign_in.refused(answer if isinstance(answer, dict) else {})
+            raise self._refused(answer if isinstance(answer, dict) else {}, None)
         return Grant(
             access_token=answer["access_token"],
             expires_in=float(answer.get("expires_in") or 0),
@@ -139,8 +139,17 @@ class Entra:
             person=self._person(answer.get("id_token_claims")),
         )
 
+    def _refused(self, answer: Mapping[str, Any], status: int | None) -> sign_in.SignInFailed:
+        return sign_in.refused(
+            answer,
+            status=status,
+            application=self._account.access == "application",
+            certificate=bool(self._secrets.certificate_pem),
+        )
+
     def _run(self, question: Callable[[msal.ConfidentialClientApplication], Any]) -> Any:
-        with _Http(self._account.authority, self._tls, self._documents, self._clock) as http:
+        account, clock = self._account, self._clock
+        with _Http(account.authority, self._tls, self._documents, clock, self._refused) as http:
             app = self._application(http)
             return question(app)
 
@@ -204,7 +213,9 @@ class _Http:
         tls: ssl.SSLContext,
         documents: dict[str, tuple[float, httpx.Response]],
         clock: Callable[[], float],
+        refused: Callable[[Mapping[str, Any], int | None], sign_in.SignInFailed],
     ) -> None:
+        self._refused = refused
         self._documents = documents
         self._clock = clock
         self._origin = transport.origin(authority)
@@ -259,26 +270,25 @@ class _Http:
         except httpx.TransportError as error:
             host = self._origin.partition("://")[2]
             raise sign_in.unavailable(transport.explain(error, host) + ".") from error
-        _require_success(response)
+        self._require_success(response)
         return response
 
-
-def _require_success(response: httpx.Response) -> None:
-    status = response.status_code
-    if status == 429 or status >= 500:  # noqa: PLR2004
-        wait = errors.retry_after(response.headers.get("retry-after"), errors.now())
-        raise sign_in.unavailable(f"(HTTP {status})", retry_after=wait)
-    if status == 200:  # noqa: PLR2004
-        return
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if isinstance(answer, dict) and answer.get("error"):
-        raise sign_in.refused(answer, status=status)
-    if status == 404:  # noqa: PLR2004
-        raise sign_in.failed("wrong_directory")
-    raise sign_in.unavailable(f"(HTTP {status} without an OAuth answer)")
+    def _require_success(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == 429 or status >= 500:  # noqa: PLR2004
+            wait = errors.retry_after(response.headers.get("retry-after"), errors.now())
+            raise sign_in.unavailable(f"(HTTP {status})", retry_after=wait)
+        if status == 200:  # noqa: PLR2004
+            return
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict) and answer.get("error"):
+            raise self._refused(answer, status)
+        if status == 404:  # noqa: PLR2004
+            raise sign_in.failed("wrong_directory")
+        raise sign_in.unavailable(f"(HTTP {status} without an OAuth answer)")
 
 
 def _texts(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

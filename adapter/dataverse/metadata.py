@@ -6,8 +6,7 @@ columns, so each kind is read by its cast.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -32,11 +31,14 @@ async def tables(client: DataverseClient) -> Metadata:
         DataverseError: the environment did not answer, or not to this account.
     """
     query = queries.query(select=("LogicalName", "EntitySetName", "PrimaryIdAttribute"))
+    page = await client.read(
+        "EntityDefinitions", query, priority=Priority.BACKGROUND, patience=_PATIENCE
+    )
     found = [
         Table(
             name=row["LogicalName"], entity_set=row["EntitySetName"], id_column=_text(row, _PRIMARY)
         )
-        for row in await _rows(client, "EntityDefinitions", query)
+        for row in _rows(page)
         # Some tables of the platform's own have no place in the Web API.
         if row.get("EntitySetName") and row.get("LogicalName")
     ]
@@ -66,8 +68,12 @@ async def with_columns(client: DataverseClient, table: Table) -> Table:
         ("ManyToOneRelationships", queries.query(select=_TO_ONE)),
         ("OneToManyRelationships", queries.query(select=_TO_MANY)),
     ]
-    found = await _together([_rows(client, f"{base}/{part}", query) for part, query in wanted])
-    columns, *chosen, one, many = found
+    found = await client.read_together(
+        [(f"{base}/{part}", query) for part, query in wanted],
+        priority=Priority.BACKGROUND,
+        patience=_PATIENCE,
+    )
+    columns, *chosen, one, many = map(_rows, found)
     texts, chosen = chosen[: len(_TEXTS)], chosen[len(_TEXTS) :]
     most = {row["LogicalName"]: row.get("MaxLength") for each in texts for row in each}
     options = {row["LogicalName"]: _options(row) for each in chosen for row in each}
@@ -88,18 +94,7 @@ _TO_ONE = ("ReferencingAttribute", "ReferencedEntity", "ReferencingEntityNavigat
 _TO_MANY = ("ReferencingEntity", "ReferencedEntityNavigationPropertyName")
 
 
-async def _together(reads: Iterable[Coroutine[Any, Any, _Rows]]) -> list[_Rows]:
-    """Give all answers; the first fault ends the other reads."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in reads]
-    except ExceptionGroup as faults:
-        raise faults.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-async def _rows(client: DataverseClient, path: str, query: str) -> _Rows:
-    page = await client.read(path, query, priority=Priority.BACKGROUND, patience=_PATIENCE)
+def _rows(page: Mapping[str, Any]) -> _Rows:
     rows = page.get("value")
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 

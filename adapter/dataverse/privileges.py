@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Literal
 
 import msgspec
@@ -17,7 +17,7 @@ from adapter.dataverse.errors import (
 )
 from adapter.dataverse.requests import Priority
 
-Verb = Literal["Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign"]
+Verb = Literal["Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "ActFor"]
 State = Literal["granted", "missing", "not_needed", "unknown"]
 
 ACT_FOR_OTHERS = "prvActOnBehalfOfAnotherUser"
@@ -40,6 +40,9 @@ class Permission(msgspec.Struct, frozen=True):
     needed_for: str
 
 
+ACTING = Need("systemusers", "ActFor")
+"""Acting for the agents: a privilege of its own, whatever the table."""
+
 BASIC_NEEDS = frozenset(
     {
         Need("phonecalls", "Create"),
@@ -52,23 +55,20 @@ BASIC_NEEDS = frozenset(
 """What the default steps and the search for a caller need."""
 
 
-async def examine(
-    client: DataverseClient, user: str, needs: Iterable[Need], *, impersonate: bool = False
-) -> list[Permission]:
+async def examine(client: DataverseClient, user: str, needs: Set[Need]) -> list[Permission]:
     """Give each privilege that is needed, and whether the user has it by role or team."""
-    wanted = sorted(set(needs))
+    acting = ACTING in needs
+    wanted = sorted(set(needs) - {ACTING})
     tables = await _tables(client, {need.table for need in wanted})
     uses: dict[str, list[str]] = {}
     found: list[Permission] = []
     for need in wanted:
         table = tables.get(need.table.lower())
         if table is None:
-            found.append(
-                Permission(f"table {need.table}", "missing", f"{need.verb.lower()} {need.table}")
-            )
+            found.append(Permission(f"table {need.table}", "missing", _use(need)))
         else:
-            uses.setdefault(_name(table, need.verb), []).append(f"{need.verb.lower()} {need.table}")
-    if impersonate:
+            uses.setdefault(_name(table, need.verb), []).append(_use(need))
+    if acting:
         uses[ACT_FOR_OTHERS] = ["act for the agents (impersonation)"]
     held = await _held(client, user, list(uses))
     if held is None:
@@ -77,6 +77,19 @@ async def examine(
         Permission(name, "granted" if name in held else "missing", ", ".join(used))
         for name, used in uses.items()
     ]
+
+
+def _use(need: Need) -> str:
+    """Say what a privilege is for, in an admin's words."""
+    match need.verb:
+        case "Append":
+            return f"fill lookups of {need.table}"
+        case "AppendTo":
+            return f"link rows to {need.table}"
+        case "Assign":
+            return f"change the owner of {need.table}"
+        case verb:
+            return f"{verb.lower()} {need.table}"
 
 
 async def _tables(client: DataverseClient, names: set[str]) -> dict[str, Mapping[str, Any]]:

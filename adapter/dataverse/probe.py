@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -12,10 +12,16 @@ from adapter.accounts import AccountSecrets, IntegrationAccount
 from adapter.dataverse import errors, privileges, queries
 from adapter.dataverse.client import DataverseClient
 from adapter.dataverse.entra import Entra
-from adapter.dataverse.errors import AccessDenied, DataverseError, NoSuchResource
-from adapter.dataverse.privileges import BASIC_NEEDS, Need, Permission
-from adapter.dataverse.sign_in import SignInFailed
-from adapter.dataverse.tokens import Redeeming, TokenSource
+from adapter.dataverse.errors import (
+    AccessDenied,
+    DataverseError,
+    LostAnswer,
+    NoSuchResource,
+    Throttled,
+)
+from adapter.dataverse.privileges import ACTING, BASIC_NEEDS, Need, Permission
+from adapter.dataverse.sign_in import SignInFailed, SignInUnavailable
+from adapter.dataverse.tokens import Redeeming, Renewed, TokenSource
 
 VALID = "Connection is valid."
 
@@ -56,7 +62,7 @@ async def try_connection(
     tls: ssl.SSLContext,
     at: datetime,
     needs: Iterable[Need] = BASIC_NEEDS,
-    on_refresh_token: Callable[[str], None] | None = None,
+    on_refresh_token: Renewed | None = None,
     redeeming: Redeeming | None = None,
 ) -> ConnectionReport:
     """Test an account with new tokens and a new connection, so that no old answer is replayed.
@@ -85,10 +91,11 @@ async def _examine(
     account = client.account
     await client.tokens.token()  # a failed sign-in is told apart from Dataverse's refusals
     who = await client.who_am_i()
+    wanted = {*needs, ACTING} if account.impersonate else set(needs)
     user_id, organisation_id = str(who.get("UserId")), str(who.get("OrganizationId"))
     found = [
         *_permissions_of_token(account, client.tokens.scopes),
-        *await privileges.examine(client, user_id, needs, impersonate=account.impersonate),
+        *await privileges.examine(client, user_id, wanted),
     ]
     user = await _name(client, "systemusers", user_id, "fullname")
     organisation = await _name(client, "organizations", organisation_id, "name")
@@ -129,7 +136,7 @@ def _report(account: IntegrationAccount, at: datetime, error: DataverseError) ->
         valid=False,
         message=text,
         cause="wrong_environment" if isinstance(error, NoSuchResource) else error.cause,
-        advice=error.advice,
+        advice=_advice(error),
         at=at,
         environment_url=account.environment_url,
         permissions=tuple(_permissions_of_token(account, "", failed=error.cause)),
@@ -137,11 +144,25 @@ def _report(account: IntegrationAccount, at: datetime, error: DataverseError) ->
     )
 
 
+def _advice(error: DataverseError) -> str:
+    """Say what to do about a test: unlike a step it is not tried again by itself."""
+    if isinstance(error, NoSuchResource):
+        return "Check the API URL; the Web API's version is v9.0, v9.1 or v9.2."
+    if isinstance(error, Throttled):
+        wait = round(error.retry_after or 60)
+        return f"Test again in {wait} seconds: other work of this user has used up its limits."
+    if isinstance(error, LostAnswer | SignInUnavailable):
+        return "Test again in a minute; check the firewall and Microsoft's service health."
+    return error.advice
+
+
 _SENTENCES = {
     "application_user_missing": "The sign-in worked, but it is no user of this environment.",
     "wrong_environment": "The API URL leads to another environment, or to none.",
     "unreachable": "The environment cannot be reached.",
     "throttled": "The environment asks us to wait.",
+    "lost_answer": "The environment did not answer.",
+    "server_fault": "The environment answered with a fault of its own.",
 }
 
 

@@ -44,6 +44,8 @@ class SignInUnavailable(SignInFailed):
     retriable = True
 
 
+LONGEST_WORDS = 200
+
 _BY_CODE = {
     90002: "wrong_directory",
     900021: "wrong_directory",
@@ -103,6 +105,11 @@ _BY_ERROR = {
     "temporarily_unavailable": "unavailable",
     "server_error": "unavailable",
 }
+_OF_APPLICATIONS = {
+    "sign_in_again": "sign_in",
+    "token_missing": "sign_in",
+    "interaction_required": "blocked_by_policy",
+}
 _NUMBER = re.compile(r"AADSTS([0-9]{4,9})\b")
 
 
@@ -118,13 +125,28 @@ def unavailable(more: str, *, retry_after: float | None = None) -> SignInUnavail
     return SignInUnavailable(f"{text} {more}".strip(), cause="unavailable", retry_after=retry_after)
 
 
-def refused(answer: Mapping[str, Any], *, status: int | None = None) -> SignInFailed:
-    """Make the error of an OAuth error body, or of the query that a redirect came back with."""
+def refused(
+    answer: Mapping[str, Any],
+    *,
+    status: int | None = None,
+    application: bool = False,
+    certificate: bool = False,
+) -> SignInFailed:
+    """Make the error of an OAuth error body, or of the query that a redirect came back with.
+
+    `application`: no person takes part, so none can sign in again. `certificate`: there is no
+    client secret that could be wrong.
+    """
     number = _number(answer)
     suberror, error = str(answer.get("suberror") or ""), str(answer.get("error") or "")
     cause = _BY_CODE.get(number) or _BY_SUBERROR.get(suberror) or _BY_ERROR.get(error) or "sign_in"
-    told = CAUSES.get(cause, ("Microsoft's sign-in refused.", ""))[0]
+    if application:
+        cause = _OF_APPLICATIONS.get(cause, cause)
+    if certificate and cause == "secret_wrong":
+        cause = "certificate_unknown"
     code = f"AADSTS{number}" if number else error or "no code"
+    told = CAUSES.get(cause, ("Microsoft's sign-in refused.", ""))[0]
+    words = "" if number in _BY_CODE and cause in CAUSES else _words(answer)
     found = {
         "trace": answer.get("trace_id"),
         "correlation": answer.get("correlation_id"),
@@ -133,7 +155,7 @@ def refused(answer: Mapping[str, Any], *, status: int | None = None) -> SignInFa
     reference = ", ".join(f"{name} {_short(value)}" for name, value in found.items() if value)
     kind = SignInUnavailable if cause == "unavailable" else SignInFailed
     return kind(
-        f"{told} ({code}{'; ' + reference if reference else ''})",
+        f"{told} ({code}{': ' + words if words else ''}{'; ' + reference if reference else ''})",
         cause=cause,
         status=status,
         code=code,
@@ -148,6 +170,16 @@ def _number(answer: Mapping[str, Any]) -> int:
     # A redirect carries no `error_codes`: its code stands at the start of the description only.
     match = _NUMBER.match(str(answer.get("error_description") or ""))
     return int(match[1]) if match else 0
+
+
+def _words(answer: Mapping[str, Any]) -> str:
+    """Give Microsoft's own first sentence, where the code tells us nothing.
+
+    The rest of a description repeats the ids that `reference` has.
+    """
+    told = _NUMBER.sub("", str(answer.get("error_description") or ""), count=1).lstrip(": ")
+    first = re.split(r"[\r\n]|(?<=[.!?]) | Trace ID", told, maxsplit=1)[0]
+    return first.rstrip(".")[:LONGEST_WORDS]
 
 
 def _short(value: object) -> str:

@@ -33,6 +33,9 @@ A directory may take a refresh token once and take everything back where it come
 (OAuth 2.0 Security BCP, RFC 9700, 4.14.2), so all who redeem one account's wait for each other.
 """
 
+Renewed = Callable[[str | None, str], None]
+"""Takes the refresh token that was redeemed and the one that came back, within the turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Held:
@@ -53,7 +56,7 @@ class TokenSource:
         *,
         account: str,
         refresh_token: str | None = None,
-        on_refresh_token: Callable[[str], None] | None = None,
+        on_refresh_token: Renewed | None = None,
         redeeming: Redeeming | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -122,8 +125,7 @@ class TokenSource:
         try:
             async with self._redeeming() as newest:
                 self._refresh_token = newest or self._refresh_token
-                grant = await asyncio.to_thread(self._entra.token, self._refresh_token)
-                self._keep_refresh_token(grant.refresh_token)
+                grant = await self._redeem()
         except SignInFailed as error:
             wait = error.retry_after or self._wait
             self._wait = min(self._wait * 2, LONGEST_WAIT)
@@ -133,6 +135,23 @@ class TokenSource:
             raise
         self._failure, self._wait = None, SHORTEST_WAIT
         self._take(grant)
+
+    async def _redeem(self) -> Grant:
+        """Ask for a token; a refresh token that comes back is kept, whoever stops waiting."""
+        loop = asyncio.get_running_loop()
+        asked = loop.run_in_executor(None, self._entra.token, self._refresh_token)
+        try:
+            await asyncio.wait([asked])
+        except asyncio.CancelledError:
+            if self._refresh_token is not None:
+                # The thread goes on and may use it up, so the turn lasts until it is done.
+                await asyncio.wait([asked])
+                if not asked.cancelled() and asked.exception() is None:
+                    self._keep_refresh_token(asked.result().refresh_token)
+            raise
+        grant = asked.result()
+        self._keep_refresh_token(grant.refresh_token)
+        return grant
 
     def _take(self, grant: Grant) -> None:
         now, life = self._clock(), grant.expires_in
@@ -144,10 +163,11 @@ class TokenSource:
         )
 
     def _keep_refresh_token(self, new: str | None) -> None:
-        if new and new != self._refresh_token:
+        old = self._refresh_token
+        if new and new != old:
             self._refresh_token = new
             if self._on_refresh_token is not None:
-                self._on_refresh_token(new)
+                self._on_refresh_token(old, new)
 
     def _is_usable(self) -> bool:
         return self._held is not None and self._clock() < self._held.unusable_at

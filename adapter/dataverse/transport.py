@@ -66,9 +66,18 @@ def explain(error: BaseException, host: str) -> str:
                 f"the certificate of {host} is not trusted ({each.verify_message}); "
                 "SCREENPOP_CA_FILE names further authorities"
             )
-        if isinstance(each, TimeoutError | httpx.TimeoutException):
-            return f"{host} did not answer in time"
-    return f"{host} cannot be reached ({type(error).__name__})"
+        for kinds, what in _WORDS:
+            if isinstance(each, kinds):
+                return f"{host} {what}"
+    return f"{host} cannot be reached"
+
+
+_WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((TimeoutError, httpx.TimeoutException), "did not answer in time"),
+    ((ssl.SSLError,), "does not speak TLS as it should"),
+    ((ConnectionRefusedError,), "refuses connections"),
+    ((httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError), "broke the connection"),
+)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

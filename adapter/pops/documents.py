@@ -20,13 +20,33 @@ class Broken(ValueError):
         self.place = place
 
 
-def read(document: str | bytes) -> dict[str, Any] | None:
-    """Decode UTF-8 JSON that is an object or null; a name that stands twice is an error."""
+def read(document: str | bytes, *, listed: str | None = None) -> dict[str, Any] | None:
+    """Decode UTF-8 JSON that is an object or null; a name that stands twice is an error.
+
+    With `listed` a list alone is taken for the member of that name.
+    """
+    value = _decoded(_text(document))
+    if listed is not None and isinstance(value, list):
+        return {listed: value}
+    if value is not None and not isinstance(value, dict):
+        raise Broken(Place("", "must be a JSON object"))
+    return value
+
+
+def _text(document: str | bytes) -> str:
     try:
-        text = document.decode("utf-8-sig") if isinstance(document, bytes) else document
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        text = document.decode("utf-8") if isinstance(document, bytes) else document
     except UnicodeDecodeError as error:
         raise Broken(Place(f"byte {error.start}", "is not UTF-8")) from error
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise Broken(Place("line 1", "there is nothing in it"))
+    return text
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno} column {error.colno}"
         raise Broken(Place(at, f"is not JSON: {error.msg}")) from error
@@ -34,9 +54,6 @@ def read(document: str | bytes) -> dict[str, Any] | None:
         raise Broken(Place("", "is nested too deeply")) from error
     except ValueError as error:
         raise Broken(Place("", str(error))) from error
-    if value is not None and not isinstance(value, dict):
-        raise Broken(Place("", "must be a JSON object"))
-    return value
 
 
 def sort(

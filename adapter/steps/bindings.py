@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from adapter.errors import Place
+from adapter.placeholders.json_templates import JsonTemplate
+from adapter.steps.definitions import RequestStep
 from adapter.steps.findings import Found
 from adapter.steps.spelling import meant
 from adapter.steps.tables import Metadata, Navigation, Table
@@ -32,10 +34,31 @@ def bound(table: Table | None, metadata: Metadata | None, name: str, value: Any,
         yield from _address(metadata, leads_to, address, at)
 
 
+def targets(step: RequestStep) -> Iterator[tuple[str, str | None]]:
+    """Give the navigation properties that a step binds, each with the entity set it leads to.
+
+    None where a placeholder decides it, or a whole URL.
+    """
+    if not step.body:
+        return
+    for name, value in JsonTemplate.parse(step.body).members.items():
+        navigation, at, annotation = name.partition("@")
+        if not at or annotation != BIND:
+            continue
+        for address in value if isinstance(value, list) else [value]:
+            text = _literal_start(address)
+            found = _ADDRESS.match(text) if isinstance(text, str) else None
+            yield navigation, found["set"] if found and found["key"] else None
+
+
+def _literal_start(address: Any) -> Any:
+    return address[0] if isinstance(address, tuple) and address else address
+
+
 def _address(
     metadata: Metadata | None, leads_to: Collection[str] | None, address: Any, at: str
 ) -> Found:
-    text = address[0] if isinstance(address, tuple) and address else address
+    text = _literal_start(address)
     if not isinstance(text, str) or text.lower().startswith("https://"):
         return  # a placeholder alone, or null
     found = _ADDRESS.match(text)

@@ -26,6 +26,9 @@ _COMPARED = re.compile(
     r"|(?:contains|startswith|endswith)\(\s*([A-Za-z_]\w*)\s*,",
     re.ASCII,
 )
+_COMPARED_BARE = re.compile(
+    rf"(?<![\w/.'@$])([A-Za-z_]\w*)\s+(?:eq|ne|gt|ge|lt|le)\s+({_PLACEHOLDER.pattern})", re.ASCII
+)
 _KEYED = re.compile(r"(?:^\(|,)\s*([A-Za-z_]\w*)\s*=", re.ASCII)
 _LOOKUP_VALUE = re.compile(r"_(\w+)_value", re.ASCII)
 
@@ -44,6 +47,7 @@ def of_step(step: RequestStep, metadata: Metadata | None, at: str) -> Found:
             if not _is_readable(table, name):
                 detail = f"{table.name} has no column {name}{meant(name, _readable(table))}"
                 yield True, Place(f"{at}/query_string", detail)
+        yield from _bare_texts(step, table, f"{at}/query_string")
 
 
 def _body(step: RequestStep, table: Table | None, metadata: Metadata | None, at: str) -> Found:
@@ -126,6 +130,16 @@ def _asked(step: RequestStep) -> list[str]:
     found += [part.split()[0] for part in options.get("$orderby", "").split(",") if part.split()]
     found += ["".join(each) for each in _COMPARED.findall(options.get("$filter", ""))]
     return [name for name in dict.fromkeys(found) if re.fullmatch(r"[A-Za-z_]\w*", name)]
+
+
+def _bare_texts(step: RequestStep, table: Table, at: str) -> Found:
+    """Find text columns that are compared with a placeholder which is not in apostrophes."""
+    bare = _QUOTED.sub("''", unquote(step.query_string, errors="replace"))
+    for name, placeholder in _COMPARED_BARE.findall(bare):
+        column = table.column(name)
+        if column is not None and column.kind in ("String", "Memo"):
+            detail = f"{name} is a text column: put apostrophes around {placeholder}"
+            yield True, Place(at, detail)
 
 
 def _options(step: RequestStep) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -213,11 +213,8 @@ class _Reading:
             return {"steps": document}
         if isinstance(document, Mapping):
             return document
-        text = document if isinstance(document, str) else document.decode("utf-8", "replace")
-        if text.lstrip("\ufeff \t\r\n").startswith("["):
-            document = f'{{"steps":{text.lstrip(chr(0xFEFF))}}}'
         try:
-            return documents.read(document) or {}
+            return documents.read(document, listed="steps") or {}
         except documents.Broken as broken:
             self.faults.append(broken.place)
             return {}

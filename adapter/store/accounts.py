@@ -25,6 +25,9 @@ Side = Literal["draft", "applied"]
 
 _TABLE = schema.integration_accounts
 
+MOST_NAMED = 10
+"""Accounts whose names stand in an error."""
+
 
 class StoredSide(msgspec.Struct, frozen=True, kw_only=True):
     """One side of an account: the draft, or what is in force."""
@@ -75,10 +78,12 @@ def get(database: Database, tenant: Tenant, name: str) -> StoredAccount:
         NotFound: the tenant has no such account.
     """
     wanted = name.casefold()
-    for each in listed(database, tenant):
+    known = listed(database, tenant)
+    for each in known:
         if each.name.casefold() == wanted:
             return each
-    raise NotFound(f"there is no integration account {name}")
+    names = ", ".join(each.name for each in known[:MOST_NAMED]) or "none yet"
+    raise NotFound(f"there is no integration account {name} (there is {names})")
 
 
 def new_id() -> str:
@@ -97,10 +102,12 @@ def save_draft(
     who: str,
     changed_secrets: bool = False,
     expected_version: int | None = None,
+    known: StoredAccount | None = None,
 ) -> int:
     """Replace an account's draft and give its version; a new name makes a new account.
 
-    `changed_secrets` is only for the audit log.
+    `changed_secrets` is only for the audit log; `known` is the account that secrets were taken
+    from which go on.
 
     Raises:
         NotFound: there is no such tenant.
@@ -116,6 +123,9 @@ def save_draft(
                 f"the account {account.name} is at version {version}, not {expected_version}: "
                 "read it again"
             )
+        if old is not None and known is not None and _secrets(old) != _secrets_of(known):
+            # A refresh token was renewed: the one that would be saved is used up.
+            raise Conflict(f"the account {account.name} has changed meanwhile: save it again")
         if old is not None and old.name != account.name:
             text = f"there is an account {old.name} already"
             raise InvalidSettings(text, [Place("/name", text)])
@@ -163,7 +173,12 @@ def apply_draft(
     with database.transaction():
         done = database.connection.execute(
             update(_TABLE)
-            .where(*_is(stored), _TABLE.c.version == stored.version, _TABLE.c.draft.is_not(None))
+            .where(
+                *_is(stored),
+                _TABLE.c.version == stored.version,
+                # A refresh token may have been renewed since: what is sealed must be the newest.
+                _TABLE.c.draft_secrets == draft.secrets,
+            )
             .values(
                 applied=_TABLE.c.draft,
                 applied_secrets=sealed,
@@ -260,14 +275,20 @@ def put_report(
         )
 
 
-def put_secrets(database: Database, stored: StoredAccount, side: Side, sealed: bytes) -> None:
-    """Replace the sealed secrets of one side (a renewed refresh token, a new key)."""
-    column = "draft_secrets" if side == "draft" else "applied_secrets"
-    held = _TABLE.c.draft if side == "draft" else _TABLE.c.applied
+def put_secrets(database: Database, stored: StoredAccount, side: Side, sealed: bytes) -> bool:
+    """Replace the sealed secrets of one side (a renewed refresh token, a new key).
+
+    False where they are no longer those of `stored`: somebody else has replaced them meanwhile.
+    """
+    held = stored.draft if side == "draft" else stored.applied
+    column = _TABLE.c.draft_secrets if side == "draft" else _TABLE.c.applied_secrets
+    if held is None:
+        return False
     with database.transaction():
-        database.connection.execute(
-            update(_TABLE).where(*_is(stored), held.is_not(None)).values({column: sealed})
+        done = database.connection.execute(
+            update(_TABLE).where(*_is(stored), column == held.secrets).values({column.name: sealed})
         )
+    return bool(done.rowcount)
 
 
 def _account(row: Any) -> StoredAccount:
@@ -289,6 +310,15 @@ def _side(account: str | None, sealed: bytes | None, report: str | None) -> Stor
         return None
     decoded = msgspec.json.decode(account, type=IntegrationAccount)
     return StoredSide(account=decoded, secrets=sealed, report=report)
+
+
+def _secrets(row: Any) -> tuple[bytes | None, bytes | None]:
+    return row.draft_secrets, row.applied_secrets
+
+
+def _secrets_of(stored: StoredAccount) -> tuple[bytes | None, bytes | None]:
+    draft, applied = stored.draft, stored.applied
+    return None if draft is None else draft.secrets, None if applied is None else applied.secrets
 
 
 def _encoded(account: IntegrationAccount) -> str:

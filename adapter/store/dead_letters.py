@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapter.errors import MalformedInput, Place
-from adapter.steps import templates
+from adapter.steps import PlannedRequest, Steps, templates
 from adapter.store import audits, journal, outbox
 from adapter.store.outbox import DueRequest
 from adapter.store.times import micros
@@ -90,12 +90,18 @@ def summary(each: DueRequest) -> dict[str, Any]:
 
 
 def replay(
-    cursor: sqlite3.Cursor, tenant: Tenant, position: int | None, now: datetime, *, who: str
+    cursor: sqlite3.Cursor,
+    tenant: Tenant,
+    position: int | None,
+    now: datetime,
+    *,
+    who: str,
+    steps: Steps,
 ) -> list[ContactKey]:
     """Let a dead letter (None: all of the tenant) be tried again; give the contacts.
 
     With a letter go those of its contact that died for want of its response: a create that works
-    at last is followed by the updates.
+    at last is followed by the updates. What an admin has corrected in `steps` since is sent.
     """
     letters = _chosen(cursor, tenant, position)
     if position is not None:
@@ -105,6 +111,10 @@ def replay(
         " WHERE position=?",
         [(micros(now), micros(now), each.position) for each in letters],
     )
+    for each in letters:
+        planned = _corrected(each.planned, steps)
+        if planned != each.planned:
+            outbox.replace(cursor, each.position, planned)
     told = "tried again by an administrator"
     _tell(cursor, letters, now, "step replayed", told)
     if letters:
@@ -133,6 +143,22 @@ def dismiss(
         what = f"dismissed{f': {reason}' if reason else ''}"
         _audit(cursor, letters, position, _Entry(tenant, now, who), what)
     return len(letters)
+
+
+def _corrected(planned: PlannedRequest, steps: Steps) -> PlannedRequest:
+    """Give a request with its step's texts as they are now.
+
+    Its account stays: there is the row that it is about. So does a step that does something else
+    by now, or is gone.
+    """
+    old, new = planned.step, steps.request(planned.step.number)
+    if new is None or (new.method, new.table.entity_set) != (old.method, old.table.entity_set):
+        return planned
+    step = msgspec.structs.replace(
+        old, query_string=new.query_string, body=new.body, impersonate=new.impersonate
+    )
+    wanted = planned.represent or (planned.action == "send" and new.want_response)
+    return msgspec.structs.replace(planned, step=step, represent=wanted)
 
 
 def _chosen(cursor: sqlite3.Cursor, tenant: Tenant, position: int | None) -> list[DueRequest]:

@@ -14,7 +14,7 @@ import msgspec
 
 from adapter import sought
 from adapter.sought import Sought
-from adapter.store import audits, installation, journal, notes, recordings
+from adapter.store import audits, installation, journal, notes, pops, recordings
 from adapter.store.database import explain
 from adapter.store.journal.tail import Connection
 from adapter.tenants import ContactKey, Tenant
@@ -33,7 +33,6 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 
 _TABLES = {
     "traces": "DELETE FROM trace WHERE tenant=? AND contact=?",
-    "pops": "DELETE FROM pops WHERE tenant=? AND contact=?",
     "requests": "DELETE FROM outbox WHERE tenant=? AND contact=?",
 }
 
@@ -111,6 +110,7 @@ def erase(cursor: sqlite3.Cursor, key: ContactKey, positions: Iterable[int]) -> 
     try:
         for kind, statement in _TABLES.items():
             count[kind] = cursor.execute(statement, key).rowcount
+        count["pops"] = pops.erase(cursor, key.tenant, key.id)
         count["messages"] = journal.empty_rows(cursor, key, positions)
         count["recording links"] = recordings.forget(cursor, key)
         notes.forget(cursor, key)

@@ -11,6 +11,9 @@ from adapter.events import Stage
 from adapter.store.times import micros, moment
 from adapter.tenants import Agent, Tenant
 
+ERASED = "erased"
+"""Outcome of an open pop whose contact was erased by a process that no panel is connected to."""
+
 _COLUMNS = (
     "id, tenant, contact, agent, stage, created, stale_after, target, url, record, reason,"
     " sequence, attempt, owner, sole, outcome, finished"
@@ -132,6 +135,32 @@ def unfinished_of_tenant(
 def unfinished_of_contact(cursor: sqlite3.Cursor, tenant: Tenant, contact: str) -> list[StoredPop]:
     """Read a contact's unfinished pops, whoever has them."""
     return _read(cursor, "tenant=? AND contact=? AND finished IS NULL", (tenant, contact))
+
+
+def erase(cursor: sqlite3.Cursor, tenant: Tenant, contact: str) -> int:
+    """Delete a contact's pops; of an open one stays what takes it off the panels; give how many.
+
+    What stays is its id and its agent, without contact, record and reason.
+    """
+    orphaned = cursor.execute(
+        "UPDATE pops SET contact=NULL, stage=NULL, url='', record=NULL, reason='', owner=NULL,"
+        f" outcome='{ERASED}', finished=created WHERE tenant=? AND contact=? AND finished IS NULL",
+        (tenant, contact),
+    ).rowcount
+    deleted = cursor.execute(
+        "DELETE FROM pops WHERE tenant=? AND contact=?", (tenant, contact)
+    ).rowcount
+    return orphaned + deleted
+
+
+def orphaned(cursor: sqlite3.Cursor, tenant: Tenant) -> list[StoredPop]:
+    """Read what `erase` has left of open pops."""
+    return _read(cursor, "tenant=? AND contact IS NULL AND outcome=?", (tenant, ERASED))
+
+
+def delete(cursor: sqlite3.Cursor, pop: str) -> None:
+    """Delete one pop."""
+    cursor.execute("DELETE FROM pops WHERE id=?", (pop,))
 
 
 def of_contact(cursor: sqlite3.Cursor, tenant: Tenant, contact: str) -> list[StoredPop]:

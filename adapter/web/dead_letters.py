@@ -43,7 +43,12 @@ async def replay_dead_letters(request: Request) -> Response:
     position = _position(await requests.json_object(request))
     revived = await services.committer.submit(
         lambda batch: dead_letters.replay(
-            batch.cursor, tenant, position, batch.now, who=f"key {key.id}"
+            batch.cursor,
+            tenant,
+            position,
+            batch.now,
+            who=f"key {key.id}",
+            steps=services.registry[tenant].steps,
         )
     )
     if position is not None and not revived:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -64,5 +66,8 @@ async def metrics(request: Request) -> Response:
     services.metrics.accounts_failing.clear()  # an account may be gone
     for tenant, account, fails in services.connections.clients.failing():
         services.metrics.accounts_failing.labels(tenant, account).set(int(fails))
+    services.metrics.secret_days.clear()
+    for tenant, ends in services.connections.clients.expiring(datetime.now(UTC).date()):
+        services.metrics.secret_days.labels(tenant, ends.account, ends.what).set(ends.days_left)
     text = services.metrics.render()
     return Response(text, headers=NO_STORE, media_type="text/plain; version=0.0.4; charset=utf-8")

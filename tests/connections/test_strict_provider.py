@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,7 @@ import pytest
 from adapter.demo.simulated.serving import Simulation
 from tests.connections.provider import Provider
 from tests.outbox.office import APP_ID, Call, set_steps, trusting
-from tests.server import Server
+from tests.server import ROOT, Server
 
 CALLBACK = "/v1/dynamics/oauth_callback"
 MAIN = "/v1/admin/accounts/main"
@@ -80,6 +84,31 @@ def test_a_consent_carries_a_call_into_dynamics_and_its_token_is_renewed_time_an
     assert report_of(server)["valid"]
     call.ended()
     call.until("category", "voice")
+
+
+def test_command_lines_and_the_server_redeem_each_refresh_token_once(
+    server: Server, provider: Provider, clean_environment: dict[str, str]
+) -> None:
+    assert come_back(server, provider.press(begin(server, provider))).status_code == 200
+    assert server.request("POST", f"{MAIN}/apply", scope="admin").json()["ready"]
+    environment = {**clean_environment, **server.environment}
+    with contextlib.ExitStack() as stack:
+        shells = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "adapter", "accounts", "test", "main"],
+                    env={**environment, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(4)
+        ]
+        while any(shell.poll() is None for shell in shells):
+            assert report_of(server)["valid"]
+        told = [shell.communicate(timeout=60)[0].splitlines()[0] for shell in shells]
+    assert told == ["Connection is valid."] * 4
+    assert report_of(server)["valid"]
 
 
 def test_an_address_that_is_not_registered_lets_nobody_begin(

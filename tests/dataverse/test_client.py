@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from adapter.accounts.parsing import Parsed
-from adapter.dataverse import errors, queries, requests
+from adapter.dataverse import errors, metadata, queries, requests
 from adapter.dataverse.client import DataverseClient
 from adapter.dataverse.entra import Entra
 from adapter.dataverse.limiter import Limiter
@@ -113,6 +113,33 @@ async def test_a_batch_gives_each_its_answer_or_its_error(client: DataverseClien
     )
     assert [getattr(each, "status", None) for each in found] == [204, 400, 200]
     assert isinstance(found[1], errors.RequestRefused)
+
+
+async def test_reads_that_belong_together_take_one_round_trip(
+    client: DataverseClient, dynamics: Simulation
+) -> None:
+    dynamics.world.faults.plan(Fault(Kind.DROP_AFTER, method="POST", path="batch"))
+    wanted = [("WhoAmI", ""), ("contacts", queries.query(select=["lastname"], top=1))]
+    who, page = await client.read_together(wanted)
+    assert who["UserId"]
+    assert len(page["value"]) == 1
+    with pytest.raises(errors.RequestRefused):
+        await client.read_together([*wanted, ("contacts", queries.query(select=["nonsense"]))])
+    asked = [str(line["path"]) for line in dynamics.world.log if line["where"] == "dataverse"]
+    assert len(asked) == 3, "two for the answer that was lost, one for the refusal"
+    assert all(path.endswith("$batch") for path in asked)
+
+
+async def test_the_columns_of_a_table_take_one_round_trip(
+    client: DataverseClient, dynamics: Simulation
+) -> None:
+    known = (await metadata.tables(client)).find("phonecalls")
+    assert known is not None
+    before = len(list(dynamics.world.log))
+    read = await metadata.with_columns(client, known)
+    assert read.columns is not None
+    assert read.navigations
+    assert len(list(dynamics.world.log)) == before + 1
 
 
 async def test_an_atomic_batch_is_all_or_nothing(

@@ -171,3 +171,29 @@ def test_every_cause_reads_as_sentences(cause: str) -> None:
     for text in CAUSES[cause]:
         assert text[0].isupper() or text.startswith("<")
         assert text.endswith(".")
+
+
+def test_where_no_person_takes_part_nobody_is_told_to_sign_in_again() -> None:
+    for body, cause in (
+        ({"error": "invalid_grant", "error_codes": [50196]}, "sign_in"),
+        ({"error": "interaction_required", "error_codes": [53003]}, "blocked_by_policy"),
+    ):
+        error = sign_in.refused(body, application=True)
+        assert error.cause == cause
+        assert "Request token" not in str(error) + error.advice
+
+
+def test_where_there_is_a_certificate_no_secret_is_wrong() -> None:
+    error = sign_in.refused({"error": "invalid_client"}, certificate=True)
+    assert error.cause == "certificate_unknown"
+
+
+def test_what_no_code_tells_is_told_in_microsofts_words() -> None:
+    told = (
+        "AADSTS7000112: Application 'x' is disabled. Trace ID: 0000 Correlation ID: 0000\r\n"
+        "Timestamp: 2026-11-21 20:00:00Z"
+    )
+    body = {"error": "unauthorized_client", "error_codes": [7000112], "error_description": told}
+    assert "(AADSTS7000112: Application 'x' is disabled)" in str(sign_in.refused(body))
+    known = {**body, "error_codes": [700016]}
+    assert "(AADSTS700016)" in str(sign_in.refused(known))

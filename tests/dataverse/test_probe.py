@@ -16,6 +16,7 @@ from adapter.dataverse import probe
 from adapter.dataverse.privileges import BASIC_NEEDS, Need
 from adapter.dataverse.probe import ConnectionReport
 from adapter.demo.simulated.dataverse import seeding
+from adapter.demo.simulated.faults import Fault, Kind
 from adapter.demo.simulated.serving import Simulation
 
 AT = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
@@ -172,3 +173,46 @@ def test_what_is_put_right_is_seen_at_once(tested: Attempt, dynamics: Simulation
     assert tested().cause == "secret_wrong"
     application.secrets = kept
     assert tested().valid
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "words"),
+    [
+        (
+            Fault(Kind.STATUS, status=429, retry_after=30),
+            "throttled",
+            ("The environment asks us to wait.", "Test again in 30 seconds"),
+        ),
+        (
+            Fault(Kind.DROP_BEFORE, count=9),
+            "lost_answer",
+            ("The environment did not answer.", "Test again in a minute"),
+        ),
+        (
+            Fault(Kind.STATUS, status=503),
+            "server_fault",
+            ("The environment answered with a fault of its own.", "Test again in a minute"),
+        ),
+        (
+            Fault(Kind.STATUS, status=404),
+            "wrong_environment",
+            ("knows no WhoAmI", "v9.0, v9.1 or v9.2"),
+        ),
+        (
+            Fault(Kind.DROP_BEFORE, where="token", count=9),
+            "unavailable",
+            ("broke the connection", "Test again in a minute"),
+        ),
+    ],
+    ids=["throttled", "cut", "fault", "no such API", "no sign-in"],
+)
+def test_what_passes_by_itself_is_told_as_what_to_do_about_a_test(
+    tested: Attempt, dynamics: Simulation, fault: Fault, cause: str, words: tuple[str, str]
+) -> None:
+    dynamics.world.faults.plan(fault)
+    report = tested()
+    assert (report.valid, report.cause) == (False, cause)
+    assert words[0] in report.message
+    assert words[1] in (report.advice or "")
+    assert "by itself" not in (report.advice or ""), "no test is tried again by itself"
+    assert "it may have done the work" not in report.message

@@ -245,14 +245,18 @@ async def test_a_renewed_refresh_token_is_handed_over_to_be_kept(
 ) -> None:
     consent = delegated.begin_consent(CALLBACK)
     grant = delegated.finish_consent(consent.flow, press(dynamics, consent.url))
-    kept: list[str] = []
+    kept: list[tuple[str | None, str]] = []
     source = TokenSource(
-        delegated, account="m", refresh_token=grant.refresh_token, on_refresh_token=kept.append
+        delegated,
+        account="m",
+        refresh_token=grant.refresh_token,
+        on_refresh_token=lambda old, new: kept.append((old, new)),
     )
     first = await source.token()
     await source.renew(first)
-    assert len(kept) == 2
-    assert grant.refresh_token not in kept
+    (of_first, one), (of_second, two) = kept
+    assert (of_first, of_second) == (grant.refresh_token, one)
+    assert len({grant.refresh_token, one, two}) == 3
 
 
 def test_nobody_consented_is_told_without_asking(dynamics: Simulation, delegated: Entra) -> None:

@@ -175,6 +175,43 @@ def test_a_hostile_value_ends_up_literally_in_the_row(call: Call, name: str) -> 
     assert len(call.rows()) == 1
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_value_in_a_filter_finds_the_row_that_has_it_and_no_other(
+    call: Call, name: str
+) -> None:
+    value = HOSTILE[name]
+    steps = [
+        {"number": 6, "method": "POST", "table": "contacts", "body": {"lastname": "{{topic}}"}},
+        {
+            "number": 7,
+            "method": "GET",
+            "table": "contacts",
+            "query_string": "?$select=contactid&$filter=lastname eq '{{topic}}'",
+            "want_response": True,
+        },
+        {
+            "number": 8,
+            "method": "POST",
+            "table": "phonecalls",
+            "body": {
+                "subject": "found",
+                "phonenumber": "{{CustomerEndpoint}}",
+                "directioncode": False,
+                "regardingobjectid_contact@odata.bind": "/contacts({{STEP7-Response.contactid}})",
+            },
+        },
+    ]
+    document = {"steps": [{**each, "stage": "created"} for each in steps]}
+    saved = call.server.request("PUT", "/v1/admin/steps", document, scope="admin")
+    assert saved.is_success, saved.text
+    call.created(attributes={"topic": value})
+    found = call.row()["regardingobjectid"]
+    world = call.dynamics.world
+    rows = world.database.rows("contact")
+    assert [record for record, row in rows.items() if row["lastname"] == value] == [found.id]
+    assert call.letters() == []
+
+
 def test_a_null_character_is_refused_at_the_door_and_reaches_no_row(call: Call) -> None:
     event = call.server.event("created", call.id, customer={"phone": call.phone, "name": "a\0b"})
     answer = call.server.post(event)

@@ -76,7 +76,7 @@ def test_an_agent_without_a_user_is_told_on_the_trace_and_the_account_acts(
     call = Call(fresh, dynamics)
     call.created(agent="nobody@contoso.com")
     call.row()
-    call.until_told("step 2", "not as nobody@contoso.com but as the account", "no user of Dynamics")
+    call.until_told("step 2", "not as nobody@contoso.com but as the account", "sees no user")
     assert call.letters() == []
 
 

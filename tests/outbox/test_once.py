@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -66,6 +67,17 @@ def test_nothing_is_sent_before_the_time_that_dynamics_named(call: Call, status:
     refused, *later = [_at(line) for line in writes(call.dynamics)]
     assert len(later) == 2
     assert all(at - refused > 2.9 for at in later), "another contact too: limits are the account's"
+
+
+def test_a_wait_that_is_named_as_a_date_is_kept(call: Call) -> None:
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+    named = format_datetime(until, usegmt=True)
+    break_down(call.dynamics, Kind.STATUS, method="POST", status=429, retry_after=named)
+    call.created()
+    call.row()
+    assert datetime.now(UTC) >= until
+    assert len(writes(call.dynamics)) == 2
+    assert call.letters() == []
 
 
 def test_a_token_that_cannot_be_had_is_waited_for(call: Call) -> None:

@@ -114,6 +114,38 @@ def test_a_replayed_create_brings_the_steps_that_died_of_it(call: Call) -> None:
     assert len(call.told("step replayed")) == 3
 
 
+def test_a_step_that_was_corrected_is_replayed_as_it_is_now(call: Call) -> None:
+    set_steps(call.server, bodies={2: POISONED})
+    call.created(attributes=POISON)
+    call.ended()
+    create, end = call.until_letters(2)
+    assert "step 2 POST phonecalls" in create["cause"]
+    assert "Correct the step's body" in create["cause"]
+    told = "step 4: step 2 failed. Replay step 2's dead letter: this one goes with it."
+    assert end["cause"] == told
+    replay(call.server, create["id"])
+    call.until_told("step failed", "step 2 POST phonecalls", times=2)
+    corrected = {2: '{"phonenumber": "{{CustomerEndpoint}}", "subject": "{{topic}}"}'}
+    set_steps(call.server, bodies={**corrected, 4: '{"category": "{{Channel}} now"}'})
+    replay(call.server, create["id"])
+    row = call.until("category", "voice now")
+    assert row["subject"] == "Delivery"
+    eventually(lambda: call.letters() == [], "no dead letter is left")
+    assert len(call.rows()) == 1
+
+
+def test_a_step_that_does_something_else_by_now_is_replayed_as_it_was(call: Call) -> None:
+    set_steps(call.server, bodies={2: POISONED})
+    call.created(attributes=POISON)
+    (create,) = call.until_letters(1)
+    other = {"number": 2, "method": "POST", "table": "contacts", "body": {"lastname": "Nobody"}}
+    saved = call.server.request("PUT", "/v1/admin/steps", {"steps": [other]}, scope="admin")
+    assert saved.is_success, saved.text
+    call.report("updated", attributes=CURE)
+    replay(call.server, create["id"])
+    assert call.row()["subject"] == "Delivery"
+
+
 def test_a_replayed_update_is_replayed_alone(call: Call) -> None:
     set_steps(call.server, bodies={2: POISONED})
     call.created(attributes=POISON)

@@ -61,7 +61,7 @@ def test_any_step_is_saved_or_its_faults_are_named(
     assert refused != ()
 
 
-@given(text=st.text(alphabet=st.characters(), max_size=60), most=st.integers(0, 40))
+@given(text=st.text(st.characters(codec="utf-8"), max_size=60), most=st.integers(0, 40))
 def test_a_text_is_cut_to_what_its_column_takes(text: str, most: int) -> None:
     short = cut(text, most)
     assert units(short) <= most

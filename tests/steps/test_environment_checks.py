@@ -121,6 +121,22 @@ async def test_a_column_that_a_query_names_must_be_there(
     assert says in told["/steps/0/query_string"]
 
 
+@pytest.mark.parametrize(
+    "bare",
+    ["{{CustomerEndpoint}}", "{{STEP6-Response.mobilephone}}", "STEP6-Response.mobilephone"],
+)
+async def test_a_text_is_compared_with_a_text_in_apostrophes(desk: StepDesk, bare: str) -> None:
+    looked = found("?$select=mobilephone&$filter=statecode eq 0")
+    later = {**looked, "number": 7}
+    options = f"?$select=contactid&$filter=mobilephone eq {bare}"
+    told = await faults(desk, looked, {**later, "query_string": options})
+    says = f"mobilephone is a text column: put apostrophes around {bare}"
+    assert told == {"/steps/1/query_string": says}
+    options = options.replace(bare, f"'{bare}' and statecode eq 0")
+    checked = await desk.check(DEFAULT, [looked, {**later, "query_string": options}])
+    assert checked.unchecked == ()
+
+
 async def test_a_query_that_the_table_answers_is_saved(desk: StepDesk) -> None:
     query = (
         "?$select=contactid,fullname,_parentcustomerid_value&$orderby=createdon desc&$top=1"
@@ -230,9 +246,9 @@ async def test_an_attribute_that_no_contact_has_had_is_a_hint_until_one_has(
 @pytest.mark.parametrize(
     "trouble",
     [
-        Fault(FaultKind.STATUS, status=503, path="EntityDefinitions", count=20),
-        Fault(FaultKind.STATUS, status=403, path="EntityDefinitions", count=20),
-        Fault(FaultKind.DROP_BEFORE, path="EntityDefinitions", count=20),
+        Fault(FaultKind.STATUS, status=503, path=r"EntityDefinitions|batch", count=20),
+        Fault(FaultKind.STATUS, status=403, path=r"EntityDefinitions|batch", count=20),
+        Fault(FaultKind.DROP_BEFORE, path=r"EntityDefinitions|batch", count=20),
     ],
     ids=["unavailable", "denied", "cut"],
 )
@@ -255,7 +271,7 @@ async def test_an_outage_does_not_forget_the_names_of_tables_that_were_read_befo
     with database.transaction() as cursor:
         cursor.execute("UPDATE environment_tables SET read=1")
     dynamics.world.faults.plan(
-        Fault(FaultKind.STATUS, status=503, path="EntityDefinitions", count=20)
+        Fault(FaultKind.STATUS, status=503, path=r"EntityDefinitions|batch", count=20)
     )
     checked = await desk.check(DEFAULT, [{**step, "body": {"new_column": "x"}}])
     assert checked.unchecked

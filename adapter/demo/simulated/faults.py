@@ -42,7 +42,8 @@ class Fault:
     method: str = ""
     path: str = ""
     status: int = 503
-    retry_after: int | None = None
+    retry_after: int | str | None = None
+    """Seconds, or the header as it is sent: a date (RFC 9110, 10.2.3)."""
     seconds: float = 0.0
     code: str = ""
     message: str = ""
@@ -106,7 +107,7 @@ def fault_from(body: Mapping[str, object]) -> Fault:
         "method": str,
         "path": str,
         "status": int,
-        "retry_after": int,
+        "retry_after": (int, str),
         "seconds": (int, float),
         "code": str,
         "message": str,

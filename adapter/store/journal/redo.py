@@ -3,7 +3,7 @@
 A commit of SQLite costs ten times what an append does, and the page of a half-filled leaf is
 written again for each. So a group that does nothing but append rows to the journal is durable
 here first, and many groups go into the database together a moment later
-(docs/decisions/0012-redo-log.md). After a crash the rows are read back.
+(docs/decisions/0016-redo-log.md). After a crash the rows are read back.
 
 The file holds records: length and CRC-32 of what follows (two little-endian 32-bit numbers), then
 the rows as MessagePack. What is torn at its end was acknowledged to nobody.

@@ -83,7 +83,12 @@ async def _replay(
             contact
             for position in wanted
             for contact in letters.replay(
-                batch.cursor, who.tenant, position, batch.now, who=who.label
+                batch.cursor,
+                who.tenant,
+                position,
+                batch.now,
+                who=who.label,
+                steps=services.registry[who.tenant].steps,
             )
         ]
         return list(dict.fromkeys(revived))

@@ -58,6 +58,12 @@ SENTENCES: tuple[str, ...] = (
     _("Press Request token and sign in again."),
     _("The directory asks the person to sign in again (multi-factor or conditional access)."),
     _("Press Request token and sign in; or act as an application, which is not asked."),
+    _("Conditional access keeps this application out."),
+    _(
+        "Microsoft Entra admin center > Conditional Access: find the policy for workload "
+        "identities, and let this application in from this server's address."
+    ),
+    _("Microsoft's sign-in refused."),
     _("This person is not assigned to the application."),
     _(
         "Azure portal > Enterprise applications > the application > Users and groups: add "
@@ -84,7 +90,26 @@ SENTENCES: tuple[str, ...] = (
     _("The API URL leads to another environment, or to none. (%(detail)s)"),
     _("The environment cannot be reached. (%(detail)s)"),
     _("The environment asks us to wait. (%(detail)s)"),
+    _("The environment did not answer. (%(detail)s)"),
+    _("The environment answered with a fault of its own. (%(detail)s)"),
     _("Dynamics did not answer as it should. (%(detail)s)"),
+    _("Check the API URL; the Web API's version is v9.0, v9.1 or v9.2."),
+    _("Test again in %(seconds)s seconds: other work of this user has used up its limits."),
+    _("Test again in a minute; check the firewall and Microsoft's service health."),
+    _("Another process is signing in with this account: %(why)s."),
+    _("Wait a minute; then restart the server, or end what hangs."),
+    _("%(told)s (AADSTS%(code)s)"),
+    _("Microsoft's sign-in did not answer. %(why)s."),
+    _("there is no host %(host)s"),
+    _("%(host)s did not answer in time"),
+    _("%(host)s refuses connections"),
+    _("%(host)s broke the connection"),
+    _("%(host)s does not speak TLS as it should"),
+    _("%(host)s cannot be reached"),
+    _(
+        "the certificate of %(host)s is not trusted (%(why)s); SCREENPOP_CA_FILE names "
+        "further authorities"
+    ),
     _("Look at Dynamics' own words and at the trace of this contact."),
     _("Requests go to the account's own environment only: correct the step."),
     _("Check the environment's address, DNS, the firewall and Dynamics' service health."),
@@ -115,6 +140,9 @@ SENTENCES: tuple[str, ...] = (
     _("create %(table)s"),
     _("read %(table)s"),
     _("write %(table)s"),
+    _("fill lookups of %(table)s"),
+    _("link rows to %(table)s"),
+    _("change the owner of %(table)s"),
     _("the public cloud"),
     _("the US Government cloud"),
     _("the cloud in China"),
@@ -261,6 +289,7 @@ SENTENCES: tuple[str, ...] = (
     # Faults and hints of steps: adapter/steps, adapter/placeholders.
     _("line %(line)s column %(column)s: %(what)s"),
     _("is not JSON: %(reason)s"),
+    _("there is nothing in it"),
     _("Expecting value"),
     _("Expecting ',' delimiter"),
     _("Expecting ':' delimiter"),
@@ -342,6 +371,7 @@ SENTENCES: tuple[str, ...] = (
     _("Dynamics does not take this column when a row is changed"),
     _("%(status)s belongs to statecode %(one)s, not to %(other)s"),
     _("is a text column: put the value in quotes"),
+    _("%(name)s is a text column: put apostrophes around %(placeholder)s"),
     _("has %(count)s characters or more; %(column)s takes %(limit)s, and the rest is cut off"),
     _("takes true or false, without quotes"),
     _("takes true or false: leave the quotes around it away"),
