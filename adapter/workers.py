@@ -78,13 +78,17 @@ async def checkpoint(services: Services) -> None:
     SQLite would do it inside a commit, which then takes ten milliseconds instead of 30 µs.
     """
     path = services.database.path
+    done: maintenance.LogMark | None = None
     while True:
         await asyncio.sleep(CHECKPOINT_EVERY)
-        if maintenance.wants_checkpoint(path):
-            # Nobody writes the log meanwhile where the redo log can take it: so the checkpoint
-            # gets to its end, and the log is written from its beginning again, in warm pages.
-            with services.committer.upkeep.held():
-                await asyncio.to_thread(maintenance.checkpoint, path)
+        mark = maintenance.log_mark(path)
+        if mark.frames < maintenance.LOG_PAGES or mark == done:
+            continue
+        # Nobody writes the log meanwhile where the redo log can take it: so the checkpoint gets to
+        # its end, and the log is written from its beginning again, in pages that are still warm.
+        with services.committer.upkeep.held():
+            if await asyncio.to_thread(maintenance.checkpoint, path):
+                done = maintenance.log_mark(path)
 
 
 async def recollect(services: Services) -> None:

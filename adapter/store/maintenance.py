@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import sqlite3
-import struct
 import time
+from bisect import bisect_left
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from adapter.errors import StoreUnavailable
 from adapter.store.database import REDO_SUFFIX, Database, StoreTaken, explain
@@ -23,29 +25,51 @@ is written to new pages of memory each time, which costs three times as much."""
 
 _CATCH_UP_PATIENCE = 3.0
 
-_BACKFILLED = struct.Struct("=16xI76xI")
-"""The frames of the log, and how many of them are in the database."""
+_LOG_HEAD = 32
+_FRAME = 24 + 4096
+"""Bytes at the beginning of the write-ahead log, and of each page in it."""
 
 
-def wants_checkpoint(path: Path) -> bool:
-    """Whether the write-ahead log has many pages that the database lacks.
+class LogMark(NamedTuple):
+    """How far the write-ahead log is written."""
 
-    Its length does not tell: it is written from its beginning again and never becomes shorter.
-    Its index does, at fixed places (https://www.sqlite.org/walformat.html, 2.1).
+    salts: bytes
+    """Others whenever it is begun anew."""
+    frames: int
+    """Pages written since then, each as often as it was written."""
+
+
+def log_mark(path: Path) -> LogMark:
+    """Look how far the write-ahead log of a database is written.
+
+    Its length does not tell: it is written from its beginning again and never becomes shorter. But
+    each page has the salts of its time before it (https://www.sqlite.org/walformat.html, 4).
+    The index of the log would tell at once, and must not be opened: closing it would end the locks
+    that SQLite has on it in this process (https://www.sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
-        with path.with_name(path.name + "-shm").open("rb") as index:
-            head = index.read(_BACKFILLED.size)
+        with path.with_name(path.name + "-wal").open("rb", buffering=0) as log:
+            size = os.fstat(log.fileno()).st_size
+            salts = os.pread(log.fileno(), 8, 16)
+            # The first frame of former times, by bisection: all before it are of this time.
+            first = bisect_left(
+                range((size - _LOG_HEAD) // _FRAME),
+                True,
+                key=lambda frame: _salts_of(log, frame) != salts,
+            )
     except FileNotFoundError:
-        return False
-    if len(head) < _BACKFILLED.size:
-        return False
-    frames, backfilled = _BACKFILLED.unpack(head)
-    return bool(frames - backfilled >= LOG_PAGES)
+        return LogMark(b"", 0)
+    return LogMark(salts, first)
 
 
-def checkpoint(path: Path) -> None:
+def _salts_of(log: io.FileIO, frame: int) -> bytes:
+    return os.pread(log.fileno(), 8, _LOG_HEAD + frame * _FRAME + 8)
+
+
+def checkpoint(path: Path) -> bool:
     """Move the log's pages into the database with a connection of its own, blocking nobody.
+
+    Gives whether these were all; then the next commit begins the log anew.
 
     Raises:
         StoreUnavailable: the disk or the file refuses.
@@ -54,11 +78,13 @@ def checkpoint(path: Path) -> None:
         connection = sqlite3.connect(path, timeout=0.1, isolation_level=None)
         try:
             # https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise explain(error) from error
+    busy, frames, moved = row
+    return not busy and frames == moved
 
 
 def seen(path: Path) -> Seen:

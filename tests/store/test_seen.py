@@ -1,0 +1,70 @@
+"""The filter never denies what it was told, and is asked for nothing before it knows all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given, settings, strategies as st
+
+from adapter.events import ContactEvent
+from adapter.store import journal, maintenance
+from adapter.store.database import Database
+from adapter.store.journal.seen import Filter
+from adapter.tenants import ContactKey, Tenant
+from tests import journal_rows as rows
+
+HERE = Tenant("here")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+numbers = st.sets(st.integers(-(2**63), 2**63 - 1), max_size=50)
+
+
+@settings(max_examples=20, deadline=None)
+@given(numbers, numbers, numbers)
+def test_what_was_added_may_be_held_whenever_it_was_added(
+    before: set[int], read: set[int], after: set[int]
+) -> None:
+    live, scanned = Filter(), Filter()
+    live.add(before)
+    assert live.may_hold(1)  # it does not know yet what there was before it
+    scanned.add(read)
+    live.include(scanned)
+    live.add(after)
+    assert all(live.may_hold(each) for each in before | read | after)
+
+
+def test_of_many_new_numbers_hardly_one_may_be_held() -> None:
+    live = Filter()
+    live.include(Filter())
+    live.add(number * 0x9E3779B97F4A7C15 & (1 << 63) - 1 for number in range(100_000))
+    claimed = sum(
+        live.may_hold(number * 0xD1B54A32D192ED03 & (1 << 63) - 1) for number in range(1, 10_000)
+    )
+    assert claimed < 20
+
+
+def test_duplicates_are_known_after_a_restart_with_a_filter_of_the_index(tmp_path: Path) -> None:
+    events = [
+        ContactEvent(source="s", id=f"e-{number}", contact=f"c-{number % 7}", time=START)
+        for number in range(40)
+    ]
+    first = opened(tmp_path)
+    for each in events[:30]:
+        with rows.batch(first, START) as made:
+            assert rows.keep(made, HERE, each)
+    rows.write_index(first)
+    first.close()
+    second = opened(tmp_path)
+    second.raw.tail.seen.include(maintenance.seen(second.path))
+    for number, each in enumerate(events):
+        with rows.batch(second, START) as made:
+            assert rows.keep(made, HERE, each) == (number >= 30)
+    assert journal.contact(second.raw.cursor(), ContactKey(HERE, "c-3")) is not None
+    second.close()
+
+
+def opened(folder: Path) -> Database:
+    database = Database(str(folder / "c.db"))
+    database.migrate()
+    database.serve()
+    return database
