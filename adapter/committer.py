@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -255,10 +256,13 @@ class Committer:
         except StoreUnavailable as error:
             results, batches = [error] * len(taken), []
         group = _Group(taken, results, batches)
-        if batches and self._database.sync_later(lambda error: self._synced(group, error)):
-            self._unsynced = group
-        else:
+        if self._database.disk is None or not batches:
             self._deliver(group)
+            return
+        self._unsynced = group
+        if not self._database.sync_later(lambda error: self._synced(group, error)):
+            with suppress(StoreUnavailable):  # whoever waits for it is told
+                self.settle()
 
     def _synced(self, group: _Group, error: StoreUnavailable | None) -> None:
         if self._unsynced is not group:
@@ -350,7 +354,7 @@ class Committer:
             results = [job(batch) for job in jobs]
             if traces:
                 journal.add_traces(batch.cursor, traces)
-            if not batch.is_transaction:
+            if not batch.is_transaction and not self._database.is_quiet:
                 self._refuse_what_was_erased()
             last = batch.finish()
             if batch.is_transaction:
@@ -423,21 +427,25 @@ class Committer:
             return
         now = datetime.now(UTC)
         at = micros(now)
-        for outgoing in (each for batch in batches for each in batch.outgoing):
-            try:
-                count = self._hub.publish(outgoing, now)
-            except Exception:
-                # It is committed: its sender must hear so, and whoever missed it can resume.
-                log.exception("a message was not pushed", sequence=outgoing.message.sequence)
-                continue
-            message = outgoing.message
-            if message.type in TRACED_PUSHES and message.subject is not None:
-                self._note_push(outgoing, Push(outgoing.position, at, count), now)
+        for batch in batches:
+            for outgoing in batch.outgoing:
+                self._push(outgoing, now, at)
         for batch in batches:
             for agent in batch.renamed:
                 self._hub.renamed(agent)
             if batch.due:
                 self.queue.wake(batch.due)
+
+    def _push(self, outgoing: Entry, now: datetime, at: int) -> None:
+        message = outgoing.message
+        try:
+            count = self._hub.publish(outgoing, now)
+        except Exception:
+            # It is committed: its sender must hear so, and whoever missed it can resume.
+            log.exception("a message was not pushed", sequence=message.sequence)
+            return
+        if message.type in TRACED_PUSHES and message.subject is not None:
+            self._note_push(outgoing, Push(outgoing.position, at, count), now)
 
     def _note_push(self, outgoing: Entry, push: Push, now: datetime) -> None:
         if outgoing.pop is None:

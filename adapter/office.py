@@ -32,7 +32,7 @@ from adapter.store import (
     people as stored_people,
     settings as stored,
 )
-from adapter.store.database import Cursor, Database
+from adapter.store.database import Cursor, Database, announce
 from adapter.store.dead_letters import Page
 from adapter.store.erasing import Erased
 from adapter.store.settings import Alias, StoredKey
@@ -225,7 +225,9 @@ class Office:
         for each in ids:
             with self.database.transaction() as cursor:
                 count += erasing.erase(cursor, ContactKey(tenant, each), rows.get(each, ()))
-                installation.count_erasure(cursor)  # a running server looks before it commits
+                installation.count_erasure(cursor)
+                announce(self.database.path)  # a running server looks before it commits
+            announce(self.database.path)
         return count
 
     def alias(self, tenant: str, agent: str, source_id: str) -> Alias:

@@ -55,18 +55,21 @@ class Upkeep:
         return self._refused or self._database.waiting > TOO_MANY
 
     def after_commit(self) -> None:
-        """See to it that what was kept is written in time."""
+        """See to it that what was kept is written in time.
+
+        Not in this turn of the loop: what was just sent is to leave the sockets first.
+        """
         waiting = self._database.waiting
-        if waiting >= MOST_WAITING and not self._holds:
-            self._catch_up()
-        elif waiting and self._catch_up_timer is None:
-            self._catch_up_in(CATCH_UP_DELAY)
-        elif not waiting:
+        if not waiting:
             self._refused = False
-        if self._database.raw.tail.rows >= INDEX_ROWS and not self._holds:
-            self.write_index()
+        elif waiting >= MOST_WAITING:
+            self._catch_up_in(0.0)
+        elif self._catch_up_timer is None:
+            self._catch_up_in(CATCH_UP_DELAY)
+        if self._database.raw.tail.rows >= INDEX_ROWS:
+            self._index_in(0.0)
         elif self._index_timer is None:
-            self._index_timer = asyncio.get_running_loop().call_later(INDEX_DELAY, self._index_due)
+            self._index_in(INDEX_DELAY)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -95,34 +98,37 @@ class Upkeep:
                 journal.write_index(cursor)
         except StoreUnavailable as error:
             log.info("index not written yet", error=str(error))
-            self._index_timer = asyncio.get_running_loop().call_later(INDEX_DELAY, self._index_due)
+            self._index_in(INDEX_DELAY)
         else:
             known.forget_written()
             self._refused = False
 
+    def _index_in(self, seconds: float) -> None:
+        if self._index_timer is not None:
+            self._index_timer.cancel()
+        self._index_timer = asyncio.get_running_loop().call_later(seconds, self._index_due)
+
     def _index_due(self) -> None:
         self._index_timer = None
         if self._holds:
-            self._index_timer = asyncio.get_running_loop().call_later(RETRY, self._index_due)
+            self._index_in(RETRY)
         else:
             self.write_index()
 
     def _catch_up_in(self, seconds: float) -> None:
+        if self._catch_up_timer is not None:
+            self._catch_up_timer.cancel()
         self._catch_up_timer = asyncio.get_running_loop().call_later(seconds, self._catch_up_due)
 
     def _catch_up_due(self) -> None:
         self._catch_up_timer = None
         if self._holds:
             self._catch_up_in(RETRY)
-        else:
-            self._catch_up()
-
-    def _catch_up(self) -> None:
+            return
         try:
             self.catch_up()
         except StoreBusy:
-            if self._catch_up_timer is None:
-                self._catch_up_in(RETRY)
+            self._catch_up_in(RETRY)
         except StoreUnavailable as error:
             # From now on events are committed by the database itself, which refuses them aloud.
             log.warning("the redo log cannot be emptied", error=str(error))

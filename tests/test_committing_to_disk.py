@@ -111,3 +111,43 @@ async def test_a_settled_committer_waits_for_nothing(workshop: Workshop, disk: D
     await workshop.committer.submit(say("x"))
     await workshop.committer.drain()
     assert workshop.hub.published == [1]
+
+
+@pytest.fixture
+def quick(workshop: Workshop) -> Workshop:
+    """A workshop that has found its disk to be quick."""
+    assert workshop.database.disk is not None
+    workshop.database.disk.seconds = 0.0001
+    return workshop
+
+
+async def test_a_quick_disk_is_waited_for_without_a_thread(quick: Workshop, disk: Disk) -> None:
+    waiting = quick.committer.submit(say("x"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (disk.synced, quick.hub.published) == (1, [1])
+    assert await waiting == 1
+
+
+async def test_a_disk_that_became_slow_is_left_to_the_thread(quick: Workshop, disk: Disk) -> None:
+    assert quick.database.disk is not None
+    threading.Timer(0.05, disk.may_go_on.set).start()
+    disk.may_go_on.clear()
+    await quick.committer.submit(say("slow"))
+    assert not quick.database.disk.is_quick
+    disk.may_go_on.clear()
+    waiting = quick.committer.submit(say("in the thread"))
+    await a_moment()
+    assert not waiting.done()
+    disk.may_go_on.set()
+    assert await waiting == 2
+
+
+async def test_a_quick_disk_that_fails_promises_nothing_either(quick: Workshop, disk: Disk) -> None:
+    disk.is_broken = True
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        await quick.committer.submit(say("lost"))
+    disk.is_broken = False
+    with pytest.raises(StoreUnavailable, match="restart the server"):
+        await quick.committer.submit(say("later"))
+    assert quick.hub.published == []

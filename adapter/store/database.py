@@ -19,7 +19,7 @@ from adapter.errors import InvalidSettings, StoreUnavailable
 from adapter.store.journal.redo import RedoLog
 from adapter.store.journal.rows import Row, append, restore
 from adapter.store.journal.tail import Connection as TailedConnection
-from adapter.store.syncing import DiskSync, sync
+from adapter.store.syncing import DiskSync
 
 Cursor = sqlite3.Cursor
 """What a transaction writes through, so that no other module names the driver."""
@@ -116,6 +116,8 @@ class Database:
         self._folder = str(self.path.parent)
         self._folder_seen: tuple[int, int] | None = None
         """The folder when its files were last looked at one by one."""
+        self.is_quiet = False
+        """Whether nobody has changed the folder of late, as who erases does (`announce`)."""
         self.index: Cursor = driver.cursor()
         """Reads the journal's index outside of transactions."""
         self._log: int | None = None
@@ -203,16 +205,18 @@ class Database:
         Raises:
             StoreUnavailable: the disk cannot keep it.
         """
-        if self._unsynced is not None and (error := sync(self._unsynced)) is not None:
-            raise error
+        if self.disk is not None and self._unsynced is not None:
+            error = self.disk.now(self._unsynced)
+            if error is not None:
+                raise error
         self.on_disk()
 
     def sync_later(self, done: Callable[[StoreUnavailable | None], None]) -> bool:
-        """Do what `sync` does in a thread; False where there is nothing to wait for.
+        """Do what `sync` does in a thread; False where `sync` is quick or has nothing to do.
 
         `on_disk` is to be called when it is done, with nothing written in between.
         """
-        if self.disk is None or self._unsynced is None:
+        if self.disk is None or self._unsynced is None or self.disk.is_quick:
             return False
         self.disk.ask(self._unsynced, done)
         return True
@@ -336,7 +340,8 @@ class Database:
         """Whether the paths still name the files that are open (commits to moved ones are lost)."""
         # Nothing was moved or deleted in a folder that did not change: one look instead of three.
         folder = _changed(self._folder)
-        if folder is not None and folder == self._folder_seen:
+        self.is_quiet = folder is not None and folder == self._folder_seen
+        if self.is_quiet:
             return True
         self._folder_seen = None
         if all(_identity(path) == known for path, known in self._files.items()):
@@ -370,6 +375,16 @@ def _create_private(path: Path) -> None:
     # It is there; or it cannot be made, and SQLite says that in words we know.
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def announce(path: Path) -> None:
+    """Change the folder of a database, so that a server looks what was done to it.
+
+    It looks as long as that may be one step of the file system's clock ago (`is_same_file`).
+    """
+    mark = path.with_name(path.name + "-erased")
+    mark.touch()
+    mark.unlink(missing_ok=True)
 
 
 def _changed(path: str) -> tuple[int, int] | None:

@@ -9,10 +9,18 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
 from adapter.errors import StoreUnavailable
+
+QUICK = 0.0005
+"""Seconds. A change to a thread and back takes 50 to 100 µs of each core that it wakes, so a disk
+with a memory that outlives a loss of power is waited for by the loop itself; any other is not."""
+
+LATELY = 0.1
+"""The weight of the last sync in what is remembered."""
 
 Done = Callable[[StoreUnavailable | None], None]
 
@@ -23,6 +31,20 @@ class DiskSync:
     def __init__(self) -> None:
         self._asked: SimpleQueue[tuple[asyncio.AbstractEventLoop, int, Done] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self.seconds = 1.0
+        """How long the disk took lately; unknown at first, so that the thread finds out."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether waiting for the disk is cheaper than to have a thread wait, and to be told."""
+        return self.seconds < QUICK
+
+    def now(self, descriptor: int) -> StoreUnavailable | None:
+        """Sync a file here, and remember how long it took."""
+        started = time.perf_counter()
+        error = sync(descriptor)
+        self.seconds += (time.perf_counter() - started - self.seconds) * LATELY
+        return error
 
     def ask(self, descriptor: int, done: Done) -> None:
         """Sync what is written to a file now; `done` is called on the running event loop."""
@@ -41,7 +63,7 @@ class DiskSync:
     def _work(self) -> None:
         while (asked := self._asked.get()) is not None:
             loop, descriptor, done = asked
-            loop.call_soon_threadsafe(done, sync(descriptor))
+            loop.call_soon_threadsafe(done, self.now(descriptor))
 
 
 def sync(descriptor: int) -> StoreUnavailable | None:
