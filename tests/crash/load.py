@@ -180,7 +180,7 @@ async def storm(server: Server, kills: int, dice: random.Random) -> Books:
         await asyncio.to_thread(_farewell, server, books)
         readers = [Follower(each.agent, server, up) for each in followers]
         following += [group.create_task(each.run()) for each in readers]
-        async with asyncio.timeout(3 * PATIENCE):
+        async with asyncio.timeout(3 * PATIENCE + len(books.events) / 1000):  # all is read again
             for each in [*followers, *readers]:
                 await each.finished.wait()
         for task in following:

@@ -78,10 +78,16 @@ def set_steps(
 
 
 def letters(server: Server) -> list[dict[str, Any]]:
-    """List the dead letters."""
-    answer = server.request("GET", "/v1/admin/dead-letters", scope="admin")
-    found: list[dict[str, Any]] = answer.json()["dead_letters"]
-    return found
+    """List the dead letters, page by page."""
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        path = f"/v1/admin/dead-letters?limit=500{after}"
+        page = server.request("GET", path, scope="admin").json()
+        found += page["dead_letters"]
+        if page["next"] is None:
+            return found
+        after = f"&after={page['next']}"
 
 
 def replay(server: Server, letter: int | None = None) -> None:
