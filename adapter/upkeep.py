@@ -18,7 +18,7 @@ from adapter.store.database import Database, StoreBusy
 
 log = structlog.get_logger()
 
-CATCH_UP_DELAY = 0.05
+CATCH_UP_DELAY = 0.1
 """Seconds for which rows may wait in the redo log: so old is what another process reads."""
 
 MOST_WAITING = 2_048
