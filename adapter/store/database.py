@@ -27,9 +27,6 @@ Cursor = sqlite3.Cursor
 _PATIENCE = 100
 """Milliseconds of the loop; a command line holds the lock for one or two."""
 
-_LOOK_EVERY = 0.01
-"""Seconds between two looks whether the files are still there."""
-
 _CLOCK_TICK = 50_000_000
 """Nanoseconds: several times the step of a file system's clock."""
 
@@ -119,7 +116,6 @@ class Database:
         self._folder = str(self.path.parent)
         self._folder_seen: tuple[int, int] | None = None
         """The folder when its files were last looked at one by one."""
-        self._next_look = 0.0
         self.is_quiet = False
         """Whether nobody has changed the folder of late, as who erases does (`announce`)."""
         self.index: Cursor = driver.cursor()
@@ -342,12 +338,6 @@ class Database:
 
     def is_same_file(self) -> bool:
         """Whether the paths still name the files that are open (commits to moved ones are lost)."""
-        # Who loses what is written in the hundredth of a second after he moved the files loses
-        # what was written in the one before it as well.
-        now = time.monotonic()
-        if now < self._next_look:
-            return True
-        self._next_look = now + _LOOK_EVERY
         # Nothing was moved or deleted in a folder that did not change: one look instead of three.
         folder = _changed(self._folder)
         self.is_quiet = folder is not None and folder == self._folder_seen
@@ -359,7 +349,6 @@ class Database:
             if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
                 self._folder_seen = folder
             return True
-        self._next_look = 0.0
         return False
 
     def close(self) -> None:
