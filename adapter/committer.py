@@ -277,16 +277,8 @@ class Committer:
         self._deliver(group)
 
     def _deliver(self, group: _Group) -> None:
-        """Push what was committed, and tell who waits for it, in this order.
-
-        The frames leave their sockets at the end of this turn of the loop, the answers with the
-        next: an agent is not kept waiting while sources are answered.
-        """
+        """Push what was committed, and tell who waits for it."""
         self._publish(group.batches)
-        asyncio.get_running_loop().call_soon(self._tell, group)
-        self._flush_soon()
-
-    def _tell(self, group: _Group) -> None:
         for waiting, result in zip(group.taken, group.results, strict=True):
             try:
                 waiting.tell(result)
@@ -294,6 +286,7 @@ class Committer:
                 # The others of the group wait for theirs; what this one sent is kept.
                 log.exception("a sender could not be told")
         self._weight -= sum(waiting.weight for waiting in group.taken)
+        self._flush_soon()
         if self._unsynced is None:
             self.upkeep.after_commit()
 
