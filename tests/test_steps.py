@@ -377,6 +377,20 @@ def test_every_fault_is_named_at_once() -> None:
     }
 
 
+def test_a_step_that_cannot_be_read_hides_no_fault_of_the_others() -> None:
+    document = changed(body='{"subject": x}')
+    document[1]["query_string"] = '{"etn":"phonecalls"}'
+    document[2]["query_string"] = ""
+    document[3]["method"] = "DELETE"
+    assert faults({"steps": document, "owner": "x"}).keys() == {
+        "/steps/0/body",
+        "/steps/1/query_string/etn",
+        "/steps/2/query_string",
+        "/steps/3/method",
+        "/owner",
+    }
+
+
 def test_an_unknown_attribute_is_a_hint_with_what_was_meant() -> None:
     document = changed(body='{"phonenumber":"{{CustomerEndpont}}","subject":"{{Attributes.tier}}"}')
     found = dict(hints(document))
