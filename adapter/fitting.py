@@ -80,8 +80,7 @@ class Fitting:
     ) -> tuple[RenderedRequest, tuple[str, ...]]:
         if rendered.body is None:
             return rendered, ()
-        entity_set = rendered.path.partition("(")[0]
-        table = self._environments.table(tenant, client.account.api_url, entity_set)
+        table = self._environments.table(tenant, client.account.api_url, rendered.entity_set)
         return (rendered, ()) if table is None else steps.fitted(rendered, table)
 
     async def _as_account(

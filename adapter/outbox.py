@@ -316,9 +316,8 @@ class Outbox:
 
 def _name(due: DueRequest, rendered: RenderedRequest) -> str:
     """Name a request on a contact's story: without values, which may be a person's."""
-    table = rendered.path.partition("(")[0]
     action = "" if due.planned.action == "send" else f" ({due.planned.action})"
-    return f"step {due.planned.step.number}{action} {rendered.method} {table}"
+    return f"step {due.planned.step.number}{action} {rendered.method} {rendered.entity_set}"
 
 
 def _with_advice(cause: str, advice: str) -> str:
