@@ -400,8 +400,10 @@ def test_an_unknown_attribute_is_a_hint_with_what_was_meant() -> None:
 
 
 def test_a_call_without_a_direction_is_a_hint() -> None:
-    assert any("directioncode" in detail for _, detail in hints(PASTED))
-    document = changed(body='{"directioncode":{{IsOutbound}}}')
+    (hint,) = [detail for _, detail in hints(PASTED) if "directioncode" in detail]
+    advised = '"directioncode": {{IsOutbound|false}}'
+    assert advised in hint, "a source that says no direction holds nothing up"
+    document = changed(body=f"{{{advised}}}")
     assert not any("directioncode" in detail for _, detail in hints(document))
     view = contact(direction="inbound")
     sent = steps.preview(request(2, steps.parse_steps(document)), view, CONTOSO)

@@ -187,7 +187,7 @@ def _advice(step: RequestStep, at: str) -> Found:
         yield Place(
             f"{at}/body",
             "Dynamics takes a call without directioncode for an outgoing one: "
-            'add "directioncode": {{IsOutbound}} (without quotes)',
+            'add "directioncode": {{IsOutbound|false}} (without quotes)',
         )
     if "statuscode" in names and "statecode" not in names and step.method == "PATCH":
         yield Place(f"{at}/body/statuscode", "alone it changes the reason, not the state")
