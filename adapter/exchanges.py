@@ -29,8 +29,8 @@ class DuplicateOfAnother(DataverseError):
     advice = "Leave the id out of the step's body, so that each contact gets a row of its own."
 
 
-ROW_WAS_MADE = "refused as a duplicate: an earlier try had made the row, which was read back"
-ROW_WAS_COMPLETED = "refused as read-only: an earlier try had completed the row, which was read"
+ROW_WAS_MADE = "an earlier try had made the row, which was read back"
+ROW_WAS_COMPLETED = "an earlier try had completed the row"
 """What the contact's story says where a request was answered by what an earlier one had done."""
 
 

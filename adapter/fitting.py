@@ -26,7 +26,7 @@ MOST_REMEMBERED = 20_000
 _MAY_NOT_ACT = "0x8004a110"
 """Microsoft's `CannotActOnBehalfOfAnotherUser`."""
 
-NO_OWNER = "the owner stays: not exactly one user has the agent's id as user name or e-mail"
+NO_OWNER = "the owner stays, as not exactly one user has the agent's id as user name or e-mail"
 
 
 class Fitting:
