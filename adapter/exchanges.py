@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,21 +29,37 @@ class DuplicateOfAnother(DataverseError):
     advice = "Leave the id out of the step's body, so that each contact gets a row of its own."
 
 
+ROW_WAS_MADE = "an earlier try had made the row, which was read back"
+ROW_WAS_COMPLETED = "an earlier try had completed the row"
+"""What the contact's story says where a request was answered by what an earlier one had done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a request brought, and what its contact's story should say besides."""
+
+    response: Any
+    """What later steps see as its response; of an owner request the user who was found."""
+    notes: tuple[str, ...] = ()
+
+
 async def exchange(
     client: DataverseClient, rendered: RenderedRequest, *, owner: bool, priority: Priority
-) -> Any:
-    """Send a request and give what later steps see as its response (`owner`: the user found).
+) -> Sent:
+    """Send a request; `owner`: it looks for the agent's user.
 
     Raises:
         DataverseError: it had no effect, or nobody knows; the same request may be sent again.
     """
     # A replaced client is closed when its calls have ended: a read that follows belongs to them.
     with client.held():
-        body = await _answer(client, rendered, priority)
-    return steps.owner_of(body) if owner else steps.response_of(rendered, body)
+        answer = await _answer(client, rendered, priority)
+    body = answer.response
+    response = steps.owner_of(body) if owner else steps.response_of(rendered, body)
+    return Sent(response, answer.notes)
 
 
-async def _answer(client: DataverseClient, rendered: RenderedRequest, priority: Priority) -> Any:
+async def _answer(client: DataverseClient, rendered: RenderedRequest, priority: Priority) -> Sent:
     request = DataverseRequest(
         method=rendered.method,
         path=rendered.path,
@@ -58,16 +75,17 @@ async def _answer(client: DataverseClient, rendered: RenderedRequest, priority: 
             raise
         # Our own row: an earlier try made it, and its answer was lost.
         try:
-            return await client.read(rendered.read_back, priority=priority)
+            row = await client.read(rendered.read_back, priority=priority)
         except RecordNotFound as error:
             raise DuplicateOfAnother(str(error)) from error
+        return Sent(row, (ROW_WAS_MADE,))
     except RecordReadOnly:
         if not await _says_already(client, rendered):
             raise
         # It was this very request that completed the row, and its answer was lost.
-        return None
+        return Sent(None, (ROW_WAS_COMPLETED,))
     try:
-        return msgspec.json.decode(answer.body) if answer.body else None
+        return Sent(msgspec.json.decode(answer.body) if answer.body else None)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnexpectedAnswer("the answer is no JSON", status=answer.status) from error
 

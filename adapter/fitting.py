@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -16,7 +14,7 @@ from adapter.dataverse.errors import AccessDenied, UserMissing
 from adapter.dataverse.privileges import ACT_FOR_OTHERS
 from adapter.dataverse.requests import Priority
 from adapter.environments import Environments
-from adapter.exchanges import exchange
+from adapter.exchanges import Sent, exchange
 from adapter.steps import RenderedRequest
 from adapter.tenants import Tenant
 
@@ -28,13 +26,7 @@ MOST_REMEMBERED = 20_000
 _MAY_NOT_ACT = "0x8004a110"
 """Microsoft's `CannotActOnBehalfOfAnotherUser`."""
 
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What a request brought, and what its contact's story should say besides."""
-
-    response: Any
-    notes: tuple[str, ...] = ()
+NO_OWNER = "the owner stays, as not exactly one user has the agent's id as user name or e-mail"
 
 
 class Fitting:
@@ -65,29 +57,30 @@ class Fitting:
         """
         rendered, notes = self._shortened(client, tenant, rendered)
         if rendered.agent is None:
-            return Sent(await exchange(client, rendered, owner=owner, priority=priority), notes)
+            sent = await exchange(client, rendered, owner=owner, priority=priority)
+            stays = (NO_OWNER,) if owner and sent.response is None else ()
+            return _with_notes(sent, *notes, *stays)
         caller = await self._caller(client, tenant, rendered.agent, priority)
         if caller is None:
             why = "the account sees no user with this name, e-mail or id"
             return await self._as_account(client, rendered, notes, why, priority)
         acting = msgspec.structs.replace(rendered, caller=caller)
         try:
-            response = await exchange(client, acting, owner=owner, priority=priority)
+            sent = await exchange(client, acting, owner=owner, priority=priority)
         except (AccessDenied, UserMissing) as error:
             refused = _not_acting(error)
             if refused is None:
                 raise
             self._users.pop((tenant, client.account.api_url, rendered.agent), None)
             return await self._as_account(client, rendered, notes, refused, priority)
-        return Sent(response, (*notes, f"acted as {rendered.agent}"))
+        return _with_notes(sent, *notes, f"acted as {rendered.agent}")
 
     def _shortened(
         self, client: DataverseClient, tenant: Tenant, rendered: RenderedRequest
     ) -> tuple[RenderedRequest, tuple[str, ...]]:
         if rendered.body is None:
             return rendered, ()
-        entity_set = rendered.path.partition("(")[0]
-        table = self._environments.table(tenant, client.account.api_url, entity_set)
+        table = self._environments.table(tenant, client.account.api_url, rendered.entity_set)
         return (rendered, ()) if table is None else steps.fitted(rendered, table)
 
     async def _as_account(
@@ -98,8 +91,8 @@ class Fitting:
         why: str,
         priority: Priority,
     ) -> Sent:
-        response = await exchange(client, rendered, owner=False, priority=priority)
-        return Sent(response, (*notes, f"not as {rendered.agent} but as the account: {why}"))
+        sent = await exchange(client, rendered, owner=False, priority=priority)
+        return _with_notes(sent, *notes, f"not as {rendered.agent} but as the account: {why}")
 
     async def _caller(
         self, client: DataverseClient, tenant: Tenant, agent: str, priority: Priority
@@ -117,6 +110,10 @@ class Fitting:
         lasts = MISSING_FOR if found is None else FOUND_FOR
         self._users[key] = (self._clock() + lasts, found)
         return found
+
+
+def _with_notes(sent: Sent, *notes: str) -> Sent:
+    return Sent(sent.response, (*sent.notes, *notes))
 
 
 def _not_acting(error: AccessDenied | UserMissing) -> str | None:

@@ -24,7 +24,8 @@ from adapter.dataverse.errors import DataverseError, RecordReadOnly, TokenRefuse
 from adapter.dataverse.sign_in import SignInFailed
 from adapter.environments import environment_of
 from adapter.errors import Unavailable
-from adapter.fitting import Fitting, Sent
+from adapter.exchanges import Sent
+from adapter.fitting import Fitting
 from adapter.metrics import Metrics
 from adapter.placeholders import Unrenderable
 from adapter.registry import Registry
@@ -163,7 +164,8 @@ class Outbox:
         try:
             client = self._clients.client(due.contact.tenant, due.planned.step.account)
         except AccountNotReady as error:
-            await self._wait_for_account(due, str(error), wait=error.retry_after)
+            cause = f"step {due.planned.step.number}: {error}"
+            await self._wait_for_account(due, cause, wait=error.retry_after)
             return
         try:
             await self._send(client, due)
@@ -199,6 +201,7 @@ class Outbox:
                 link=lambda file: self._link(key.tenant, key.id, file),
             )
         except Unrenderable as error:
+            cause = f"step {due.planned.step.number}: {error}"
             # What a dead letter was to bring will not come by itself.
             failed = lifecycle.failed_before(due.planned.step, sofar)
             if failed is not None:
@@ -206,11 +209,10 @@ class Outbox:
                     due, f"step {due.planned.step.number}: {OF_ANOTHER.format(failed)}"
                 )
             elif _age(due) >= HOLD_FOR:
-                cause = f"step {due.planned.step.number}: {error}"
                 await self._dead(due, _with_advice(cause, OF_A_VALUE))
             else:
                 self._hopeful.add(due.position)
-                await self._postpone(due, str(error), wait=HOLD_STEP, told_once=True)
+                await self._postpone(due, cause, wait=HOLD_STEP, told_once=True)
             return
         try:
             sent = await self._fitting.send(
@@ -314,9 +316,8 @@ class Outbox:
 
 def _name(due: DueRequest, rendered: RenderedRequest) -> str:
     """Name a request on a contact's story: without values, which may be a person's."""
-    table = rendered.path.partition("(")[0]
     action = "" if due.planned.action == "send" else f" ({due.planned.action})"
-    return f"step {due.planned.step.number}{action} {rendered.method} {table}"
+    return f"step {due.planned.step.number}{action} {rendered.method} {rendered.entity_set}"
 
 
 def _with_advice(cause: str, advice: str) -> str:

@@ -19,11 +19,13 @@ from adapter.errors import InvalidSettings, NotFound, Place
 from adapter.steps import (
     Environment,
     File,
+    Fit,
     Known,
     Link,
     NoEnvironment,
     Previewed,
     Rehearsed,
+    RenderedRequest,
     Steps,
     Where,
 )
@@ -152,7 +154,14 @@ class StepDesk:
             key = ContactKey(tenant, contact)
             view = stories.state(self._database, key, agent=lambda who: self._agent(tenant, who))
             link = self._link(key)
-        listed = steps.previews(wanted, view, where or self.where(tenant), tenant=tenant, link=link)
+        listed = steps.previews(
+            wanted,
+            view,
+            where or self.where(tenant),
+            tenant=tenant,
+            link=link,
+            fit=self._fit(tenant),
+        )
         return view["id"], listed
 
     def dry_run(
@@ -175,7 +184,18 @@ class StepDesk:
             tenant=tenant,
             link=self._link(key),
             agent=lambda who: self._agent(tenant, who).id,
+            fit=self._fit(tenant),
         )
+
+    def _fit(self, tenant: Tenant) -> Fit:
+        """Give what shortens texts as sending would, by what is remembered of environments."""
+
+        def fit(request: RenderedRequest, environment: Environment) -> RenderedRequest:
+            api_url = environment.api_url.removesuffix("/")
+            table = self._environments.table(tenant, api_url, request.entity_set)
+            return request if table is None else steps.fitted(request, table)[0]
+
+        return fit
 
     async def _look(
         self, tenant: Tenant, document: Document, within: timedelta

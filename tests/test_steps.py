@@ -377,6 +377,20 @@ def test_every_fault_is_named_at_once() -> None:
     }
 
 
+def test_a_step_that_cannot_be_read_hides_no_fault_of_the_others() -> None:
+    document = changed(body='{"subject": x}')
+    document[1]["query_string"] = '{"etn":"phonecalls"}'
+    document[2]["query_string"] = ""
+    document[3]["method"] = "DELETE"
+    assert faults({"steps": document, "owner": "x"}).keys() == {
+        "/steps/0/body",
+        "/steps/1/query_string/etn",
+        "/steps/2/query_string",
+        "/steps/3/method",
+        "/owner",
+    }
+
+
 def test_an_unknown_attribute_is_a_hint_with_what_was_meant() -> None:
     document = changed(body='{"phonenumber":"{{CustomerEndpont}}","subject":"{{Attributes.tier}}"}')
     found = dict(hints(document))
@@ -386,8 +400,10 @@ def test_an_unknown_attribute_is_a_hint_with_what_was_meant() -> None:
 
 
 def test_a_call_without_a_direction_is_a_hint() -> None:
-    assert any("directioncode" in detail for _, detail in hints(PASTED))
-    document = changed(body='{"directioncode":{{IsOutbound}}}')
+    (hint,) = [detail for _, detail in hints(PASTED) if "directioncode" in detail]
+    advised = '"directioncode": {{IsOutbound|false}}'
+    assert advised in hint, "a source that says no direction holds nothing up"
+    document = changed(body=f"{{{advised}}}")
     assert not any("directioncode" in detail for _, detail in hints(document))
     view = contact(direction="inbound")
     sent = steps.preview(request(2, steps.parse_steps(document)), view, CONTOSO)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from adapter.checkups.steps_off import in_force, why_off
 from adapter.cli import account_words as words, printing
 from adapter.cli.files import read_text
 from adapter.cli.options import AsJson, Database, Tenant, office
@@ -20,6 +21,7 @@ from adapter.errors import InvalidSettings, MalformedInput, Place
 if TYPE_CHECKING:
     from adapter.connections import AccountDesk
     from adapter.office import Office
+    from adapter.tenants import Tenant as Known
 
 INVALID = 1
 """Exit code of a connection that is not valid."""
@@ -129,12 +131,14 @@ def apply(
     """Put the draft in force; a running server obeys within a second."""
     with _desk(database) as (here, desk):
         applied = desk.apply(here.tenant(tenant), name, who=_who())
+        off = _steps_off(here, here.tenant(tenant))
     more = "" if applied.ready else f"; steps stay off: {applied.reason}"
     printing.found(
         applied,
         [f"{applied.name}: version {applied.applied_version} in force{more}"],
         as_json=as_json,
     )
+    _tell(line for line in off if applied.reason is None or not line.endswith(applied.reason))
 
 
 def discard(
@@ -229,7 +233,9 @@ def remove(name: Name, tenant: Tenant = "default", database: Database = None) ->
     """Remove an account with its secrets."""
     with _desk(database) as (here, desk):
         desk.remove(here.tenant(tenant), name, who=_who())
+        off = _steps_off(here, here.tenant(tenant))
     typer.echo(visible(f"removed {name}"))
+    _tell(off)
 
 
 def reseal(database: Database = None) -> None:
@@ -244,6 +250,20 @@ def reseal(database: Database = None) -> None:
     if lost:
         typer.echo(visible(f"not readable with any key: {', '.join(lost)}"), err=True)
         raise typer.Exit(INVALID)
+
+
+def _steps_off(here: Office, tenant: Known) -> list[str]:
+    """Say which steps do not run: a second account in force may leave them without a default."""
+    try:
+        steps = here.steps(tenant)
+    except InvalidSettings:
+        return []  # `doctor` says what is wrong with them
+    return why_off(steps, in_force(here, tenant))
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(visible(line), err=True)
 
 
 @contextmanager

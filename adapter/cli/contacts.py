@@ -171,7 +171,7 @@ def _state_lines(contact: dict[str, Any]) -> list[str]:
     rows += [("linked", each) for each in contact["linked"]]
     for each in contact["recordings"]:
         rows.append((each["kind"], each["url"] + (" (redacted)" if each["redacted"] else "")))
-    return [f"{name:30}{_text(value)}" for name, value in rows]
+    return [f"{name:29} {_text(value)}" for name, value in rows]
 
 
 def _story_lines(story: dict[str, Any]) -> list[str]:

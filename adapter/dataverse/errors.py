@@ -125,8 +125,9 @@ class UserMissing(DataverseError):
 
     cause = "application_user_missing"
     advice = (
-        "Power Platform admin center > Environments > the environment > S2S Apps > New app user: "
-        "add the application and give it a security role."
+        "Power Platform admin center > Environments > the environment > Settings > Users + "
+        "permissions: add who signs in (an application at Application users > New app user, a "
+        "person at Users) with a security role."
     )
 
 

@@ -117,8 +117,9 @@ async def _examine(
 
 
 _ADD_ROLE = (
-    "Power Platform admin center > Environments > the environment > Users: give this user a "
-    "security role that has these privileges."
+    "Power Platform admin center > Environments > the environment > Settings > Users + "
+    "permissions > Users (of an application: Application users): give this user a security role "
+    "that has these privileges."
 )
 
 

@@ -24,6 +24,7 @@ from adapter.steps.previews import SAMPLE, Previewed, previews
 from adapter.steps.rehearsal import Rehearsed, dry_run
 from adapter.steps.rendering import (
     Environment,
+    Fit,
     Link,
     NoEnvironment,
     RenderedRequest,
@@ -43,6 +44,7 @@ __all__ = [
     "Column",
     "Environment",
     "File",
+    "Fit",
     "Known",
     "Link",
     "Metadata",

@@ -36,25 +36,32 @@ def check(
         if names is not None and step.account is not None and step.account.casefold() not in names:
             near = meant(step.account, accounts or ())
             faults.append(Place(f"{at}/account", f"there is no account {step.account!r}{near}"))
-        broken = list(_broken(step, at))
-        faults += broken
-        if broken:
+        if any(_broken(step, at)):
+            faults += alone(step, at)
             continue
         for where, reference in _references(step, at):
             broken = list(_response(steps, step, reference, where))
             faults += broken or conformance.answered(steps, reference, metadata, where)
             found += _unknown(reference, known, where)
         found += _bare(step, known, at)
+        faults += alone(step, at)
         if isinstance(step, RequestStep):
-            faults += _request(step, at)
             faults += _rules(steps, step, at)
             found += _advice(step, at)
             here = tables.of_account(metadata, step.account)
             for is_fault, place in conformance.of_step(step, here, at):
                 (faults if is_fault else found).append(place)
-        else:
-            faults += pages.faults(step, f"{at}/query_string")
     return faults, found
+
+
+def alone(step: Step, at: str) -> list[Place]:
+    """Give the faults of one step that do not depend on others, which may not be readable yet."""
+    broken = list(_broken(step, at))
+    if broken:
+        return broken
+    if isinstance(step, RequestStep):
+        return list(_request(step, at))
+    return list(pages.faults(step, f"{at}/query_string"))
 
 
 def broken(steps: Steps) -> list[Place]:
@@ -180,7 +187,7 @@ def _advice(step: RequestStep, at: str) -> Found:
         yield Place(
             f"{at}/body",
             "Dynamics takes a call without directioncode for an outgoing one: "
-            'add "directioncode": {{IsOutbound}} (without quotes)',
+            'add "directioncode": {{IsOutbound|false}} (without quotes)',
         )
     if "statuscode" in names and "statecode" not in names and step.method == "PATCH":
         yield Place(f"{at}/body/statuscode", "alone it changes the reason, not the state")

@@ -102,6 +102,9 @@ def parse_with_hints(
         )
         reading.faults += faults
         reading.hints += hints
+    else:
+        for at, step in reading.at.items():
+            reading.faults += checks.alone(step, at)
     if reading.faults:
         count = len(reading.faults)
         what = "one fault" if count == 1 else f"{count} faults"

@@ -232,7 +232,7 @@ class _Planning:
                     used.append([reference.name, values.find(reference, "")])
                 except MissingValue:
                     used.append([reference.name, None])
-        owner = self._owner(step)
+        owner = next_owner(self._steps, step, self._view)
         closing = self._closing(step)
         cancels = closing != templates.completes(step)
         digest = _digest([used, url, owner, cancels])
@@ -289,12 +289,6 @@ class _Planning:
             if other is not step and other.method == "PATCH" and templates.target(other) == row:
                 yield other
 
-    def _owner(self, step: RequestStep) -> str | None:
-        if not self._steps.owner or Stage.ENDED not in step.stages:
-            return None
-        agent = self._view["agent"]
-        return str(agent) if agent else None
-
     def _files(self, step: RequestStep) -> tuple[File, ...]:
         return facts.chosen(self._view, step.stages, self._steps.redacted)
 
@@ -310,18 +304,26 @@ class _Planning:
         return bool(self._keys(step))
 
     def _put(self, key: str, step: RequestStep, **more: Any) -> None:
-        represent = more.get("action", "send") == "send" and self._is_wanted(step)
+        represent = more.get("action", "send") == "send" and wanted_back(self._steps, step)
         self.found = [each for each in self.found if each.key != key]
         self.found.append(PlannedRequest(key=key, step=step, represent=represent, **more))
         self._history[key] = "waiting"
 
-    def _is_wanted(self, step: RequestStep) -> bool:
-        """Tell if the row is needed back: asked for, or a later step names more than its id."""
-        return step.want_response or any(
-            reference.step == step.number and reference.field != step.table.id_column
-            for other in self._steps.steps
-            for reference in templates.references(other)
-        )
+
+def next_owner(steps: Steps, step: RequestStep, view: Mapping[str, Any]) -> str | None:
+    """Give the agent whose user an update makes the owner of its row."""
+    if not steps.owner or Stage.ENDED not in step.stages:
+        return None
+    return str(view["agent"]) if view["agent"] else None
+
+
+def wanted_back(steps: Steps, step: RequestStep) -> bool:
+    """Tell if the row is needed back: asked for, or a later step names more than its id."""
+    return step.want_response or any(
+        reference.step == step.number and reference.field != step.table.id_column
+        for other in steps.steps
+        for reference in templates.references(other)
+    )
 
 
 def _digest(value: object) -> str:

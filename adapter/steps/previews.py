@@ -11,7 +11,7 @@ from adapter.errors import MalformedInput
 from adapter.steps import rendering
 from adapter.steps.definitions import Steps
 from adapter.steps.planning import row_id
-from adapter.steps.rendering import Link, Where
+from adapter.steps.rendering import Fit, Link, Where
 
 SAMPLE: Mapping[str, Any] = {
     "id": "11111111-1111-1111-1111-111111111111",
@@ -58,10 +58,12 @@ def previews(
     *,
     tenant: str = "default",
     link: Link | None = None,
+    fit: Fit = rendering.as_it_is,
 ) -> list[Previewed]:
     """Give each step's exact request; responses of earlier steps are made up, but for row ids.
 
-    `where` has the environment of each step's account, `link` gives our link of a file.
+    `where` has the environment of each step's account, `link` gives our link of a file, `fit`
+    knows the columns.
     """
     responses = rendering.sample_responses(steps)
     for each in steps.requests:
@@ -79,6 +81,7 @@ def previews(
                 tenant=tenant,
                 link=link or rendering.address,
                 steps=steps,
+                fit=fit,
             )
         except MalformedInput as fault:
             shown.append(Previewed(step.number, None, str(fault)))

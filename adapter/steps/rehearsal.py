@@ -14,7 +14,7 @@ from adapter.events import ContactEvent
 from adapter.steps import openings, planning, rendering
 from adapter.steps.definitions import Steps
 from adapter.steps.planning import Progress
-from adapter.steps.rendering import Link, NoEnvironment, Sofar, Where
+from adapter.steps.rendering import Fit, Link, NoEnvironment, Sofar, Where
 
 
 class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +40,13 @@ def dry_run(
     answers: Mapping[int, Any] | None = None,
     link: Link | None = None,
     agent: Callable[[str], str] | None = None,
+    fit: Fit = rendering.as_it_is,
 ) -> list[Rehearsed]:
     """Give what the events of one contact, in the order in which they came, would have caused.
 
     A create is answered with the row that it makes; `answers` has the responses of GET steps,
     `where` the environment of each step's account; `link` gives our link of a file, `agent` the
-    agent behind an id of the source.
+    agent behind an id of the source; `fit` knows the columns. Each agent is taken for a user.
     """
     run = _Run(
         steps,
@@ -54,6 +55,7 @@ def dry_run(
         responses=dict(answers or {}),
         link=link or rendering.address,
         agent=agent or str.casefold,
+        fit=fit,
     )
     for event in events:
         run.take(event)
@@ -70,6 +72,7 @@ class _Run:
         responses: dict[int, Any],
         link: Link,
         agent: Callable[[str], str],
+        fit: Fit,
     ) -> None:
         self._steps = steps
         self._where = where
@@ -77,6 +80,7 @@ class _Run:
         self._tenant = tenant
         self._answers = responses
         self._link = link
+        self._fit = fit
         self._contact: Contact | None = None
         self._history: dict[str, Progress] = {}
         self._sofar = Sofar()
@@ -99,7 +103,8 @@ class _Run:
         number = each.step.number
         try:
             environment = rendering.environment_of(self._where, each.step.account)
-            request = rendering.render(each, view, environment, self._sofar, link=self._link)
+            rendered = rendering.render(each, view, environment, self._sofar, link=self._link)
+            request = self._fit(rendered, environment)
         except MalformedInput as fault:
             self._history[each.key] = "failed"
             self._sofar.failures[number] = str(fault)
@@ -107,6 +112,8 @@ class _Run:
             return
         text = request.shown(environment)
         self.found.append(Rehearsed(event=name, key=each.key, text=text, delay=each.delay))
+        if each.action == "owner" and each.owner is not None:
+            self._sofar.owners[each.owner] = rendering.SAMPLE_OWNER
         if each.action == "send":
             made = msgspec.json.decode(request.body) if request.body else None
             answer = self._answers.get(number, made)

@@ -13,7 +13,7 @@ from adapter.placeholders import UnfitValue, UrlTemplate, Values, encode
 from adapter.steps import facts, pages, templates
 from adapter.steps.definitions import PopStep, RequestStep, Step, Steps
 from adapter.steps.facts import File
-from adapter.steps.planning import PlannedRequest, row_id
+from adapter.steps.planning import PlannedRequest, next_owner, row_id, wanted_back
 from adapter.steps.templates import State
 
 HEADERS = (
@@ -61,6 +61,10 @@ def environment_of(where: Where, account: str | None) -> Environment:
     return where if isinstance(where, Environment) else where(account)
 
 
+SAMPLE_OWNER = row_id("sample", "sample", "owner")
+"""Stands for the user of an agent where nobody is asked."""
+
+
 class Sofar(msgspec.Struct, frozen=True, kw_only=True):
     """What the requests before have brought."""
 
@@ -95,6 +99,11 @@ class RenderedRequest(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
+    def entity_set(self) -> str:
+        """Give the table that this is about."""
+        return self.path.partition("(")[0]
+
+    @property
     def read_back(self) -> str | None:
         """Give the path at which a row that was created before is read."""
         return None if self.row_id is None else f"{self.path}({self.row_id})"
@@ -107,6 +116,15 @@ class RenderedRequest(msgspec.Struct, frozen=True, kw_only=True):
             lines.append(f"CallerObjectId: {self.caller or f'(the user of {self.agent})'}")
         text = "\n".join(lines)
         return text if self.body is None else f"{text}\n\n{self.body.decode()}"
+
+
+Fit = Callable[[RenderedRequest, Environment], RenderedRequest]
+"""Shortens a request's texts to their columns, as far as those of the environment are known."""
+
+
+def as_it_is(request: RenderedRequest, _environment: Environment) -> RenderedRequest:
+    """Give a request for an environment of which nothing is known."""
+    return request
 
 
 def address(file: File) -> str:
@@ -185,26 +203,33 @@ def preview(
     tenant: str = "default",
     link: Link = address,
     steps: Steps | None = None,
+    fit: Fit = as_it_is,
 ) -> str:
     """Give the exact text of the request that a step would send, or the URL that it opens.
 
-    `steps` are all of them, which the choice of a file follows. Raises `MissingValue` or
-    `UnfitValue` as sending would.
+    `steps` are all of them, which the choice of a file, the owner and what is sent back follow.
+    The owner's id is made up. Raises `MissingValue` or `UnfitValue` as sending would.
     """
+    every = steps or Steps()
     sofar = Sofar(responses=dict(responses or {}))
     if isinstance(step, PopStep):
         values = _values(view, environment, sofar, None, link)
         return pages.url(step, values, environment.url).url
-    files = facts.chosen(view, step.stages, (steps or Steps()).redacted)
+    files = facts.chosen(view, step.stages, every.redacted)
+    owner = next_owner(every, step, view) if step.method == "PATCH" else None
+    if owner is not None:
+        sofar.owners[owner] = SAMPLE_OWNER
     key = str(step.number)
     planned = PlannedRequest(
         key=key,
         step=step,
         row_id=row_id(tenant, view["id"], key) if step.method == "POST" else None,
         file=files[0] if files and templates.takes_files(step) else None,
-        represent=step.want_response,
+        owner=owner,
+        represent=wanted_back(every, step),
     )
-    return render(planned, view, environment, sofar, link=link).shown(environment)
+    rendered = render(planned, view, environment, sofar, link=link)
+    return fit(rendered, environment).shown(environment)
 
 
 def page(

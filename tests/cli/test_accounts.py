@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from adapter import office, secret_box, settings
+from adapter import office, secret_box, settings, steps
 from adapter.cli import accounts
 from adapter.connections import AccountDesk
 from adapter.demo.simulated.serving import Simulation
 from adapter.errors import Conflict, InvalidSettings, MalformedInput, NotFound
+from adapter.store import settings as stored
 from tests.dataverse.consenting import press
 from tests.dataverse.simulation import dynamics, fields, simulation, tls
 
@@ -73,6 +75,23 @@ def test_an_account_is_set_applied_tested_shown_and_removed(
     run("remove", "main")
     with pytest.raises(NotFound):
         run("show", "main")
+
+
+def test_an_account_that_leaves_steps_without_a_default_says_so_when_it_is_applied_or_removed(
+    run: Run, given: str, tmp_path: Path
+) -> None:
+    with office.opened(settings.load(data_dir=tmp_path)) as here:
+        chosen = steps.dump(steps.default_steps())
+        tenant = here.tenant("default")
+        stored.put_steps(here.database, tenant, chosen, datetime.now(UTC), who="test")
+    first = run("set", "main", "--file", given)
+    assert "do not run" not in run("apply", "main").output, first.output
+    run("set", "other", "--file", given)
+    told = "steps 2, 3, 4 and 5 do not run: "
+    several = "There are several integration accounts and none is the default: choose one."
+    assert told + several in run("apply", "other").output
+    assert "do not run" not in run("remove", "other").output
+    assert f"{told}There is no integration account in force." in run("remove", "main").output
 
 
 def test_a_connection_that_is_not_valid_exits_with_1_and_says_what_to_do(

@@ -27,7 +27,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with server:
         panel = server.panel("alice")
         panel.until("screenpop.snapshot")
-        server.report("offered", CONTACT, agent="arn:agent/1", customer={"phone": "+4930123456"})
+        server.report(
+            "offered",
+            CONTACT,
+            agent="arn:agent/1",
+            customer={"phone": "+4930123456"},
+            attributes={"ConnectedToSystemTimestamp": "then"},
+        )
         server.answer("arn:agent/1", CONTACT)
         pop = panel.until("screenpop.pop")
         panel.outcome(pop["data"]["pop"], "opened", rung="tab")
@@ -65,6 +71,7 @@ def test_a_contact_is_shown_from_the_database(command: Run, here: dict[str, str]
     assert shown["customer.phone"] == "+4930123456"
     assert shown["attributes.CrmId"] == RECORD
     assert shown["queue"] == "-"
+    assert shown["attributes.ConnectedToSystemTimestamp"] == "then", "a long name keeps its value"
 
 
 def test_the_database_and_the_server_tell_the_same(

@@ -45,7 +45,7 @@ async def test_the_read_after_a_duplicate_belongs_to_the_call(
         sent = group.create_task(exchange(client, repeated, owner=False, priority=Priority.STEP))
         await asyncio.sleep(0)  # it has begun
         group.create_task(client.close())
-    assert sent.result()["activityid"] == row
+    assert sent.result().response["activityid"] == row
 
 
 async def test_a_page_of_rows_is_followed_to_the_end_though_the_client_is_replaced(

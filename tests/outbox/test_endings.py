@@ -18,7 +18,7 @@ def test_an_end_that_is_told_first_waits_for_the_number_and_goes_on_as_soon_as_i
     call: Call,
 ) -> None:
     call.ended()
-    call.until_told("step waits", "CustomerEndpoint", "the contact has no such attribute")
+    call.until_told("step waits: step 2: {{CustomerEndpoint}}", "the contact has no such attribute")
     assert call.rows() == []
     call.created()
     row = call.until("category", "voice", within=5)  # the next look would be in ten seconds
@@ -229,6 +229,7 @@ def test_a_hostile_agent_finds_no_user_and_no_more(call: Call) -> None:
     row = call.until("category", "voice")
     call.until_told("step 4 PATCH phonecalls: done")
     assert row["ownerid"].id == seeding.user_id("application")
+    call.until_told("step 4 (owner) GET systemusers: done", "the owner stays")
 
 
 def test_a_file_of_each_kind_that_comes_late_replaces_a_worse_one(call: Call) -> None:

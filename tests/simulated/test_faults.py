@@ -64,6 +64,13 @@ def test_token_requests_fail_on_demand_too(api: Api) -> None:
     assert token(api.client, api.simulation).status_code == 200
 
 
+@pytest.mark.parametrize("code", ["AADSTS53003", "50105", "AADSTS50079", "AADSTS700024"])
+def test_a_denial_has_the_code_that_was_asked_for(api: Api, code: str) -> None:
+    api.control("POST", "faults", {"kind": "deny", "where": "token", "code": code})
+    answer = token(api.client, api.simulation).json()
+    assert answer["error_codes"] == [int(code.removeprefix("AADSTS"))]
+
+
 def test_chaos_is_repeatable(api: Api) -> None:
     def run() -> list[int]:
         api.control("DELETE", "faults", {"seed": 4})
@@ -77,8 +84,27 @@ def test_chaos_is_repeatable(api: Api) -> None:
 
 def test_a_fault_that_makes_no_sense_is_refused(api: Api) -> None:
     url = f"{api.simulation.url}/_control/faults"
-    for body in ({"kind": "nosuch"}, {"kind": "slow", "secnds": 1}, {"kind": "slow", "path": "("}):
-        assert api.client.post(url, json=body).status_code == 400
+    for body, says in (
+        ({"kind": "nosuch"}, "kind: one of status, slow, hang"),
+        ({"kind": "slow", "secnds": 1}, "secnds: a fault has no such property, only kind, count"),
+        ({"kind": "slow", "path": "("}, "path: "),
+        ({"kind": "slow", "seconds": "1"}, "seconds: a number is expected"),
+        ({"kind": "status", "count": True}, "count: a whole number is expected"),
+        ({"kind": "deny", "where": "token", "code": "AADSTS1"}, "code: one of AADSTS7000215, "),
+        ({"kind": "deny", "code": "AADSTS7000222"}, 'where: a denial needs "token"'),
+    ):
+        answer = api.client.post(url, json=body)
+        assert answer.status_code == 400
+        assert answer.json()["detail"].startswith(says), answer.text
+    assert api.simulation.world.faults.listed() == []
+
+
+def test_the_control_door_says_what_is_wrong_without_names_of_programming(api: Api) -> None:
+    clock = f"{api.simulation.url}/_control/clock"
+    assert api.client.post(clock, json={}).json() == {"detail": "advance: is missing"}
+    broken = api.client.post(clock, content=b"{")
+    assert broken.status_code == 400
+    assert broken.json()["detail"].startswith("the body is no JSON: ")
 
 
 def test_more_requests_than_the_limit_are_told_to_wait(api: Api) -> None:

@@ -84,6 +84,28 @@ async def test_a_preview_shows_our_own_link_and_the_dry_run_the_same(
     assert f"{ORIGIN}/r/sample-recording-token" in str(sample[3].request)
 
 
+async def test_a_preview_and_a_dry_run_show_what_sending_adds(
+    desk: StepDesk, recorded: ContactKey
+) -> None:
+    document = default_document()
+    document["steps"][0] |= {
+        "want_response": False,
+        "body": {"phonenumber": "{{CustomerEndpoint}}", "subject": "x" * 300},
+    }
+    document["steps"][2]["body"] = {"category": "{{STEP2-Response.subject}}"}
+    checked = await desk.check(DEFAULT, {**document, "owner": "agent"})
+    _, shown = desk.preview(DEFAULT, checked.steps, recorded.id)
+    run = desk.dry_run(DEFAULT, checked.steps, recorded.id)
+    told = {each.key.partition("/")[0]: each.text for each in run}
+    for created, ended in ((shown[0].request, shown[2].request), (told["2"], told["4"])):
+        assert created
+        assert ended
+        assert f'"{"x" * 199}…"' in created, "no text is longer than its column"
+        assert "Prefer: return=representation" in created, "a later step names a field"
+        assert '"ownerid@odata.bind":"/systemusers(' in ended
+    assert "ownerid" not in (shown[3].request or "")
+
+
 async def test_a_dry_run_replays_the_whole_contact_step_by_step(
     desk: StepDesk, recorded: ContactKey
 ) -> None:

@@ -39,8 +39,16 @@ def respond(world: World, client: object, incoming: Incoming) -> Answer:
     try:
         result = door(world, {**_object(incoming.body), "_path": rest})
     except (ValueError, KeyError, TypeError, LookupError, Refusal) as error:
-        return _json(400, {"detail": f"{type(error).__name__}: {error}"})
+        return _json(400, {"detail": _said(error)})
     return _json(200, result if result is not None else {"done": True})
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"the body is no JSON: {error}"
+    if isinstance(error, KeyError):
+        return f"{error.args[0]}: is missing"
+    return str(error)
 
 
 def _object(body: bytes) -> Json:

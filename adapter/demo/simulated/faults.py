@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from adapter.demo.simulated.entra import aadsts
+
 FOREVER = -1
 
 
@@ -27,7 +29,7 @@ class Kind(StrEnum):
     SLOW_ANSWER = "slow_answer"
     """Do it at once, answer after `seconds`: a client's time-out comes after the effect."""
     DENY = "deny"
-    """Token endpoint alone: answer the AADSTS error with the number `code`."""
+    """Token endpoint alone: answer the AADSTS error `code`."""
 
 
 @dataclass(slots=True)
@@ -97,33 +99,59 @@ class Faults:
         return None
 
 
+_PROPERTIES: Mapping[str, type | tuple[type, ...]] = {
+    "count": int,
+    "skip": int,
+    "probability": (int, float),
+    "where": str,
+    "method": str,
+    "path": str,
+    "status": int,
+    "retry_after": (int, str),
+    "seconds": (int, float),
+    "code": str,
+    "message": str,
+}
+"""What a fault has beside its kind."""
+
+
 def fault_from(body: Mapping[str, object]) -> Fault:
-    """Read a fault from JSON. Raises ValueError for a name or type that is none of a fault's."""
-    known: dict[str, type | tuple[type, ...]] = {
-        "count": int,
-        "skip": int,
-        "probability": (int, float),
-        "where": str,
-        "method": str,
-        "path": str,
-        "status": int,
-        "retry_after": (int, str),
-        "seconds": (int, float),
-        "code": str,
-        "message": str,
-    }
-    values: dict[str, object] = {}
-    for name, value in body.items():
-        if name == "kind":
-            continue
-        if name not in known or not isinstance(value, known[name]):
-            raise ValueError(f"{name}: no such property of a fault, or a wrong type")
-        values[name] = value
+    """Read a fault from JSON. Raises ValueError for a name or value that is none of a fault's."""
+    values = {name: _value(name, value) for name, value in body.items() if name != "kind"}
     try:
         re.compile(str(values.get("path", "")))
     except re.error as error:
         raise ValueError(f"path: {error}") from error
-    fault = Fault(Kind(str(body.get("kind"))))
+    try:
+        fault = Fault(Kind(str(body.get("kind"))))
+    except ValueError as error:
+        raise ValueError(f"kind: one of {', '.join(Kind)} is expected") from error
     for name, value in values.items():
         setattr(fault, name, value)
+    if fault.kind is Kind.DENY:
+        _check_denial(fault)
     return fault
+
+
+def _value(name: str, value: object) -> object:
+    wanted = _PROPERTIES.get(name)
+    if wanted is None:
+        listed = ", ".join(("kind", *_PROPERTIES))
+        raise ValueError(f"{name}: a fault has no such property, only {listed}")
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise ValueError(f"{name}: {_expected(wanted)} is expected")  # noqa: TRY004 - malformed
+    return value
+
+
+def _expected(wanted: type | tuple[type, ...]) -> str:
+    if isinstance(wanted, tuple):
+        return "a number, or a date as text" if str in wanted else "a number"
+    return "a whole number" if wanted is int else "text"
+
+
+def _check_denial(fault: Fault) -> None:
+    """Refuse a denial that no request would meet, and a code that the directory cannot answer."""
+    if fault.where != "token":
+        raise ValueError('where: a denial needs "token"')
+    if aadsts.named(fault.code) is None:
+        raise ValueError(f"code: one of {', '.join(f'AADSTS{each}' for each in aadsts.NAMED)}")

@@ -111,7 +111,7 @@ class Site:
             self._gateway.release(ticket)
 
     def _denial(self, fault: Fault) -> Answer:
-        cause = aadsts.NAMED.get(fault.code.upper().removeprefix("AADSTS"), aadsts.THROTTLED)
+        cause = aadsts.named(fault.code) or aadsts.THROTTLED
         message = fault.message or "This failure was asked for by the control door."
         reply = login.denied(self.world, aadsts.Denial(cause, message))
         return Answer(reply.status, reply.body, reply.headers)

@@ -82,8 +82,9 @@ SENTENCES: tuple[str, ...] = (
     _("The user may not do this."),
     _("The user may not do this: %(privilege)s is missing."),
     _(
-        "Power Platform admin center > Environments > the environment > Users: give this "
-        "user a security role that has these privileges."
+        "Power Platform admin center > Environments > the environment > Settings > Users + "
+        "permissions > Users (of an application: Application users): give this user a security "
+        "role that has these privileges."
     ),
     _("%(url)s knows no WhoAmI: %(cause)s"),
     _("The sign-in worked, but it is no user of this environment. (%(detail)s)"),
@@ -122,8 +123,9 @@ SENTENCES: tuple[str, ...] = (
         "scope and the directory id with the Power Platform admin center."
     ),
     _(
-        "Power Platform admin center > Environments > the environment > S2S Apps > New app "
-        "user: add the application and give it a security role."
+        "Power Platform admin center > Environments > the environment > Settings > Users + "
+        "permissions: add who signs in (an application at Application users > New app user, a "
+        "person at Users) with a security role."
     ),
     _("Give the user's security role the missing privilege."),
     _("The record was deleted, or the step names another one."),
@@ -342,7 +344,7 @@ SENTENCES: tuple[str, ...] = (
     _("a GET that waits for a file has nowhere to keep it"),
     _(
         "Dynamics takes a call without directioncode for an outgoing one: add "
-        '"directioncode": {{IsOutbound}} (without quotes)'
+        '"directioncode": {{IsOutbound|false}} (without quotes)'
     ),
     _("alone it changes the reason, not the state"),
     _("without a filter this reads the first rows of the table"),

@@ -78,7 +78,7 @@ SENTENCES: tuple[str, ...] = (
     _("pop %(id)s: the contact went to another agent"),
     _("pop %(id)s: the contact left the agent"),
     _("pop %(id)s: the contact was erased"),
-    # Steps: adapter/outbox.py, adapter/fitting.py, adapter/store/dead_letters.py.
+    # Steps: adapter/outbox.py, exchanges.py, fitting.py, adapter/store/dead_letters.py.
     _("step %(number)s"),
     _("done in %(time)s ms"),
     _("(tried again in %(time)s s)"),
@@ -89,7 +89,10 @@ SENTENCES: tuple[str, ...] = (
     _("given up by an administrator: %(reason)s"),
     _("acted as %(agent)s"),
     _("not as %(agent)s but as the account: %(why)s"),
-    _("no user of Dynamics has this name, e-mail or id"),
+    _("the account sees no user with this name, e-mail or id"),
+    _("the owner stays, as not exactly one user has the agent's id as user name or e-mail"),
+    _("an earlier try had made the row, which was read back"),
+    _("an earlier try had completed the row"),
     _("that user has no access to the environment"),
     _("the account's user lacks %(privilege)s"),
     _("%(column)s had %(long)s characters and was shortened to %(limit)s"),

@@ -50,6 +50,9 @@ UNREGISTERED_REDIRECT = Cause(50011, "invalid_request")
 DECLINED = Cause(65004, "access_denied")
 SIGN_IN_NEEDED = Cause(50058, "login_required")
 MFA_NEEDED = Cause(50076, "interaction_required", suberror="basic_action")
+MFA_NOT_SET_UP = Cause(50079, "interaction_required", suberror="basic_action")
+BLOCKED_BY_POLICY = Cause(53003, "invalid_grant", suberror="message_only")
+NOT_ASSIGNED = Cause(50105, "invalid_grant")
 THROTTLED = Cause(50196, "invalid_grant", suberror="bad_token")
 
 NAMED: dict[str, Cause] = {
@@ -57,7 +60,9 @@ NAMED: dict[str, Cause] = {
     for cause in (
         WRONG_SECRET,
         EXPIRED_SECRET,
+        NO_CREDENTIAL,
         UNKNOWN_CERTIFICATE,
+        ASSERTION_EXPIRED,
         UNKNOWN_APPLICATION,
         UNKNOWN_TENANT,
         UNKNOWN_RESOURCE,
@@ -66,10 +71,18 @@ NAMED: dict[str, Cause] = {
         REFRESH_TOKEN_EXPIRED,
         REFRESH_TOKEN_REVOKED,
         MFA_NEEDED,
+        MFA_NOT_SET_UP,
+        BLOCKED_BY_POLICY,
+        NOT_ASSIGNED,
         THROTTLED,
     )
 }
 """What a fault may answer with, by number."""
+
+
+def named(code: str) -> Cause | None:
+    """Give what a fault's code (`AADSTS7000222`, or the number) stands for."""
+    return NAMED.get(code.strip().upper().removeprefix("AADSTS"))
 
 
 class Denial(Exception):
