@@ -31,8 +31,8 @@ def of_panel(request: Request) -> str:
     return i18n.negotiate(request.headers.get("accept-language"), preferred or None)
 
 
-def of_sign_in(request: Request) -> str:
-    """Give the language of a page before anybody is known.
+def of_window(request: Request) -> str:
+    """Give the language of a small page in a window of its own, where nobody need be known.
 
     The panel names its own in the address of the window that it opens: its cookie is of another
     partition.

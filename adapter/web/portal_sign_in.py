@@ -118,7 +118,7 @@ async def on_sign_in_required(request: Request, error: Exception) -> Response:
 async def on_role_missing(request: Request, error: Exception) -> Response:
     """Say which role is needed (Starlette exception handler)."""
     assert isinstance(error, principals.RoleMissing)  # noqa: S101 - registered for this type
-    names = sign_in_pages.role_names(Texts(languages.of_sign_in(request)))
+    names = sign_in_pages.role_names(Texts(languages.of_window(request)))
     return sign_in_pages.page(
         request, "no_role.html", status=403, who=error.who, needed=names[error.needed]
     )

@@ -39,7 +39,7 @@ def page(
     request: Request, template: str, *, status: int = 200, locale: str = "", **values: Any
 ) -> Response:
     """Render `templates/sign_in/<template>`, in the request's language where none is named."""
-    locale = locale or languages.of_sign_in(request)
+    locale = locale or languages.of_window(request)
     pages: Pages = request.state.pages
     html = (
         pages.environments[locale]

@@ -57,7 +57,7 @@ async def start(request: Request) -> Response:
     window = await _registered(services, tenant, request.query_params.get("tx"))
     if window is None or window.phase not in ("waiting", "opened"):
         return pages.page(request, "ended.html", status=400, why="unknown", detail="")
-    window.locale = languages.of_sign_in(request)
+    window.locale = languages.of_window(request)
     site, dest = (request.headers.get(f"sec-fetch-{name}") for name in ("site", "dest"))
     if site != "same-origin" or dest != "document":
         window.become("opened")
@@ -97,7 +97,7 @@ async def portal_start(request: Request) -> Response:
     wanted = principals.own_path(request.query_params.get("next"))
     choose = "choose" in request.query_params
     window = services.signing_in.windows.for_portal(tenant, wanted, monotonic(), choose=choose)
-    window.locale = languages.of_sign_in(request)
+    window.locale = languages.of_window(request)
     return await _go(request, window, link=False)
 
 
