@@ -174,8 +174,10 @@ class Provider:
             fields |= {"client_id": self.settings.client_id, "client_secret": self._secret}
         status, answer = await self._web.post(document.token_endpoint, fields, headers)
         token = answer.get("id_token")
-        if status != 200 or not isinstance(token, str):  # noqa: PLR2004
+        if status != 200 or "error" in answer:  # noqa: PLR2004
             raise _refused(answer, by_person=False)
+        if not isinstance(token, str):
+            raise signatures.wrong("the answer holds no ID token")
         return token
 
     async def _claims(self, token: str) -> dict[str, Any]:

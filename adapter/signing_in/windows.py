@@ -58,6 +58,8 @@ class Window:
     wanted: str = ""
     """The page of the portal to go to afterwards."""
     choose: bool = False
+    locale: str = ""
+    """The language of the window's pages, also when it is back from the provider."""
     phase: Phase = "waiting"
     tries: int = 0
     cookie: bytes = b""

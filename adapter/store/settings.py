@@ -114,7 +114,8 @@ def add_key(database: Database, key: StoredKey, *, who: str) -> None:
                 created=micros(key.created),
             )
         )
-        what = f"key {key.id} created ({key.scope}, {key.name})"
+        told = f"{key.scope}, {key.name}" if key.name else key.scope
+        what = f"key {key.id} created ({told})"
         _audit(database, key.tenant, key.created, who, what)
 
 

@@ -9,11 +9,10 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter import i18n
 from adapter.connections import ConsentResult
 from adapter.errors import MalformedInput
 from adapter.i18n import Texts
-from adapter.web import cards, consent_cookies, requests
+from adapter.web import cards, consent_cookies, languages, requests
 from adapter.web.accounts import connections
 from adapter.web.portal import dynamics_phrases
 
@@ -35,9 +34,7 @@ async def callback(request: Request) -> Response:
     result = await connections(request).desk.finish_consent(
         await _answer(request), browser=consent_cookies.secret_of(request)
     )
-    locale = i18n.negotiate(
-        request.headers.get("accept-language"), requests.services(request).settings.locale or None
-    )
+    locale = languages.of_window(request)
     waits = result.outcome == "unconfirmed"
     status = 202 if waits else 200 if result.ok else 400
     return Response(page(result, locale), status, cards.HEADERS)

@@ -13,6 +13,8 @@ from adapter import i18n
 from adapter.web import requests
 
 COOKIE = "__Host-screenpop-language"
+PORTAL_COOKIE = "screenpop-language"
+"""The choice that a person made in the portal, by browser; no secret."""
 PARAMETER = "lang"
 
 NAMES = {"en": "English", "ja": "日本語"}
@@ -27,6 +29,18 @@ def of_panel(request: Request) -> str:
     own = _chosen(request) or request.cookies.get(COOKIE)
     preferred = own if own in i18n.LOCALES else setting
     return i18n.negotiate(request.headers.get("accept-language"), preferred or None)
+
+
+def of_window(request: Request) -> str:
+    """Give the language of a small page in a window of its own, where nobody need be known.
+
+    The panel names its own in the address of the window that it opens: its cookie is of another
+    partition.
+    """
+    in_portal = request.cookies.get(PORTAL_COOKIE)
+    if _chosen(request) is None and in_portal in i18n.LOCALES:
+        return in_portal
+    return of_panel(request)
 
 
 def others(locale: str) -> list[tuple[str, str]]:

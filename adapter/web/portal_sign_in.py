@@ -16,7 +16,7 @@ from adapter.errors import Forbidden, MalformedInput
 from adapter.i18n import Texts
 from adapter.identity.people import Person
 from adapter.store import admin_links, audits, people, sessions
-from adapter.web import addresses, principals, requests, sign_in_pages
+from adapter.web import addresses, languages, principals, requests, sign_in_pages
 
 FORM_LIMIT = 16 * 1024
 """Bytes of a form of ours."""
@@ -118,7 +118,7 @@ async def on_sign_in_required(request: Request, error: Exception) -> Response:
 async def on_role_missing(request: Request, error: Exception) -> Response:
     """Say which role is needed (Starlette exception handler)."""
     assert isinstance(error, principals.RoleMissing)  # noqa: S101 - registered for this type
-    names = sign_in_pages.role_names(Texts(sign_in_pages.language(request)))
+    names = sign_in_pages.role_names(Texts(languages.of_window(request)))
     return sign_in_pages.page(
         request, "no_role.html", status=403, who=error.who, needed=names[error.needed]
     )

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter import credentials, i18n, recordings
+from adapter import credentials, recordings
 from adapter.committer import Committer
 from adapter.errors import (
     Forbidden,
@@ -29,7 +29,15 @@ from adapter.steps import File
 from adapter.store import accounts, recordings as stored
 from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
-from adapter.web import cards, panel_sessions, principals, problems, recording_pages, requests
+from adapter.web import (
+    cards,
+    languages,
+    panel_sessions,
+    principals,
+    problems,
+    recording_pages,
+    requests,
+)
 from adapter.web.recording_pages import Case
 
 _HEADERS: Mapping[str, str] = MappingProxyType(
@@ -169,9 +177,7 @@ def _buckets(services: Services, tenant: Tenant) -> frozenset[str]:
 
 
 def _card(request: Request, error: ScreenpopError) -> Response:
-    locale = i18n.negotiate(
-        request.headers.get("accept-language"), requests.services(request).settings.locale or None
-    )
+    locale = languages.of_window(request)
     case = next(case for kind, case in _CASES if isinstance(error, kind))
     problem = problems.of(error)
     kept = {name: value for name, value in problem.headers if name in _OF_PROBLEMS}

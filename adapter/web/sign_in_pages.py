@@ -7,9 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from adapter import i18n
 from adapter.i18n import Texts
-from adapter.web import requests
+from adapter.web import languages
 from adapter.web.panel import Pages
 
 HEADERS = {
@@ -27,12 +26,6 @@ HEADERS = {
 # No Cross-Origin-Opener-Policy: the panel's browser must be able to close the window.
 
 
-def language(request: Request) -> str:
-    """Choose the language: the browser's wishes, else the server's."""
-    wishes = request.headers.get("accept-language")
-    return i18n.negotiate(wishes, requests.services(request).settings.locale or None)
-
-
 def role_names(_: Texts) -> dict[str, str]:
     """Name the roles."""
     return {
@@ -42,9 +35,11 @@ def role_names(_: Texts) -> dict[str, str]:
     }
 
 
-def page(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
-    """Render `templates/sign_in/<template>` in the browser's language."""
-    locale = language(request)
+def page(
+    request: Request, template: str, *, status: int = 200, locale: str = "", **values: Any
+) -> Response:
+    """Render `templates/sign_in/<template>`, in the request's language where none is named."""
+    locale = locale or languages.of_window(request)
     pages: Pages = request.state.pages
     html = (
         pages.environments[locale]

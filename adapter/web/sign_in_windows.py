@@ -24,6 +24,7 @@ from adapter.tenants import Tenant
 from adapter.web import (
     addresses,
     callback_answers,
+    languages,
     portal_sign_in,
     principals,
     requests,
@@ -56,6 +57,7 @@ async def start(request: Request) -> Response:
     window = await _registered(services, tenant, request.query_params.get("tx"))
     if window is None or window.phase not in ("waiting", "opened"):
         return pages.page(request, "ended.html", status=400, why="unknown", detail="")
+    window.locale = languages.of_window(request)
     site, dest = (request.headers.get(f"sec-fetch-{name}") for name in ("site", "dest"))
     if site != "same-origin" or dest != "document":
         window.become("opened")
@@ -76,8 +78,12 @@ async def confirm(request: Request) -> Response:
         window.tries += 1
         if window.tries >= TRIES:
             window.fail(WRONG_TOKEN, "The code was typed wrong too often.")
-            return pages.page(request, "ended.html", status=403, why="code", detail="")
-        return pages.page(request, "confirm.html", status=422, tx=window.tx, wrong=True)
+            return pages.page(
+                request, "ended.html", status=403, locale=window.locale, why="code", detail=""
+            )
+        return pages.page(
+            request, "confirm.html", status=422, locale=window.locale, tx=window.tx, wrong=True
+        )
     # Not by a redirect: the policy lets our forms lead to our own pages only.
     return await _go(request, window, link=True)
 
@@ -91,6 +97,7 @@ async def portal_start(request: Request) -> Response:
     wanted = principals.own_path(request.query_params.get("next"))
     choose = "choose" in request.query_params
     window = services.signing_in.windows.for_portal(tenant, wanted, monotonic(), choose=choose)
+    window.locale = languages.of_window(request)
     return await _go(request, window, link=False)
 
 
@@ -147,7 +154,7 @@ async def _done(request: Request, services: Services, window: Window, person: Pe
     if window.is_panel:
         window.person = person.id
         window.become("done")
-        return pages.page(request, "done.html", name=person.name)
+        return pages.page(request, "done.html", locale=window.locale, name=person.name)
     bearer, session = principals.new_session(services, person, "sign-in")
     await services.committer.submit(lambda batch: sessions.add(batch.cursor, session))
     answer = RedirectResponse(window.wanted, 303, {"cache-control": "no-store"})
@@ -181,7 +188,13 @@ async def _go(request: Request, window: Window, *, link: bool) -> Response:
         return pages.page(request, "ended.html", status=400, why="unknown", detail="")
     cookie = signing_in.windows.send(window, provider, asked)
     answer = (
-        pages.page(request, "continue.html", url=url, label=provider.settings.label)
+        pages.page(
+            request,
+            "continue.html",
+            locale=window.locale,
+            url=url,
+            label=provider.settings.label,
+        )
         if link
         else RedirectResponse(url, 303, {"cache-control": "no-store"})
     )
@@ -205,12 +218,19 @@ def _failed(request: Request, window: Window) -> Response:
     status = 502 if window.reason == UNAVAILABLE else 403
     if window.is_panel:
         return pages.page(
-            request, "ended.html", status=status, why=window.reason, detail=window.detail
+            request,
+            "ended.html",
+            status=status,
+            locale=window.locale,
+            why=window.reason,
+            detail=window.detail,
         )
     return pages.page(
         request,
         "portal_failed.html",
         status=status,
+        locale=window.locale,
+        why=window.reason,
         detail=window.detail,
         next=window.wanted,
     )

@@ -65,6 +65,23 @@ def test_without_a_tab_the_record_waits_for_one_key_and_says_why(desk: Desk) -> 
     expect(pop(panel, "opened")).to_be_visible()
 
 
+def test_of_two_that_wait_the_key_opens_the_one_of_the_contact_in_sight(desk: Desk) -> None:
+    desk.open_records_by("tab")
+    panel = desk.open_panel()
+    earlier = desk.answer()
+    desk.tells(earlier, "blocked: tab")
+    desk.server.report("ended", earlier, agent=desk.agent)
+    contact = desk.answer()
+    desk.tells(contact, "blocked: tab")
+    expect(pop(panel, "blocked")).to_have_count(2)
+    expect(panel.locator("kbd:visible")).to_have_count(1)
+    expect(panel.locator("contact-card kbd")).to_be_visible()
+    with panel.expect_popup() as popup:
+        panel.keyboard.press("Alt+o")
+    popup.value.wait_for_url(f"{ORGANISATION}/main.aspx*&id={contact}")
+    expect(panel.locator("#pops kbd")).to_be_visible()
+
+
 def test_a_closed_tab_is_noticed_and_opened_anew_by_a_click(desk: Desk) -> None:
     desk.open_records_by("tab")
     panel = desk.open_panel()

@@ -24,6 +24,7 @@ function world(answers, { opens = true } = {}) {
       it.opened.push(url);
       return opens ? {} : null;
     },
+    language: "ja",
     clock,
     random: (count) => new Uint8Array(count).fill(++seed),
     digest: async (text) => new TextEncoder().encode(`digest of ${text}`),
@@ -41,7 +42,7 @@ test("the window opens within the click, before anything is asked", () => {
   const it = world({});
   it.window.start();
   assert.equal(it.opened.length, 1);
-  assert.match(it.opened[0], /^\/sign-in\/start\?tx=[\w-]{32}$/);
+  assert.match(it.opened[0], /^\/sign-in\/start\?tx=[\w-]{32}&lang=ja$/);
   assert.equal(it.window.state.name, "waiting");
 });
 

@@ -86,6 +86,16 @@ test("what others wrote never turns the sentence around it", () => {
   assert.equal(t("{who} rings", { who: "é\u2069\u202e" }), `${fsi}é${pdi} rings`);
 });
 
+test("a caller's name and attributes read in the order in which they were written", () => {
+  const turned = contact("c-1", "offered", {
+    customer: { name: "\u202egnp.exe\u2066", email: "\u202ea@b.example" },
+    attributes: { "\u202efile": "\u202egnp.exe" },
+  });
+  assert.deepEqual(caller(turned), { title: "gnp.exe", address: "a@b.example" });
+  assert.deepEqual(attributes(turned), [["File", "gnp.exe"]]);
+  assert.equal(caller(contact("c-1", "offered", { customer: { name: "\u202e", phone: "123" } })).title, "123");
+});
+
 test("sequences are compared as numbers of any length", () => {
   assert.equal(isAfter("000000000010", "9"), true);
   assert.equal(isAfter("9", "000000000010"), false);

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from adapter.i18n import Texts
 from adapter.store import audit_pages, audits
 from adapter.store.database import Database
 from adapter.tenants import Tenant
 from adapter.web.portal import differences
+from adapter.web.portal.audit_sentences import PHRASES
 from tests import principals
 from tests.portal.visitor import Visitor
 from tests.server import Server
@@ -109,6 +111,37 @@ def test_entries_are_said_in_the_readers_language(server: Server) -> None:
         page = visitor.get("/admin/audit?text=tenant")
     assert "テナントの作成" in page
     assert "tenant created" not in page
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "key 0a1b created (ingest)",
+        "key 0a1b created (ingest, amazon connect)",
+        "one-time admin links ended: an admin has signed in by the provider",
+        "one-time admin links ended: the first admin was revoked",
+        "one-time admin links ended: the first admin is admin no more",
+        "one-time link refused: the first admin is revoked",
+        "one-time link refused: the first admin is admin no more",
+        "person 0a1b signed in for the first time (panel)",
+        "person 0a1b signed in for the first time (portal)",
+        "person 0a1b: roles by the directory",
+        "person 0a1b: agent by the directory's user name",
+        "integration account crm: draft saved, secrets changed",
+        "request 3 of cloudevents (2026-11-29T14:37:38+00:00) shown in full",
+    ],
+)
+def test_an_entry_holds_no_english_in_japanese(what: str) -> None:
+    said = PHRASES.say(Texts("ja"), what)
+    for english in ("created", "link", "person", "signed", "panel", "directory", "draft", "shown"):
+        assert english not in said
+
+
+def test_a_key_without_a_name_leaves_no_gap(server: Server) -> None:
+    with server.office() as office:
+        made = office.create_key("default", "admin", "")
+    with Visitor(server, principals.sign_in_as_admin(server)) as visitor:
+        assert f"key {made.id} created (admin)" in visitor.get(f"/admin/audit?text={made.id}")
 
 
 def test_a_filter_that_finds_nothing_says_so(admin: Visitor) -> None:

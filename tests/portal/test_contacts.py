@@ -135,6 +135,21 @@ def test_what_a_source_says_is_text_and_no_markup(supervisor: Visitor, server: S
         assert "<img src=x" not in page.html
 
 
+def test_what_a_source_says_turns_no_text(supervisor: Visitor, server: Server) -> None:
+    server.report(
+        "answered",
+        "turned",
+        agent="turned",
+        customer={"name": "\u202egnp.exe\u2066"},
+        queue="\u202equeue",
+        attributes={"\u202ename": "\u202evalue"},
+    )
+    for path in ("/admin/contacts?agent=turned", "/admin/contacts/story?id=turned"):
+        page = supervisor.get(path)
+        assert "gnp.exe" in page
+        assert not {"\u202e", "\u2066"} & set(page.html)
+
+
 def test_the_script_gets_rows_only_when_something_has_changed(
     supervisor: Visitor, server: Server
 ) -> None:

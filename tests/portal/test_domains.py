@@ -126,7 +126,7 @@ def test_a_header_that_is_too_long_is_refused(admin: Visitor) -> None:
 
 def test_warnings_stand_at_their_line(admin: Visitor) -> None:
     page = save(admin, "*.crm4.dynamics.com\n*.com")
-    assert "May not be meant" in page
+    assert "Perhaps not what you mean" in page
     assert "every customer of Dynamics 365 (Europe, Middle East and Africa) has a host" in page
     assert "anyone can register a name under com : every such site may embed" in page
 

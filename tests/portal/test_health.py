@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from babel import Locale
 from hypothesis import given, strategies as st
 
 from adapter.store.figures import PopFigure
 from adapter.web.portal import health_figures
+from adapter.web.portal.formats import Formats
 from adapter.web.portal.health_sentences import PHRASES
 from tests import principals
 from tests.portal.visitor import Visitor
@@ -32,6 +34,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def admin(server: Server) -> Iterator[Visitor]:
     with Visitor(server, principals.sign_in_as_admin(server)) as visitor:
         yield visitor
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "written"),
+    [
+        ("en", 138, "138 bytes"),
+        ("en", 1, "1 byte"),
+        ("en", 2048, "2 kB"),
+        ("ja", 138, "138 バイト"),
+    ],
+)
+def test_sizes_are_written_as_people_write_them(language: str, count: int, written: str) -> None:
+    assert Formats(Locale(language), UTC, "UTC").size(count) == written
 
 
 def test_the_checks_of_doctor_are_shown_with_the_page_that_mends_them(admin: Visitor) -> None:

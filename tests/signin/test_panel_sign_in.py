@@ -133,6 +133,24 @@ def test_a_window_that_our_panel_did_not_open_asks_for_the_panels_code(
     assert not stranger.cookies[stranger.at("").partition("//")[2]]
 
 
+def test_the_window_speaks_the_panels_language_to_its_end(
+    panel: PanelSignIn, stranger: Visitor, provider: OpenIdProvider
+) -> None:
+    provider.twist()
+    panel.register()
+    address = stranger.at(f"/sign-in/start?tx={panel.tx}&lang=ja")
+    asked = stranger.ask("GET", address, headers={"accept-language": "en"})
+    assert '<html lang="ja"' in asked.text
+    assert "<button>次へ</button>" in asked.text
+    own = {"sec-fetch-site": "same-origin", "sec-fetch-dest": "document", "accept-language": "en"}
+    start = panel.browser.ask(
+        "GET", panel.browser.at(f"/sign-in/start?tx={panel.tx}&lang=ja"), headers=own
+    )
+    held: Any = panel.browser.follow(start, "alice", until="/v1/signin/callback")
+    done = panel.browser.ask("POST", held.target, fields=held.fields, headers={"origin": "null"})
+    assert '<html lang="ja"' in done.text
+
+
 def test_a_frame_of_our_own_cannot_begin_unseen(panel: PanelSignIn) -> None:
     panel.register()
     assert panel.open_window(sec_fetch_dest="iframe").status_code == 200
@@ -242,6 +260,17 @@ def test_a_token_that_proves_nothing_signs_nobody_in(
     told = panel.redeem()
     assert (told.json()["state"], told.json()["reason"]) == ("failed", reason)
     assert "set-cookie" not in told.headers
+
+
+def test_an_answer_without_a_token_is_named(panel: PanelSignIn, provider: OpenIdProvider) -> None:
+    provider.twist(without=True)
+    panel.register()
+    assert panel.call_back(panel.to_callback()).status_code == 403
+    assert panel.redeem().json() == {
+        "state": "failed",
+        "reason": "wrong-token",
+        "detail": "The sign-in was refused: the answer holds no ID token.",
+    }
 
 
 def test_a_good_token_that_was_only_signed_anew_is_taken(

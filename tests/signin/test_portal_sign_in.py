@@ -137,6 +137,24 @@ def test_a_cancelled_sign_in_offers_to_try_again(
     assert not is_in(visitor)
 
 
+def test_a_failed_sign_in_is_told_in_the_language_in_which_it_began(
+    visitor: Visitor, provider: OpenIdProvider
+) -> None:
+    start = visitor.ask(
+        "GET", visitor.at("/admin/sign-in/start"), headers={"accept-language": "ja"}
+    )
+    held: Any = visitor.follow(start, None, until="/v1/signin/callback")
+    page = visitor.ask("POST", held.target, fields=held.fields)
+    assert '<html lang="ja"' in page.text
+    assert "サインインがキャンセルされたか" in page.text
+
+
+def test_the_choice_made_in_the_portal_counts_before_anybody_is_known(visitor: Visitor) -> None:
+    head = {"accept-language": "en", "cookie": "screenpop-language=ja"}
+    page = visitor.http.get(visitor.at("/admin/sign-in"), headers=head)
+    assert '<html lang="ja"' in page.text
+
+
 def test_a_callback_of_the_portal_in_another_browser_is_refused(
     visitor: Visitor, stranger: Visitor, provider: OpenIdProvider
 ) -> None:

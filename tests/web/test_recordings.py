@@ -141,6 +141,8 @@ def test_a_stranger_gets_a_card_and_a_program_a_problem(shared: Server, contact:
         assert secret not in card.text
     japanese = click(shared, path, **{"accept-language": "ja"})
     assert '<html lang="ja">' in japanese.text
+    chosen = click(shared, path, **{"accept-language": "en", "cookie": "screenpop-language=ja"})
+    assert '<html lang="ja">' in chosen.text
     for answer in (follow(shared, path), follow(shared, path, "no-such-session")):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -145,6 +145,7 @@ const signIn = new SignInWindow({
       return null; // Firefox throws where a sandbox forbids windows, others give null
     }
   },
+  language: document.documentElement.lang,
   clock,
   random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
   digest: async (text) =>

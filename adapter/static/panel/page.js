@@ -59,6 +59,8 @@ export class Page {
     this.#chip.update(ringing.map((each) => [cardOf(each.id), each]));
     const title = titleOf(ringing);
     if (document.title !== title) document.title = title;
+    const next = this.waitingPop();
+    for (const card of popCards()) card.hasKey = card === next;
     this.#announce(state);
     this.tick(now);
   }
@@ -109,7 +111,8 @@ export class Page {
 
   /** The first pop in sight that waits for a click. */
   waitingPop() {
-    return popCards().find((each) => each.waits) ?? null;
+    const waiting = popCards().filter((each) => each.waits);
+    return waiting.find((each) => each.closest("contact-card")) ?? waiting[0] ?? null;
   }
 
   /** The record to show again: of the contact in sight, else of the last one that had any. */

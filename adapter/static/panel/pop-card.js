@@ -70,8 +70,12 @@ export class PopCard extends HTMLElement {
     open.classList.toggle("button--primary", WAITS.has(state));
     open.classList.toggle("button--subtle", !WAITS.has(state));
     write(part(this, "label"), this.#label(state, rung));
-    part(this, "key").hidden = !WAITS.has(state);
     part(this, "dismiss").hidden = !DISMISSIBLE.has(state);
+  }
+
+  /** Whether Alt+O opens this one: where several wait, one. @param {boolean} has */
+  set hasKey(has) {
+    part(this, "key").hidden = !has;
   }
 
   /** @param {PopView["state"]} state @param {string | null} rung */

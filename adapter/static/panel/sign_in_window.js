@@ -31,7 +31,7 @@ export class SignInWindow {
    *   ask: (path: string, body: Record<string, unknown>) => Promise<{status: number, body: Record<string, unknown>}>,
    *   open: (url: string) => unknown, clock: import("./feed.js").Clock,
    *   random: (bytes: number) => Uint8Array, digest: (text: string) => Promise<Uint8Array>,
-   *   changed: () => void, signedIn: (bearer: unknown) => void}} ports
+   *   language: string, changed: () => void, signedIn: (bearer: unknown) => void}} ports
    *   `open` gives null where the browser lets no window open
    */
   constructor(ports) {
@@ -44,9 +44,9 @@ export class SignInWindow {
    */
   start({ choose = false } = {}) {
     const turn = ++this.#turn;
-    const { random, open } = this.#ports;
+    const { random, open, language } = this.#ports;
     this.#secret = { tx: base64url(random(24)), verifier: base64url(random(32)) };
-    const url = `/sign-in/start?tx=${this.#secret.tx}`;
+    const url = `/sign-in/start?tx=${this.#secret.tx}&lang=${language}`;
     // The server waits for the registration, which follows.
     const opened = open(url) !== null;
     this.#become(opened ? { name: "waiting", code: "" } : { name: "blocked", url, code: "" });

@@ -28,12 +28,19 @@ export const msg = (text) => text;
 const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
+ * Leave out of a value that others wrote what turns the direction of its text: "gnp.exe" behind a
+ * U+202E reads as "exe.png". Letters that run from right to left do so without it.
+ * @param {string} value
+ */
+export const unturned = (value) => value.replace(DIRECTIONS, "");
+
+/**
  * Set a value that others wrote apart from the sentence around it, as `<bdi>` does in HTML: its
  * direction neither turns the sentence nor is turned by it (Unicode UAX 9, FSI and PDI).
  * @param {string} value
  */
 export function isolated(value) {
-  const plain = value.replace(DIRECTIONS, "");
+  const plain = unturned(value);
   // Plain ASCII runs one way: nothing to keep apart.
   return /^[\x20-\x7e]*$/.test(plain) ? plain : `\u2068${plain}\u2069`;
 }

@@ -2,7 +2,7 @@
 // Put a contact into words: who, by what, at which point, for how long, and what else is known.
 
 import { readable } from "./numbers.js";
-import { msg, t } from "./strings.js";
+import { msg, t, unturned } from "./strings.js";
 
 /** @typedef {import("./contacts_state.js").ContactView} ContactView */
 
@@ -49,8 +49,8 @@ export function icon({ channel, direction }) {
  */
 export function caller({ customer }) {
   const phone = customer.phone ? readable(customer.phone) : "";
-  const address = phone || customer.email || "";
-  const name = customer.name ?? "";
+  const address = phone || unturned(customer.email ?? "");
+  const name = unturned(customer.name ?? "").trim();
   if (name && name !== customer.phone) return { title: name, address };
   return { title: address || t("Unknown caller"), address: "" };
 }
@@ -118,7 +118,7 @@ export function attributes(contact) {
     .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
     .map(([name, value]) => /** @type {[string, string]} */ ([name, String(value).trim()]))
     .filter(([, value]) => value && !shown.has(value) && isForPeople(value))
-    .map(([name, value]) => [humanized(name), value]);
+    .map(([name, value]) => [humanized(unturned(name)), unturned(value)]);
 }
 
 /** @param {string} value */

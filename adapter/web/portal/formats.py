@@ -9,6 +9,10 @@ from babel import Locale, dates, numbers
 from babel.units import format_unit
 from markupsafe import Markup
 
+_DIRECTIONS = dict.fromkeys(
+    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Formats:
@@ -65,8 +69,13 @@ class Formats:
             if count < 1024 or unit == "gigabyte":  # noqa: PLR2004
                 break
             count /= 1024
-        digits = 0 if unit == "byte" else 1
-        return format_unit(round(count, digits), f"digital-{unit}", "short", locale=self.locale)
+        if unit == "byte":  # its short form is "138 byte" in English
+            return format_unit(round(count), "digital-byte", "long", locale=self.locale)
+        return format_unit(round(count, 1), f"digital-{unit}", "short", locale=self.locale)
+
+    def unturned(self, value: object) -> str:
+        """Write what others wrote without what turns the direction of its text (U+202E, …)."""
+        return str(value).translate(_DIRECTIONS)
 
     def ticked(self, text: str) -> Markup:
         """Write what stands between backticks as code."""

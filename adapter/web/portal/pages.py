@@ -16,15 +16,14 @@ from adapter import i18n, preferences
 from adapter.errors import MalformedInput, Place, ScreenpopError, Unavailable
 from adapter.i18n import Texts
 from adapter.preferences import Preferences
-from adapter.web import panel, problems, requests
+from adapter.web import languages, panel, problems, requests
 from adapter.web.portal import flashes, forms
 from adapter.web.portal.flashes import Flash, Kind
 from adapter.web.portal.formats import Formats
 from adapter.web.portal.forms import Form
 from adapter.web.principals import Principal
 
-LANGUAGE_COOKIE = "screenpop-language"
-"""The person's own choice of language, by browser; no secret."""
+LANGUAGE_COOKIE = languages.PORTAL_COOKIE
 ZONE_COOKIE = "screenpop-zone"
 """The browser's time zone, which only a script knows, or the person's own choice."""
 

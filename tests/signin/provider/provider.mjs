@@ -3,6 +3,7 @@
 //
 // POST /__control {"twist": …} makes it break the next ID tokens on purpose:
 //   {"claims": {"aud": "other", "nonce": null}}  other claims, signed with its good key
+//   {"without": true}  none
 //   {"alg": "none"} | {"alg": "HS256", "secret": …} | {"key": "other"}
 
 import { createServer } from "node:http";
@@ -86,7 +87,8 @@ provider.use(async (ctx, next) => {
   await next();
   if (coop) ctx.set("Cross-Origin-Opener-Policy", "same-origin");
   if (twist && ctx.oidc?.route === "token" && ctx.body?.id_token) {
-    ctx.body.id_token = await twisted(ctx.body.id_token);
+    if (twist.without) delete ctx.body.id_token;
+    else ctx.body.id_token = await twisted(ctx.body.id_token);
   }
 });
 
