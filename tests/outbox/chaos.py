@@ -93,7 +93,10 @@ def storm(server: Server, dynamics: Simulation, *, contacts: int, kills: int, se
     result.resent = _tell(server, stories, dice, kills)
     result.kills = kills
     # The storm goes on for a while over what was acknowledged, and then it ends.
-    _settle(server, within=3.0)
+    deadline = time.monotonic() + 3 * PATIENCE
+    while time.monotonic() < deadline and not _settle(server, within=0.5):
+        if sum(fault.met for fault in planned) > contacts:
+            break
     dynamics.world.faults.clear()
     result.faults = sum(fault.met for fault in planned)
     settled = _settle(server, within=6 * PATIENCE + contacts / 10)
