@@ -105,6 +105,15 @@ def test_a_connection_that_is_not_valid_exits_with_1_and_says_what_to_do(
     assert "do: Power Platform admin center" in result.output
 
 
+def test_a_draft_whose_connection_is_not_valid_is_saved_and_standard_error_says_so(
+    run: Run, given: str
+) -> None:
+    result = run("set", "main", "--file", given, "client_secret=wrong")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("the draft is saved, but its connection is not valid: ")
+    assert run("set", "main", "--file", given).stderr == ""
+
+
 def test_one_field_is_changed_and_a_secret_comes_from_standard_input(
     run: Run, given: str, fields: dict[str, Any]
 ) -> None:
