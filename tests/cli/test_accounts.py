@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner, Result
 
@@ -29,7 +30,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run `screenpop …`; an error is raised as it is."""
     for name, value in {
         "DATA_DIR": str(tmp_path),
@@ -47,7 +48,8 @@ def run(tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch)
             raise result.exception
         return result
 
-    return invoke
+    yield invoke
+    structlog.reset_defaults()  # the commands logged to a stream that is closed some time
 
 
 @pytest.fixture
