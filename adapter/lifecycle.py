@@ -23,12 +23,26 @@ PROGRESS: Mapping[str, Progress] = {"waiting": "waiting", "done": "done", "faile
 SHORTEST_PERSONAL = 3
 """Characters: shorter values stand in too many words to be anybody's."""
 
+STEPS_OFF = "steps off"
+SEE_TO_IT = "see to the account: once steps run, the contact's next event makes up for this"
+"""What an admin can do: planning asks what should have been sent, not what just happened."""
+
 
 def plan(
-    batch: Batch, tenant: TenantSettings, stage: Stage | None, key: ContactKey, view: dict[str, Any]
+    batch: Batch,
+    tenant: TenantSettings,
+    stage: Stage | None,
+    key: ContactKey,
+    view: dict[str, Any],
+    *,
+    before: Contact | None,
 ) -> None:
-    """Put into the outbox what the contact is due now, after an event of this stage."""
+    """Put into the outbox what the contact is due now, after an event of this stage.
+
+    `view` is the contact after the event, `before` its state ahead of it.
+    """
     if not _enabled(batch, tenant):
+        _tell_of_standstill(batch, tenant, key, view, before)
         return
     requests = outbox.of_contact(batch.cursor, key)
     # What is being sent right now must not be replaced: it counts as sent.
@@ -143,6 +157,37 @@ def _enabled(batch: Batch, tenant: TenantSettings) -> bool:
         for each in tenant.steps.requests
         if each.enabled
     )
+
+
+def _tell_of_standstill(
+    batch: Batch,
+    tenant: TenantSettings,
+    key: ContactKey,
+    view: dict[str, Any],
+    before: Contact | None,
+) -> None:
+    """Say on the trace which steps this event would have planned: each once for a contact."""
+    missed = _due(tenant, view)
+    if missed and before is not None:
+        missed -= _due(tenant, contacts.view(before, agent=before.agent))
+    if not missed:
+        return
+    requests = outbox.of_contact(batch.cursor, key)
+    if not requests:  # as in `plan`
+        missed &= _due(tenant, view, tenant.steps_since)
+    missed -= {each.planned.step.number for each in requests}
+    told = steps.standstill(
+        (step for step in tenant.steps.requests if step.number in missed),
+        lambda account: batch.queue.why_not(tenant.tenant, account),
+    )
+    if told:
+        batch.trace(key.tenant, key.id, STEPS_OFF, f"{'; '.join(told)} ({SEE_TO_IT})")
+
+
+def _due(tenant: TenantSettings, view: dict[str, Any], since: datetime | None = None) -> set[int]:
+    """Give the steps that are due by a contact's state, by number."""
+    planned = steps.plan(tenant.steps, view, None, {}, tenant=tenant.tenant, since=since)
+    return {each.step.number for each in planned}
 
 
 def _obstacle(batch: Batch, contact: Contact, who: Agent) -> str | None:

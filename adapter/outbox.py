@@ -104,6 +104,7 @@ class Outbox:
         """Those that wait for an account: tried when one has changed."""
         self.wake = self._turns.wake
         committer.queue.environment = self.environment
+        committer.queue.why_not = clients.why_not
         committer.queue.wake = self.wake
         clients.changed = self._accounts_changed
 

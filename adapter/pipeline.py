@@ -108,7 +108,9 @@ def _advance(
     if event.links:
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
     if tenant.steps.steps:
-        lifecycle.plan(batch, tenant, event.stage, key, view)
+        lifecycle.plan(
+            batch, tenant, event.stage, key, view, before=None if known is None else known[0]
+        )
     if before is not None and before != now:
         reason = "the contact went to another agent" if now else "the contact left the agent"
         pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)

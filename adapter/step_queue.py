@@ -13,6 +13,10 @@ def _none_ready(_tenant: Tenant, _account: str | None) -> Environment | None:
     return None
 
 
+def _no_account(_tenant: Tenant, _account: str | None) -> str | None:
+    return "There is no integration account in force."
+
+
 def _nobody(_contacts: Iterable[ContactKey]) -> None:
     """Wake nobody."""
 
@@ -23,6 +27,8 @@ class StepQueue:
 
     environment: Callable[[Tenant, str | None], Environment | None] = _none_ready
     """Gives where an account leads; None while it may not be used."""
+    why_not: Callable[[Tenant, str | None], str | None] = _no_account
+    """Says why an account may not be used; None where it may."""
     wake: Callable[[Iterable[ContactKey]], None] = _nobody
     """Tells the worker of contacts that have something due, after the commit."""
     in_flight: set[int] = field(default_factory=set)

@@ -272,7 +272,7 @@ def test_an_attribute_is_found_by_exact_name_then_dots_then_any_case() -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        (Values(), "step 2 has no response"),
+        (Values(), "step 2 has not answered yet"),
         (Values(failures={2: "prvCreateActivity is missing"}), "step 2 failed: prvCreateActivity"),
         (Values(responses={2: {}}), "response has no activityid"),
         (Values(responses={2: {"activityid": None}}), "response has no activityid"),

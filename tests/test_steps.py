@@ -165,7 +165,7 @@ def test_the_answered_step_opens_the_record_that_step_2_made() -> None:
 @pytest.mark.parametrize(
     ("sofar", "kind", "says"),
     [
-        (Sofar(), "wait", "step 2 has no response"),
+        (Sofar(), "wait", "step 2 has not answered yet"),
         (Sofar(failures={2: "no privilege"}), "search", "step 2 failed: no privilege"),
         (Sofar(responses={2: {}}), "search", "response has no activityid"),
         (Sofar(responses={2: {"activityid": ""}}), "search", "is empty"),

@@ -80,7 +80,8 @@ def _check_steps(office: Office, tenant: Tenant, option: str) -> Iterator[Findin
     if not off:
         disabled = [str(step.number) for step in steps.steps if not step.enabled]
         more = f"; {', '.join(disabled)} switched off" if disabled else ""
-        yield ok(check, f"{len(steps.steps)} steps{more}")
+        count = len(steps.steps)
+        yield ok(check, f"{count} {'step' if count == 1 else 'steps'}{more}")
 
 
 def _check_links(office: Office, tenant: Tenant) -> Iterator[Finding]:

@@ -22,21 +22,12 @@ def in_force(office: Office, tenant: Tenant) -> list[StoredAccount]:
 def why_off(steps: Steps, accounts: Sequence[StoredAccount]) -> list[str]:
     """Say of the enabled steps that do not run, why not; `accounts` are those in force."""
     from adapter.connections import AccountNotReady, choose, views  # noqa: PLC0415
+    from adapter.steps import standstill  # noqa: PLC0415
 
-    reasons: dict[str, list[int]] = {}
-    for step in steps.steps:
-        if not step.enabled:
-            continue
+    def why_not(account: str | None) -> str | None:
         try:
-            reason = views.not_ready(choose(accounts, step.account))
+            return views.not_ready(choose(accounts, account))
         except AccountNotReady as error:
-            reason = str(error)
-        if reason is not None:
-            reasons.setdefault(reason, []).append(step.number)
-    return [f"{_named(numbers)} not run: {reason}" for reason, numbers in reasons.items()]
+            return str(error)
 
-
-def _named(numbers: list[int]) -> str:
-    if len(numbers) == 1:
-        return f"step {numbers[0]} does"
-    return f"steps {', '.join(map(str, numbers[:-1]))} and {numbers[-1]} do"
+    return standstill(steps.steps, why_not)

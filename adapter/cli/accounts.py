@@ -94,16 +94,18 @@ def set_account(
     """Save a draft of an account (what is not named stays) and test its connection.
 
     Nothing takes effect before `accounts apply`. Secrets are best given by FIELD=@FILE or
-    FIELD=-, because a command line is seen by others.
+    FIELD=-, because a command line is seen by others. Exits with 0 where the draft was saved, also
+    if its connection is not valid (before a consent none is), which standard error says.
     """
     given = {**_from_file(file), **_from_arguments(fields or [])}
     with _desk(database) as (here, desk):
         named = here.tenant(tenant)
         saved = desk.save(named, name, given, who=_who(), merge=True)
-        if test:
-            asyncio.run(desk.test(named, saved.name, "draft"))
-            saved = desk.shown(named, saved.name)
+        report = asyncio.run(desk.test(named, saved.name, "draft")) if test else None
+        saved = desk.shown(named, saved.name)
     printing.found(saved, words.account_lines(saved), as_json=as_json)
+    if report is not None and not report.valid:
+        _tell([f"the draft is saved, but its connection is not valid: {report.message}"])
 
 
 def try_account(

@@ -227,8 +227,8 @@ def _hint(hints: Iterable[Place], numbers: Numbers) -> None:
 
 def _tell_of(answer: dict[str, Any], numbers: Numbers) -> None:
     _hint((Place(each["at"], each["detail"]) for each in answer["hints"]), numbers)
-    if answer["disabled"] is not None:
-        typer.echo(visible(f"the steps do not run: {answer['disabled']}"), err=True)
+    for reason in answer["steps_off"]:
+        typer.echo(visible(reason), err=True)
 
 
 def _told(at: str, detail: str) -> str:

@@ -77,6 +77,14 @@ class Clients:
             raise AccountNotReady(found.reason or "The account cannot be used.")
         return found.client
 
+    def why_not(self, tenant: Tenant, name: str | None = None) -> str | None:
+        """Say why an account (without a name, the default) may not be used; None where it may."""
+        try:
+            self.client(tenant, name)
+        except AccountNotReady as error:
+            return str(error)
+        return None
+
     def failing(self) -> list[tuple[Tenant, str, bool]]:
         """Give the accounts in force by tenant and name, and whether the last test failed."""
         return [

@@ -59,7 +59,8 @@ class Values:
     def _in_response(self, reference: Reference, step: int, place: str) -> Any:
         if step not in self.responses:
             failure = self.failures.get(step)
-            reason = f"step {step} failed: {failure}" if failure else f"step {step} has no response"
+            became = f"failed: {failure}" if failure else "has not answered yet"
+            reason = f"step {step} {became}"
             raise MissingValue(str(reference), place, reason)
         response = self.responses[step]
         found = list(_exact(reference.field, response))

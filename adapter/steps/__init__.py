@@ -36,6 +36,7 @@ from adapter.steps.rendering import (
     response_of,
     sample_responses,
 )
+from adapter.steps.standing import WhyNot, standstill
 from adapter.steps.tables import Column, Known, Metadata, Navigation, Table
 from adapter.steps.writing import default_steps, dump
 
@@ -63,6 +64,7 @@ __all__ = [
     "Steps",
     "Table",
     "Where",
+    "WhyNot",
     "accounts_named",
     "attributes",
     "check",
@@ -82,5 +84,6 @@ __all__ = [
     "repair",
     "response_of",
     "sample_responses",
+    "standstill",
     "tables_named",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,7 +15,9 @@ from adapter.connections.consents import LASTS, PATHS
 from adapter.connections.views import AccountView
 from adapter.dataverse.errors import DataverseError
 from adapter.errors import Conflict, MalformedInput, Place
+from adapter.steps import standstill
 from adapter.store.accounts import Side
+from adapter.tenants import Tenant
 from adapter.web import addresses, consent_cookies, problems, requests
 from adapter.web.contacts import json_response
 
@@ -68,7 +71,10 @@ async def delete_account(request: Request) -> Response:
 
 
 async def apply_account(request: Request) -> Response:
-    """Put the draft in force: calls in flight end as they began."""
+    """Put the draft in force: calls in flight end as they began.
+
+    The account with `steps_off`: a sentence for each reason for which steps do not run now.
+    """
     tenant, key = requests.admin(request)
     applied = _desk(request).apply(
         tenant,
@@ -77,7 +83,7 @@ async def apply_account(request: Request) -> Response:
         expected_version=_expected(request),
     )
     connections(request).clients.refresh()
-    return _shown(applied)
+    return _shown(applied, steps_off=steps_off(request, tenant))
 
 
 async def discard_draft(request: Request) -> Response:
@@ -172,12 +178,19 @@ def connections(request: Request) -> Connections:
     return cast(Connections, request.state.connections)
 
 
+def steps_off(request: Request, tenant: Tenant) -> list[str]:
+    """Say which steps do not run: a second account in force may leave them without a default."""
+    clients = connections(request).clients
+    wanted = requests.services(request).registry[tenant].steps
+    return standstill(wanted.steps, lambda account: clients.why_not(tenant, account))
+
+
 def _desk(request: Request) -> AccountDesk:
     return connections(request).desk
 
 
-def _shown(view: AccountView) -> Response:
-    answer = json_response(view)
+def _shown(view: AccountView, **more: Any) -> Response:
+    answer = json_response({**msgspec.to_builtins(view), **more} if more else view)
     answer.headers["etag"] = f'"{view.version}"'
     return answer
 

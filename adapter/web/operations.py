@@ -69,7 +69,7 @@ _TAG = record("version rules warnings header", version={"type": "integer"}, head
 _OBJECT: Schema = {"type": "object"}
 _TRIAL = record("rules since would_refuse", rules=_TEXT, would_refuse=listed(ref("Refusal")))
 _ACCOUNTS = record("accounts redirect_uris", accounts=listed(_OBJECT))
-_STEPS = record("steps disabled", steps={"type": "object"})
+_STEPS = record("steps disabled steps_off", steps={"type": "object"}, steps_off=listed(_TEXT))
 _ALIASES = record("aliases", aliases=listed(ref("Alias")))
 
 OPERATIONS: dict[tuple[str, str], Operation] = {

@@ -8,11 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapter import changes
-from adapter.connections import AccountNotReady
 from adapter.errors import Conflict, MalformedInput, Place
 from adapter.services import Services
 from adapter.step_desk import Checked
-from adapter.steps import Environment, NoEnvironment, Steps
+from adapter.steps import Environment, NoEnvironment, Steps, standstill
 from adapter.tenants import Tenant
 from adapter.web import admin, requests
 from adapter.web.contacts import json_response
@@ -30,7 +29,7 @@ async def get_steps(request: Request) -> Response:
         {
             "steps": settings.steps,
             "since": settings.steps_since,
-            "disabled": _disabled(services, tenant, settings.steps),
+            **_standstill(services, tenant, settings.steps),
             "faults": _places(found.faults),
             "hints": _places(found.hints),
         }
@@ -111,7 +110,7 @@ def _checked(services: Services, tenant: Tenant, checked: Checked) -> dict[str, 
         "steps": checked.steps,
         "hints": _places(checked.hints),
         "unchecked": checked.unchecked,
-        "disabled": _disabled(services, tenant, checked.steps),
+        **_standstill(services, tenant, checked.steps),
     }
 
 
@@ -119,11 +118,11 @@ def _places(places: tuple[Place, ...]) -> list[dict[str, str]]:
     return [{"at": each.at, "detail": each.detail} for each in places]
 
 
-def _disabled(services: Services, tenant: Tenant, wanted: Steps) -> str | None:
-    """Say why no step runs, None where they do."""
-    for step in wanted.requests:
-        try:
-            services.connections.clients.client(tenant, step.account)
-        except AccountNotReady as error:
-            return str(error)
-    return None
+def _standstill(services: Services, tenant: Tenant, wanted: Steps) -> dict[str, Any]:
+    """Say which enabled steps do not run and why, and why none does (None where one runs)."""
+    clients = services.connections.clients
+    why = [clients.why_not(tenant, step.account) for step in wanted.requests if step.enabled]
+    return {
+        "disabled": why[0] if why and None not in why else None,
+        "steps_off": standstill(wanted.steps, lambda account: clients.why_not(tenant, account)),
+    }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner, Result
 
@@ -29,7 +30,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run `screenpop …`; an error is raised as it is."""
     for name, value in {
         "DATA_DIR": str(tmp_path),
@@ -47,7 +48,8 @@ def run(tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch)
             raise result.exception
         return result
 
-    return invoke
+    yield invoke
+    structlog.reset_defaults()  # the commands logged to a stream that is closed some time
 
 
 @pytest.fixture
@@ -103,6 +105,15 @@ def test_a_connection_that_is_not_valid_exits_with_1_and_says_what_to_do(
     assert result.exit_code == 1
     assert "no user of this environment" in result.output
     assert "do: Power Platform admin center" in result.output
+
+
+def test_a_draft_whose_connection_is_not_valid_is_saved_and_standard_error_says_so(
+    run: Run, given: str
+) -> None:
+    result = run("set", "main", "--file", given, "client_secret=wrong")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("the draft is saved, but its connection is not valid: ")
+    assert run("set", "main", "--file", given).stderr == ""
 
 
 def test_one_field_is_changed_and_a_secret_comes_from_standard_input(

@@ -84,6 +84,9 @@ def test_steps_that_do_not_run_are_a_problem_with_the_reason(
     put(command, data, fields)
     command("accounts", "apply", "main", **data)
     assert examine(command, data, "steps of default") == [("ok", "4 steps", "")]
+    (first, *_) = json.loads(command("steps", "default").stdout)["steps"]
+    command("steps", "set", "-", stdin=json.dumps({"steps": [first]}), **data)
+    assert examine(command, data, "steps of default") == [("ok", "1 step", "")]
 
 
 def test_an_account_whose_secrets_no_key_opens_is_named(

@@ -192,6 +192,21 @@ def test_a_recording_is_previewed_by_the_link_that_is_then_written(
     assert "recordings.example" not in sample
 
 
+def test_a_running_server_says_which_steps_do_not_run_and_which_do(
+    command: Run, data: dict[str, str], server: Server, fields: dict[str, Any]
+) -> None:
+    there = ("--url", server.url, "--key", server.secret("admin"))
+    draft = json.dumps(fields)
+    command("accounts", "set", "other", "--file", "-", "--no-test", stdin=draft, **data)
+    changed = json.loads(command("steps", "default").stdout)
+    assert "not run" not in command("steps", "set", "-", *there, stdin=json.dumps(changed)).stderr
+    changed["steps"][3]["account"] = "other"
+    done = command("steps", "set", "-", *there, stdin=json.dumps(changed))
+    assert (done.returncode, done.stdout) == (0, "4 steps set\n")
+    told = [line for line in done.stderr.splitlines() if "not run" in line]
+    assert told == ["step 5 does not run: There is no integration account other in force."]
+
+
 def test_steps_are_managed_at_a_running_server_with_a_key(
     command: Run, data: dict[str, str], server: Server, tmp_path: Path
 ) -> None:

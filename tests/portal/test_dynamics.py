@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapter import steps
 from adapter.demo.simulated.serving import Simulation
 from tests import principals
 from tests.dataverse.consenting import press
@@ -59,6 +61,25 @@ def test_an_account_is_made_tested_and_applied(visitor: Visitor, dynamics: Simul
     listed = visitor.get(HOME)
     assert "in force" in listed
     assert "default" in listed
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "do not run"), ("ja", "は実行されません")])
+def test_applying_an_account_that_leaves_steps_without_a_default_says_so(
+    tmp_path: Path, dynamics: Simulation, language: str, words: str
+) -> None:
+    with portal(tmp_path, dynamics) as visitor:
+        visitor.headers["accept-language"] = language
+        kept = steps.dump(steps.default_steps())
+        saved = visitor.server.request("PUT", "/v1/admin/steps", json.loads(kept), scope="admin")
+        assert saved.is_success, saved.text
+        for name in ("main", "other"):
+            fields = account_fields(dynamics, name=name)
+            fields.pop("default")
+            page = visitor.submit(f"{HOME}/new", fields)
+            version = page.value("version")
+            page = visitor.submit(f"{HOME}/accounts/{name}/apply", {"version": version})
+            assert (words in page) is (name == "other")
+        assert "2, 3, 4" in page
 
 
 def test_every_fault_stands_at_its_field_and_what_was_typed_stays(

@@ -94,6 +94,8 @@ def test_health_is_said_in_japanese(server: Server) -> None:
         "account in use, whatever: more than the 8000 that proxies carry",
         "step 3 does not run: The account has not been applied yet.",
         "steps 2, 3 and 4 do not run: The account has not been applied yet.",
+        "1 step",
+        "1 step; 2 switched off",
         "https://contoso.crm4.dynamics.com, tested 2026-11-22 02:51:17+00:00",
         "3, the latest: Dynamics refused",
         "75.6 GB free, write-ahead log 0.0 MB",

@@ -65,6 +65,7 @@ def whats(_: Texts) -> dict[str, str]:
         "pushed": _("Pushed to the panel"),
         "step": _("Step done"),
         "step waits": _("Step waits"),
+        "steps off": _("Steps do not run"),
         "step failed": _("Step failed"),
         "step replayed": _("Step tried again"),
         "step dismissed": _("Step given up"),

@@ -18,7 +18,7 @@ from adapter.dataverse.errors import DataverseError
 from adapter.errors import Conflict, InvalidSettings, MalformedInput, NotFound, Place
 from adapter.store.accounts import Side
 from adapter.web import consent_cookies, requests
-from adapter.web.accounts import connections
+from adapter.web.accounts import connections, steps_off
 from adapter.web.portal import dynamics_azure, dynamics_forms, dynamics_phrases, forms, pages
 from adapter.web.portal.dynamics_azure import origin_of
 from adapter.web.portal.forms import Form
@@ -167,6 +167,10 @@ async def apply(request: Request, who: Principal, form: Form, account: AccountVi
     )
     connections(request).clients.refresh()
     if applied.reason is None:
+        off = [dynamics_phrases.say(_, each) for each in steps_off(request, who.tenant)]
+        if off:
+            said = _("The account is in force, but %(off)s", off="; ".join(off))
+            return pages.redirect(request, address(applied.name), said, kind="warning")
         return pages.redirect(request, address(applied.name), _("The account is in force."))
     said = _(
         "The account is in force, but steps do not use it yet: %(reason)s",

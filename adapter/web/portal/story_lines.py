@@ -19,6 +19,7 @@ _TONES: dict[str, Tone] = {
     "blocked": "warning",
     "unknown": "warning",
     "step waits": "warning",
+    "steps off": "warning",
     "step failed": "danger",
     "failed": "danger",
 }

@@ -23,6 +23,8 @@ _AGAIN = re.compile(r"^(.*) (\(tried again in [\d.]+ s\))$", re.DOTALL)
 _REQUEST = re.compile(r"^(step \d+)((?: \(\w+\))? [A-Z]+ [\w$]+): (.*)$", re.DOTALL)
 _POP = re.compile(r"^(?P<reason>.*) \((?P<made>popped before|pop (?P<id>[^\s()]+))\)$", re.DOTALL)
 _AT = re.compile(r"^(?P<stage>[a-z]+) at (?P<agent>.+?): (?P<reason>.*)$", re.DOTALL)
+_OFF = re.compile(r"^(steps? \d.*) (\(see to the account: [^()]*\))$", re.DOTALL)
+_NEXT_OFF = re.compile(r"; (?=steps? \d[^:;]* not run: )")
 _STEP = re.compile(r"^(step \d+): (.*)$", re.DOTALL)
 
 
@@ -42,6 +44,9 @@ def tell(_: Texts, detail: str) -> list[Part]:
     again = _AGAIN.match(detail)
     if again is not None:
         detail = again[1]
+    if (off := _OFF.match(detail)) is not None:
+        told = [each for piece in _NEXT_OFF.split(off[1]) for each in (Part("; "), *_own(_, piece))]
+        return [*told[1:], Part(" " + PHRASES.say(_, off[2]))]
     if (request := _REQUEST.match(detail)) is not None:
         parts.append(Part(f"{PHRASES.say(_, request[1])}{request[2]}: "))
         parts += _became(_, request[3])

@@ -78,6 +78,8 @@ SENTENCES: tuple[str, ...] = (
     _("pop %(id)s: the contact went to another agent"),
     _("pop %(id)s: the contact left the agent"),
     _("pop %(id)s: the contact was erased"),
+    # Steps that do not run: adapter/lifecycle.py.
+    _("(see to the account: once steps run, the contact's next event makes up for this)"),
     # Steps: adapter/outbox.py, exchanges.py, fitting.py, adapter/store/dead_letters.py.
     _("step %(number)s"),
     _("done in %(time)s ms"),
