@@ -73,7 +73,7 @@ def block(results: Mapping[str, Any], page: Path) -> str:
     small = (
         f"Median, and in bold the ratio to `{REFERENCE}` (bare Starlette on uvicorn, which checks "
         f"and keeps nothing) in the same round: {results['plan']['panels']:,} panels, "
-        f"{len(results['rounds'])} rounds, server on one core of {machine['cpu']}, "
+        f"{_rounds(len(results['rounds']))}, server on one core of {machine['cpu']}, "
         f"{str(results['at'])[:10]}. [The whole page](bench/results/{page.name}), "
         "[how to read it](bench/README.md)."
     )
@@ -90,3 +90,7 @@ def _cells(row: Row, names: Sequence[str], rounds: Sequence[summary.Round]) -> l
         "" if each is None else f"{each.median:,.{row.digits}f} **{each.ratio or 0:.2f}**"
         for each in found
     ]
+
+
+def _rounds(count: int) -> str:
+    return "one round" if count == 1 else f"{count} rounds"
