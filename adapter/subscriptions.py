@@ -124,10 +124,11 @@ class Subscriptions:
         )
         feed.send(frames.text(frame))
 
-    def _replay(self, feed: Subscriber, after: int) -> None:
+    def _replay(self, feed: Subscriber, after: int, ahead: list[int] | None = None) -> None:
         cursor = self._database.raw.cursor()
+        ahead = [] if ahead is None else ahead
         while feed.is_open():
-            missed = self._missed(cursor, feed, after)
+            missed = _missed(cursor, feed, after, ahead)
             if not missed:
                 # Nothing was committed since the read: this is all one turn of the event loop.
                 feed.live = True
@@ -141,19 +142,16 @@ class Subscriptions:
                 feed.send(frames.text(messages.encode(feed.tenant, message, data)))
                 after = message.sequence
                 if feed.buffered():
-                    feed.when_drained(lambda after=after: self._go_on(feed, after))  # type: ignore[misc]
+                    if feed.agent is not None:  # the rest of what was read is read again
+                        ahead[:0] = [each.sequence for each in missed if each.sequence > after]
+                    feed.when_drained(lambda after=after: self._go_on(feed, after, ahead))  # type: ignore[misc]
                     return
 
-    @staticmethod
-    def _missed(cursor: Cursor, feed: Subscriber, after: int) -> list[Message]:
-        name = None if feed.agent is None else feed.agent.id
-        return journal.messages_after(cursor, feed.tenant, name, after, limit=CHUNK)
-
-    def _go_on(self, feed: Subscriber, after: int) -> None:
+    def _go_on(self, feed: Subscriber, after: int, ahead: list[int] | None = None) -> None:
         try:
             self._committer.settle()
             with self._database.reading():
-                self._replay(feed, after)
+                self._replay(feed, after, ahead)
         except StoreUnavailable as error:
             log.warning("replay broken off", error=str(error))
             feed.close(OVERLOADED)
@@ -237,6 +235,27 @@ class Subscriptions:
         for waiting in self._timers.values():
             for timer in waiting.values():
                 timer.cancel()
+
+
+def _missed(cursor: Cursor, feed: Subscriber, after: int, ahead: list[int]) -> list[Message]:
+    """Read the next messages above `after` that a feed has missed.
+
+    `ahead` keeps the sequences of those still to be read: an agent's are found by going back all
+    the way from the last (decision 0010), which must not be done for each part of a long replay.
+    """
+    if feed.agent is None:
+        return journal.messages_after(cursor, feed.tenant, None, after, limit=CHUNK)
+    while True:
+        if not ahead:
+            ahead += journal.sequences_to(cursor, feed.tenant, feed.agent.id, after)
+        if not ahead:
+            return []
+        wanted = ahead[:CHUNK]
+        del ahead[:CHUNK]
+        found = journal.read(cursor, feed.tenant, wanted)
+        if found:
+            return found
+        after = wanted[-1]  # all of them were erased
 
 
 def _replayed(

@@ -62,6 +62,7 @@ def test_nothing_is_sent_before_the_time_that_dynamics_named(call: Call, status:
     fault = break_down(call.dynamics, Kind.STATUS, method="POST", status=status, retry_after=3)
     call.created()
     eventually(lambda: fault.met, "the refusal")
+    eventually(lambda: call.told("step waits", "POST phonecalls"), "the refusal is understood")
     other.created()
     call.row()
     other.row()
