@@ -461,7 +461,7 @@ class Committer:
         if isinstance(self.failure, StoreCorrupt):
             # Other pages may still take writes, but the file is to be replaced by a backup.
             raise StoreCorrupt(str(self.failure), retry_after=self.failure.retry_after)
-        # A commit to a file that was moved or deleted succeeds and is lost (two stats: 3 µs).
+        # A commit to a file that was moved or deleted succeeds and is lost (one stat, usually).
         if not self._database.is_same_file():
             raise StoreUnavailable(
                 f"the database file {self._database.path} was moved or deleted", retry_after=30

@@ -171,9 +171,15 @@ class Database:
             raise StoreTaken(f"another server is using the database {self.path}") from error
         except OSError as error:
             raise explain(error, self.path) from error
-        with self.transaction() as cursor:
-            restore(cursor, left)
-            self._is_redo_done = True
+        # On the disk before the file is emptied: what it holds may have been promised to outlive a
+        # loss of power, whatever this process promises.
+        self.raw.execute("PRAGMA synchronous=FULL")
+        try:
+            with self.transaction() as cursor:
+                restore(cursor, left)
+                self._is_redo_done = True
+        finally:
+            self.raw.execute("PRAGMA synchronous=NORMAL")
         if not self.raw.tail.is_writer:
             self._redo.close()
             self._redo = None

@@ -24,10 +24,11 @@ are, the more of them are newer copies of one page, which is written once; but a
 is written to new pages of memory each time, which costs three times as much."""
 
 _CATCH_UP_PATIENCE = 3.0
+"""Seconds that a command waits for a running server's rows; it catches up ten times a second."""
 
 _LOG_HEAD = 32
-_FRAME = 24 + 4096
-"""Bytes at the beginning of the write-ahead log, and of each page in it."""
+_FRAME_HEAD = 24
+"""Bytes at the beginning of the write-ahead log, and before each page in it."""
 
 
 class LogMark(NamedTuple):
@@ -50,20 +51,24 @@ def log_mark(path: Path) -> LogMark:
     try:
         with path.with_name(path.name + "-wal").open("rb", buffering=0) as log:
             size = os.fstat(log.fileno()).st_size
-            salts = os.pread(log.fileno(), 8, 16)
+            head = os.pread(log.fileno(), _LOG_HEAD, 0)
+            if len(head) < _LOG_HEAD:
+                return LogMark(b"", 0)
+            salts = head[16:24]
+            length = _FRAME_HEAD + int.from_bytes(head[8:12], "big")
             # The first frame of former times, by bisection: all before it are of this time.
             first = bisect_left(
-                range((size - _LOG_HEAD) // _FRAME),
+                range((size - _LOG_HEAD) // length),
                 True,
-                key=lambda frame: _salts_of(log, frame) != salts,
+                key=lambda frame: _salts_at(log, _LOG_HEAD + frame * length) != salts,
             )
     except FileNotFoundError:
         return LogMark(b"", 0)
     return LogMark(salts, first)
 
 
-def _salts_of(log: io.FileIO, frame: int) -> bytes:
-    return os.pread(log.fileno(), 8, _LOG_HEAD + frame * _FRAME + 8)
+def _salts_at(log: io.FileIO, frame: int) -> bytes:
+    return os.pread(log.fileno(), 8, frame + 8)
 
 
 def checkpoint(path: Path) -> bool:
@@ -108,6 +113,7 @@ def backup(source: Path, target: Path) -> int:
     if not source.exists():
         raise StoreUnavailable(f"there is no database at {source}")
     _recover(source)
+    await_catch_up(source)
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     # Customers' names and numbers are in it: nobody else may read it.
