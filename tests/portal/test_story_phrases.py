@@ -6,11 +6,17 @@ import re
 
 import pytest
 
+from adapter import outbox
 from adapter.i18n import Texts
 from adapter.web.portal.story_phrases import Part, tell
 
 ADVICE = "Correct the step's body or query string; Dynamics says what is wrong with it."
 OURS = [
+    f"step 4: {outbox.OF_ANOTHER.format(2)}",
+    (
+        "step 2: {{topic}} in body/subject: the contact has no such attribute."
+        f" {outbox.OF_A_VALUE}"
+    ),
     "offered (urn:test e-16)",
     "screenpop.contact.offered to alice, bob: 2 sockets",
     "offered at alice: stage offered is not in the policy",

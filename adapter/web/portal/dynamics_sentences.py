@@ -400,4 +400,9 @@ SENTENCES: tuple[str, ...] = (
     _("escaped quotes replaced"),
     _("line break inside a text replaced by a space"),
     _("comma before a closing brace removed"),
+    # What to do about a dead letter: adapter/outbox.py.
+    _(
+        "Correct the step, or give the placeholder something to fall back on ({{Name|unknown}});"
+        " then replay this."
+    ),
 )

@@ -113,7 +113,7 @@ def checklist(texts: Texts, services: Services, tenant: Tenant) -> Sequence[Task
             "/admin/steps",
         ),
         Task(
-            settings.sign_in is not None or "feed" in scopes,
+            settings.sign_in is not None,
             texts("Let your agents sign in"),
             texts("By your own directory; each agent signs in once a shift."),
             "/admin/settings",

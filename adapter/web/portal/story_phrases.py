@@ -50,9 +50,9 @@ def tell(_: Texts, detail: str) -> list[Part]:
     if (request := _REQUEST.match(detail)) is not None:
         parts.append(Part(f"{PHRASES.say(_, request[1])}{request[2]}: "))
         parts += _became(_, request[3])
-    elif (step := _STEP.match(detail)) is not None and PHRASES.recognised(detail) is None:
+    elif (step := _STEP.match(detail)) is not None and not _is_whole(detail):
         parts.append(Part(f"{PHRASES.say(_, step[1])}: "))
-        parts += _own(_, step[2])
+        parts += _with_advice(_, step[2])
     else:
         parts += _several(_, detail)
     if again is not None:
@@ -73,6 +73,23 @@ def _became(_: Texts, told: str) -> list[Part]:
             first = _own(_, words) if own else [Part(words, quoted=True)]
             return [*first, Part(" " + PHRASES.say(_, advice))]
     return [Part(told, quoted=True)]
+
+
+def _is_whole(detail: str) -> bool:
+    """Whether a line that begins with a step is one sentence, not a step and what is said of it."""
+    found = PHRASES.recognised(detail)
+    return found is not None and found[0] != "step %(number)s"
+
+
+def _with_advice(_: Texts, told: str) -> list[Part]:
+    """Say why a request could not be made ready, and what to do about it where that is said."""
+    for advice in _ADVICE:
+        if told.endswith(f". {advice}"):
+            return [
+                *_own(_, told.removesuffix(f". {advice}")),
+                Part(". " + PHRASES.say(_, advice)),
+            ]
+    return _own(_, told)
 
 
 def _own(_: Texts, sentence: str) -> list[Part]:

@@ -105,4 +105,6 @@ SENTENCES: tuple[str, ...] = (
     _("HTTP %(status)s from something that is no Dataverse"),
     _("the account's settings were replaced meanwhile"),
     _("the answer is no JSON"),
+    # Of another step, on a dead letter: adapter/outbox.py.
+    _("step %(number)s failed. Replay step %(same)s's dead letter: this one goes with it."),
 )
