@@ -85,7 +85,8 @@ class Batch:
         self._tail = journal.loaded(self._index)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
-        self._last = dict(last_sequences)
+        self.last_sequences = dict(last_sequences)
+        """Each tenant's last sequence, as far as it is known, with what is staged."""
         self.contacts: dict[ContactKey, Known] = {}
         self.outgoing: list[Entry] = []
         self._silent: list[Silent] = []
@@ -101,6 +102,7 @@ class Batch:
         self._events: dict[int, tuple[Tenant, str, str]] = {}
         self._agents: dict[Agent, int] = {}
         self._traces: list[TraceLine] = []
+        self.is_remembered = False
 
     @property
     def cursor(self) -> Cursor:
@@ -117,7 +119,10 @@ class Batch:
     def new_event_key(self, tenant: Tenant, fact: Fact) -> int | None:
         """Give the key that is free for a new event; None where it was accepted before."""
         key = journal.event_key(tenant, fact.source, fact.id)
-        if key in self._events or key in self._tail.events or journal.is_taken(self._index, key):
+        known = self._tail
+        if key in self._events or key in known.events:
+            return self._free_event_key(tenant, fact, key)
+        if known.seen.events.may_hold(key) and journal.is_taken(self._index, key):
             return self._free_event_key(tenant, fact, key)
         return key  # nearly always
 
@@ -284,16 +289,16 @@ class Batch:
 
     def next_sequence(self, tenant: Tenant) -> int:
         """Give the sequence that the next message of a tenant will have."""
-        if tenant not in self._last:
-            self._last[tenant] = journal.sequences(self.cursor, tenant)[1]
-        return self._last[tenant] + 1
+        if tenant not in self.last_sequences:
+            self.last_sequences[tenant] = journal.sequences(self.cursor, tenant)[1]
+        return self.last_sequences[tenant] + 1
 
     def announce(self, pop: StoredPop, data: bytes) -> None:
         """Stage the message of a pop, whose `sequence` must be `next_sequence`."""
         self._append(pop.tenant, messages.POP, data, (pop.agent,), subject=pop.contact, pop=pop)
 
-    def finish(self) -> dict[Tenant, int]:
-        """Write what was staged and give each tenant's last sequence.
+    def finish(self) -> None:
+        """Write what was staged.
 
         Where it is no transaction it is durable now, else with the commit.
         """
@@ -305,10 +310,10 @@ class Batch:
             self._database.keep(rows)
         elif rows:
             journal.append(self.cursor, rows)
-        return self._last
 
     def remember(self) -> None:
         """Note, after the commit, where everything stands in the journal."""
+        self.is_remembered = True
         known = self._tail
         for key in self.erased:
             known.drop_contact(key)
@@ -329,7 +334,7 @@ class Batch:
         for tenant in self._numbers:
             last, silent_number = known.ends.get(tenant) or known.marks[tenant][1:]
             known.ends[tenant] = (
-                self._last.get(tenant, last),
+                self.last_sequences.get(tenant, last),
                 self._silent_numbers.get(tenant, silent_number),
             )
 
@@ -352,7 +357,7 @@ class Batch:
         pop: StoredPop | None = None,
     ) -> Entry:
         sequence = self.next_sequence(tenant)
-        self._last[tenant] = sequence
+        self.last_sequences[tenant] = sequence
         pop_id = None if pop is None else pop.id
         message = Message(sequence, kind, subject, self.now, data, agents, pop_id)
         position = self._number(tenant) << journal.SEQUENCE_BITS | sequence
@@ -380,7 +385,7 @@ class Batch:
         links = []
         for name in message.agents:
             agent = Agent(tenant, name)
-            before = self._agents.get(agent)
+            before = self._agents.get(agent) or self._tail.known_agents.get(agent)
             if before is None:
                 before = journal.last_to(self._index, agent)
             links.append((name, before))

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
@@ -22,6 +21,7 @@ from adapter.batch import Batch, Entry
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
 from adapter.events import Stage
 from adapter.hub import Hub
+from adapter.jobs import Awaited, Call, Job, T, Work
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
@@ -33,9 +33,6 @@ from adapter.tenants import Tenant
 from adapter.upkeep import Upkeep
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
-Job = Callable[[Batch], T]
 
 GROUP = 512
 """Events in one commit at most: about 20 ms of work, so that sockets are served in between."""
@@ -58,20 +55,10 @@ TRACE_DELAY = 0.25
 """Seconds for which trace lines are gathered before they are written."""
 
 
-class _Waiting(msgspec.Struct):
-    job: Job[Any]
-    weight: int
-    since: float
-    tell: Callable[[Any], None]
-    """Takes the job's result, or the exception that it ended with."""
-    future: asyncio.Future[Any] | None
-    """Cancelled by a sender who no longer waits."""
-
-
 class _Group(msgspec.Struct):
     """What was committed together and nobody has been told of yet."""
 
-    taken: list[_Waiting]
+    taken: list[Job]
     results: list[Any]
     batches: list[Batch]
 
@@ -98,7 +85,7 @@ class Committer:
         self._metrics = metrics
         self.upkeep = Upkeep(database)
         self._queue_limit = queue_limit
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Job] = deque()
         self._weight = 0
         metrics.queue.set_function(lambda: self._weight)
         self._scheduled: asyncio.Handle | None = None
@@ -124,41 +111,27 @@ class Committer:
                 self._last[tenant] = journal.sequences(cursor, tenant)[1]
         return self._last[tenant]
 
-    def submit(self, job: Job[T], *, weight: int = 1) -> asyncio.Future[T]:
-        """Queue a job for the next commit; the future is done after the commit.
+    def submit(self, work: Work[T], *, weight: int = 1) -> asyncio.Future[T]:
+        """Queue a function for the next commit; the future is done after the commit.
 
         Raises:
             Overloaded: too many events wait.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        def tell(result: Any) -> None:
-            if future.done():
-                return  # the sender has gone; what it sent is kept
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-        self._enqueue(_Waiting(job, weight, time.monotonic(), tell, future))
+        self.add(Awaited(weight, function=work, future=future))
         return future
 
-    def submit_and_tell(
-        self, job: Job[T], tell: Callable[[T | Exception], None], *, weight: int = 1
-    ) -> None:
-        """Queue a job; `tell` gets its result after the commit, or the exception. Costs no future.
+    def add(self, job: Job) -> None:
+        """Queue a job for the next commit, after which it is told. Costs no future.
 
         Raises:
             Overloaded: too many events wait.
         """
-        self._enqueue(_Waiting(job, weight, time.monotonic(), tell, None))
-
-    def _enqueue(self, waiting: _Waiting) -> None:
         # One request larger than the limit passes alone: refused, it would come again for ever.
-        if self._weight and self._weight + waiting.weight > self._queue_limit:
+        if self._weight and self._weight + job.weight > self._queue_limit:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
-        self._queue.append(waiting)
-        self._weight += waiting.weight
+        self._queue.append(job)
+        self._weight += job.weight
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -166,14 +139,15 @@ class Committer:
         if self._scheduled is None and self._unsynced is None and self._queue:
             self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
 
-    def run_now(self, job: Job[T]) -> T:
-        """Run a job in a transaction of its own, now (where an answer cannot wait).
+    def run_now(self, work: Work[T]) -> T:
+        """Call a function in a transaction of its own, now (where an answer cannot wait).
 
         Raises:
             StoreUnavailable: nothing was written.
         """
         self.settle()
-        results, batches = self._transact([job])
+        results, batches = self._transact([Call(function=work)])
+        self._remember(batches)
         self._database.sync()
         self._publish(batches)
         outcome = results[0]
@@ -246,9 +220,9 @@ class Committer:
         if not taken:
             return
         try:
-            results, batches = self._transact([waiting.job for waiting in taken])
+            results, batches = self._transact(taken)
         except StoreBusy as error:
-            if time.monotonic() - taken[0].since < LOCK_PATIENCE:
+            if self._has_patience(taken[0]):
                 self._queue.extendleft(reversed(taken))
                 self._scheduled = loop.call_later(LOCK_RETRY, self._flush)
                 return
@@ -260,7 +234,9 @@ class Committer:
             self._deliver(group)
             return
         self._unsynced = group
-        if not self._database.sync_later(lambda error: self._synced(group, error)):
+        if self._database.sync_later(lambda error: self._synced(group, error)):
+            self._remember(group.batches)
+        else:
             with suppress(StoreUnavailable):  # whoever waits for it is told
                 self.settle()
 
@@ -271,6 +247,7 @@ class Committer:
         if error is not None:
             log.critical("the disk refuses", error=str(error))
             self._lost = error
+            self._remember(group.batches)
             group = _Group(group.taken, [error] * len(group.taken), [])
         else:
             self._database.on_disk()
@@ -279,30 +256,38 @@ class Committer:
     def _deliver(self, group: _Group) -> None:
         """Push what was committed, and tell who waits for it."""
         self._publish(group.batches)
-        for waiting, result in zip(group.taken, group.results, strict=True):
+        self._remember(group.batches)  # nothing in between asks memory, and a call rings sooner
+        for job, result in zip(group.taken, group.results, strict=True):
+            self._weight -= job.weight
             try:
-                waiting.tell(result)
+                job.tell(result)
             except Exception:
                 # The others of the group wait for theirs; what this one sent is kept.
                 log.exception("a sender could not be told")
-        self._weight -= sum(waiting.weight for waiting in group.taken)
         self._flush_soon()
         if self._unsynced is None:
             self.upkeep.after_commit()
 
-    def _take_group(self) -> list[_Waiting]:
-        taken: list[_Waiting] = []
+    @staticmethod
+    def _has_patience(first: Job) -> bool:
+        now = time.monotonic()
+        if first.refused_since is None:
+            first.refused_since = now
+        return now - first.refused_since < LOCK_PATIENCE
+
+    def _take_group(self) -> list[Job]:
+        taken: list[Job] = []
         weight = 0
         while self._queue and (not taken or weight + self._queue[0].weight <= GROUP):
-            waiting = self._queue.popleft()
-            if waiting.future is not None and waiting.future.cancelled():
-                self._weight -= waiting.weight
+            job = self._queue.popleft()
+            if job.is_given_up():
+                self._weight -= job.weight
             else:
-                weight += waiting.weight
-                taken.append(waiting)
+                weight += job.weight
+                taken.append(job)
         return taken
 
-    def _transact(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
+    def _transact(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
         """Run jobs in one transaction; give their results and the committed batch to publish.
 
         Where one fails the transaction is rolled back and each job gets a transaction of its own,
@@ -324,7 +309,7 @@ class Committer:
                 log.exception("a job failed")
             return [error], []
 
-    def _one_by_one(self, jobs: list[Job[Any]]) -> tuple[list[Any], list[Batch]]:
+    def _one_by_one(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
         results: list[Any] = []
         batches: list[Batch] = []
         for job in jobs:
@@ -332,13 +317,12 @@ class Committer:
                 some, committed = self._transact([job])
             except StoreUnavailable as error:
                 some, committed = [error], []
+            self._remember(committed)
             results.extend(some)
             batches.extend(committed)
         return results, batches
 
-    def _commit(
-        self, jobs: list[Job[Any]], *, at_once: bool = False
-    ) -> tuple[list[Any], list[Batch]]:
+    def _commit(self, jobs: list[Job], *, at_once: bool = False) -> tuple[list[Any], list[Batch]]:
         """Run jobs; what only appends to the journal needs no transaction of the database.
 
         `at_once`: begin one before the first job.
@@ -351,12 +335,12 @@ class Committer:
         try:
             written = self._begin_first() if at_once or self.upkeep.is_behind else None
             batch = self._batch(written)
-            results = [job(batch) for job in jobs]
+            results = [job.work(batch) for job in jobs]
             if traces:
                 journal.add_traces(batch.cursor, traces)
             if not batch.is_transaction and not self._database.is_quiet:
                 self._refuse_what_was_erased()
-            last = batch.finish()
+            batch.finish()
             if batch.is_transaction:
                 self._database.commit(synced=False)
         except _ErasedMeanwhile:
@@ -368,7 +352,6 @@ class Committer:
             self._traces = traces + self._traces
             self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
             raise self._database.in_words(error) from error
-        self._remember(batch, last)
         if self.failure is not None:
             log.info("the journal works again")
             self.failure = None
@@ -416,11 +399,14 @@ class Committer:
         self._version = version
         return False
 
-    def _remember(self, batch: Batch, last: dict[Tenant, int]) -> None:
-        self._last = last
-        batch.remember()
-        for source, target in batch.learnt.items():
-            self._registry.learn(source.tenant, source.id, target.id)
+    def _remember(self, batches: list[Batch]) -> None:
+        """Know in memory, after the commit, what it has changed."""
+        for batch in batches:
+            if not batch.is_remembered:
+                self._last = batch.last_sequences
+                batch.remember()
+                for source, target in batch.learnt.items():
+                    self._registry.learn(source.tenant, source.id, target.id)
 
     def _publish(self, batches: list[Batch]) -> None:
         if not batches:

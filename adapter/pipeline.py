@@ -44,12 +44,19 @@ class Receipt(msgspec.Struct, frozen=True):
     rejected: tuple[Rejected, ...]
 
 
+ONE = Receipt(1, 0, 0, ())
+"""Nearly every receipt: one event, new."""
+
+
 def accept(batch: Batch, tenant: Tenant, decoded: Decoded, received: datetime) -> Receipt:
     """Take the decoded events of one request; the job of every ingest route."""
     accepted = 0
     for entry in decoded.entries:
         accepted += _take(batch, tenant, entry, received)
-    return Receipt(accepted, len(decoded.entries) - accepted, decoded.ignored, decoded.rejected)
+    count = len(decoded.entries)
+    if accepted == count == 1 and not (decoded.ignored or decoded.rejected):
+        return ONE
+    return Receipt(accepted, count - accepted, decoded.ignored, decoded.rejected)
 
 
 def count(metrics: Metrics, receipt: Receipt) -> None:

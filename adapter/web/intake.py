@@ -181,7 +181,7 @@ def _without_strays(
 
 def accepted(services: Services, receipt: Receipt) -> Answer:
     """Count a receipt and give its answer (202: the events are kept)."""
-    if receipt == _ONE:
+    if receipt is pipeline.ONE:
         services.metrics.events["accepted"].count += 1
         return ONE_ACCEPTED
     pipeline.count(services.metrics, receipt)
@@ -218,6 +218,5 @@ def _receipt(receipt: Receipt) -> Answer:
     return Answer(202, (JSON, NO_STORE), msgspec.json.encode(receipt))
 
 
-_ONE: Final = Receipt(1, 0, 0, ())
-ONE_ACCEPTED: Final = _receipt(_ONE)
-"""The answer of nearly all requests: one event, new."""
+ONE_ACCEPTED: Final = _receipt(pipeline.ONE)
+"""The answer of nearly all requests."""

@@ -24,6 +24,9 @@ from adapter.web import intake
 MOST: Final = 4096
 """Bytes of a head that is remembered; each connection remembers one."""
 
+LENGTHS: Final = 16
+"""Of bodies, whose lines are kept with a head."""
+
 _LINE: Final = rb"(?:[!-9;-~]+:[^\r\n]*\r\n)"
 _HEAD: Final = re.compile(
     rb"(POST /v1/events HTTP/1\.1\r\n%b*?(?i:content-length):[ \t]*)(\d+)(\r\n%b*\r\n)"
@@ -38,7 +41,7 @@ class KnownHead:
     """A head that was parsed and checked, and what was found of it."""
 
     __slots__ = (
-        *("_after", "_before", "_length_at", "_length_line", "_lines"),
+        *("_after", "_before", "_by_length", "_length_at", "_length_line", "_lines"),
         *("generation", "headers", "is_https", "key", "tenant"),
     )
 
@@ -55,6 +58,7 @@ class KnownHead:
         self._before, _, self._after = text.groups()
         self._length_at = len(self._before)
         self._lines = lines
+        self._by_length: dict[int, RawHeaders] = {}
         self._length_line = [name for name, _ in lines].index(_LENGTH)
         self.headers = intake.text_headers(line for line in lines if line[0] != _LENGTH)
         self.tenant = tenant
@@ -74,10 +78,17 @@ class KnownHead:
         return chunk[start:] if compare_digest(chunk[:start], expected) else None
 
     def lines(self, length: int) -> RawHeaders:
-        """Give the lines of the head before a body of so many bytes, as the parser would."""
-        lines = list(self._lines)
-        lines[self._length_line] = (_LENGTH, b"%d" % length)
-        return lines
+        """Give the lines of the head before a body of so many bytes, as the parser would.
+
+        Nobody changes them: requests with bodies of one length share them.
+        """
+        known = self._by_length.get(length)
+        if known is None:
+            known = list(self._lines)
+            known[self._length_line] = (_LENGTH, b"%d" % length)
+            if len(self._by_length) < LENGTHS:
+                self._by_length[length] = known
+        return known
 
 
 def learn(

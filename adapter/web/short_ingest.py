@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-import msgspec
-
 from adapter import credentials, pipeline
 from adapter.batch import Batch
 from adapter.errors import ScreenpopError
 from adapter.events import Decoded
+from adapter.jobs import Job
 from adapter.pipeline import Receipt
 from adapter.recent_requests import RecentRequest
 from adapter.services import Services
@@ -27,12 +26,8 @@ SOURCE: Final = "cloudevents"
 NOTHING: Final = Decoded()
 
 
-class Post(msgspec.Struct, eq=False):
-    """One request on its way from a whole body to its answer.
-
-    It is the committer's job and its listener as well: two methods of one object cost a quarter
-    of two closures.
-    """
+class Post(Job, kw_only=True, eq=False):
+    """One request on its way from a whole body to its answer, in the committer's queue as it is."""
 
     services: Services
     request: RecentRequest
@@ -85,18 +80,17 @@ class Post(msgspec.Struct, eq=False):
         intake.admit(services, name, decoded)
         self.decoded = decoded = intake.sifted(services, tenant, decoded, request.received)
         if decoded.entries:
-            services.committer.submit_and_tell(
-                self.job, self.committed, weight=len(decoded.entries)
-            )
+            self.weight = len(decoded.entries)
+            services.committer.add(self)
         else:
-            self.committed(Receipt(0, 0, decoded.ignored, decoded.rejected))
+            self.tell(Receipt(0, 0, decoded.ignored, decoded.rejected))
 
-    def job(self, batch: Batch) -> Receipt:
-        """Keep the events, in the committer's transaction."""
+    def work(self, batch: Batch) -> Receipt:
+        """Keep the events."""
         tenant = cast(Tenant, self.request.tenant)  # or it would have been refused
         return pipeline.accept(batch, tenant, self.decoded, self.request.received)
 
-    def committed(self, result: Receipt | Exception) -> None:
+    def tell(self, result: Receipt | Exception) -> None:
         """Hear what has become of it."""
         if isinstance(result, Receipt):
             intake.note(self.services, self.request, result)

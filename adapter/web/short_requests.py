@@ -131,8 +131,8 @@ class ShortConnection(HttpConnection):
         if self._may_be_short():
             self._head_has_begun = False
             self._coming = Short(
-                cast(Services, self._services),
-                RecentRequest(SOURCE, datetime.now(UTC), self.headers),
+                services=cast(Services, self._services),
+                request=RecentRequest(SOURCE, datetime.now(UTC), self.headers),
                 connection=self,
                 keep_alive=self.parser.should_keep_alive(),
                 is_https=self._is_https(self.headers),
@@ -208,8 +208,8 @@ class ShortConnection(HttpConnection):
         self._in_vain = 0
         lines = head.lines(len(body))
         request = Short(
-            services,
-            RecentRequest(SOURCE, datetime.now(UTC), lines, head.tenant, head.key, body),
+            services=services,
+            request=RecentRequest(SOURCE, datetime.now(UTC), lines, head.tenant, head.key, body),
             connection=self,
             is_https=head.is_https,
         )

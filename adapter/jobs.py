@@ -1,0 +1,62 @@
+"""Say what waits for a commit: work to do in its transaction, and somebody to be told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from adapter.batch import Batch
+
+T = TypeVar("T")
+Work = Callable[[Batch], T]
+
+
+class Job(msgspec.Struct, eq=False):
+    """One in the committer's queue; `weight` is how many events it brings."""
+
+    weight: int = 1
+    refused_since: float | None = None
+    """The monotonic time at which it first found the database locked by another program."""
+
+    def work(self, batch: Batch) -> Any:
+        """Stage what it wants written. An exception makes nothing of it be kept."""
+        raise NotImplementedError
+
+    def tell(self, result: Any) -> None:
+        """Hear after the commit what `work` gave, or the exception that there was."""
+
+    def is_given_up(self) -> bool:
+        """Whether nobody wants it done any more."""
+        return False
+
+
+class Call(Job, kw_only=True, eq=False):
+    """A function to call in the transaction, of which nobody is told."""
+
+    function: Work[Any]
+
+    def work(self, batch: Batch) -> Any:
+        """Call it."""
+        return self.function(batch)
+
+
+class Awaited(Call, kw_only=True, eq=False):
+    """A function to call in the transaction, whose result is awaited."""
+
+    future: asyncio.Future[Any]
+
+    def tell(self, result: Any) -> None:
+        """Wake who awaits it; a sender that has gone is none, and what it sent is kept."""
+        if self.future.done():
+            return
+        if isinstance(result, Exception):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+    def is_given_up(self) -> bool:
+        """Whether who awaited it has gone."""
+        return self.future.cancelled()
