@@ -21,6 +21,9 @@ class Stage(StrEnum):
     RECORDED = "recorded"
     TRANSCRIBED = "transcribed"
 
+    # An enumeration hashes its members' names, by a call in Python; they are equal to their texts.
+    __hash__ = str.__hash__
+
 
 RANK: dict[Stage, int] = {stage: rank for rank, stage in enumerate(Stage)}
 
