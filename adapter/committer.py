@@ -16,19 +16,16 @@ from typing import Any
 import msgspec
 import structlog
 
-from adapter import messages
-from adapter.batch import Batch, Entry
+from adapter.batch import Batch
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
-from adapter.events import Stage
 from adapter.hub import Hub
 from adapter.jobs import Awaited, Call, Job, T, Work
 from adapter.metrics import Metrics
+from adapter.publishing import Publisher
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
 from adapter.store import installation, journal
 from adapter.store.database import Cursor, Database, StoreBusy, StoreCorrupt
-from adapter.store.journal.tail import Push
-from adapter.store.times import micros
 from adapter.tenants import Tenant
 from adapter.upkeep import Upkeep
 
@@ -41,15 +38,6 @@ LOCK_RETRY = 0.005
 LOCK_PATIENCE = 2.0
 """Seconds that a commit waits for another writer (a command line) before the sender is told 503;
 well below the 5 s that EventBridge waits."""
-
-TRACED_PUSHES = frozenset(
-    (
-        messages.POP,
-        *(messages.CONTACT_PREFIX + stage.value for stage in (Stage.OFFERED, Stage.ANSWERED)),
-        messages.CONTACT_PREFIX + Stage.MADE.value,
-    )
-)
-"""The pushes that a contact's story tells: when the panel rang, and when it popped."""
 
 TRACE_DELAY = 0.25
 """Seconds for which trace lines are gathered before they are written."""
@@ -100,6 +88,7 @@ class Committer:
         self._lost: StoreUnavailable | None = None
         """What the disk could not keep: nothing may be built on it in this process."""
         self.queue = StepQueue()
+        self._publisher = Publisher(database, hub, self.queue, self.trace_later)
         self.failure: StoreUnavailable | None = None
         """Why the last commit failed; None while the journal works."""
 
@@ -149,7 +138,7 @@ class Committer:
         results, batches = self._transact([Call(function=work)])
         self._remember(batches)
         self._database.sync()
-        self._publish(batches)
+        self._publisher.publish(batches)
         outcome = results[0]
         if isinstance(outcome, Exception):
             raise outcome
@@ -255,7 +244,7 @@ class Committer:
 
     def _deliver(self, group: _Group) -> None:
         """Push what was committed, and tell who waits for it."""
-        self._publish(group.batches)
+        self._publisher.publish(group.batches)
         self._remember(group.batches)  # nothing in between asks memory, and a call rings sooner
         for job, result in zip(group.taken, group.results, strict=True):
             self._weight -= job.weight
@@ -407,39 +396,6 @@ class Committer:
                 batch.remember()
                 for source, target in batch.learnt.items():
                     self._registry.learn(source.tenant, source.id, target.id)
-
-    def _publish(self, batches: list[Batch]) -> None:
-        if not batches:
-            return
-        now = datetime.now(UTC)
-        at = micros(now)
-        for batch in batches:
-            for outgoing in batch.outgoing:
-                self._push(outgoing, now, at)
-        for batch in batches:
-            for agent in batch.renamed:
-                self._hub.renamed(agent)
-            if batch.due:
-                self.queue.wake(batch.due)
-
-    def _push(self, outgoing: Entry, now: datetime, at: int) -> None:
-        message = outgoing.message
-        try:
-            count = self._hub.publish(outgoing, now)
-        except Exception:
-            # It is committed: its sender must hear so, and whoever missed it can resume.
-            log.exception("a message was not pushed", sequence=message.sequence)
-            return
-        if message.type in TRACED_PUSHES and message.subject is not None:
-            self._note_push(outgoing, Push(outgoing.position, at, count), now)
-
-    def _note_push(self, outgoing: Entry, push: Push, now: datetime) -> None:
-        if outgoing.pop is None:
-            self._database.raw.tail.put_push(outgoing.tenant, push)
-            return
-        message = outgoing.message
-        told = f"{message.type} to {', '.join(message.agents)}: {push.sockets} sockets"
-        self.trace_later(outgoing.tenant, message.subject, now, "pushed", told)
 
     def _check_file(self) -> None:
         if self._lost is not None:

@@ -1,0 +1,77 @@
+"""Push what a commit has made: messages to sockets, work to the outbox, and a line to the story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from adapter import messages
+from adapter.batch import Batch, Entry
+from adapter.events import Stage
+from adapter.hub import Hub
+from adapter.step_queue import StepQueue
+from adapter.store.database import Database
+from adapter.store.journal.tail import Push
+from adapter.store.times import micros
+from adapter.tenants import Tenant
+
+log = structlog.get_logger()
+
+Trace = Callable[[Tenant, str | None, datetime, str, str], None]
+"""Adds a line to a contact's story: tenant, contact, time, what, detail."""
+
+TRACED_PUSHES: Final = frozenset(
+    (
+        messages.POP,
+        *(messages.CONTACT_PREFIX + stage.value for stage in (Stage.OFFERED, Stage.ANSWERED)),
+        messages.CONTACT_PREFIX + Stage.MADE.value,
+    )
+)
+"""The pushes that a contact's story tells: when the panel rang, and when it popped."""
+
+
+class Publisher:
+    """Tells the world of committed batches; whoever misses it resumes from the journal."""
+
+    def __init__(self, database: Database, hub: Hub, queue: StepQueue, trace: Trace) -> None:
+        self._database = database
+        self._hub = hub
+        self._queue = queue
+        self._trace = trace
+
+    def publish(self, batches: list[Batch]) -> None:
+        """Push the messages of batches in their order, then do what else is due; never raises."""
+        if not batches:
+            return
+        now = datetime.now(UTC)
+        at = micros(now)
+        for batch in batches:
+            for outgoing in batch.outgoing:
+                self._push(outgoing, now, at)
+        for batch in batches:
+            for agent in batch.renamed:
+                self._hub.renamed(agent)
+            if batch.due:
+                self._queue.wake(batch.due)
+
+    def _push(self, outgoing: Entry, now: datetime, at: int) -> None:
+        message = outgoing.message
+        try:
+            count = self._hub.publish(outgoing, now)
+        except Exception:
+            # It is committed: its sender must hear so, and whoever missed it can resume.
+            log.exception("a message was not pushed", sequence=message.sequence)
+            return
+        if message.type in TRACED_PUSHES and message.subject is not None:
+            self._note(outgoing, Push(outgoing.position, at, count), now)
+
+    def _note(self, outgoing: Entry, push: Push, now: datetime) -> None:
+        if outgoing.pop is None:
+            self._database.raw.tail.put_push(outgoing.tenant, push)
+            return
+        message = outgoing.message
+        told = f"{message.type} to {', '.join(message.agents)}: {push.sockets} sockets"
+        self._trace(outgoing.tenant, message.subject, now, "pushed", told)
