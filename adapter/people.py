@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from adapter import agent_ids, credentials
-from adapter.errors import InvalidSettings, NotFound
+from adapter.errors import InvalidSettings, NotFound, Place
 from adapter.identity import roles
 from adapter.identity.people import FIRST_ADMIN, LOCAL, Person
 from adapter.store import admin_links, audits, people, sessions
@@ -75,8 +75,9 @@ def link(
         return _save(
             cursor, person, msgspec.structs.replace(person, agent=None, proposed=None), now, who
         )
-    if (fault := agent_ids.fault(agent_id)) is not None or not agent_id.strip():
-        raise InvalidSettings(f"agent: {fault or 'name one'}")
+    fault = agent_ids.fault(agent_id) if agent_id.strip() else "name one"
+    if fault is not None:
+        raise InvalidSettings(f"agent: {fault}", [Place("/agent", fault)])
     named = agent(person.tenant, agent_id).id
     return _save(
         cursor, person, msgspec.structs.replace(person, agent=named, proposed=None), now, who

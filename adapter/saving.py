@@ -16,6 +16,7 @@ from adapter.tenants import Tenant, agent
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 LONGEST_ID = 512
+NO_ID = f"expected an id of 1 to {LONGEST_ID} characters"
 
 
 def check_domains(text: str, *, limit: int) -> DomainRules:
@@ -58,14 +59,15 @@ def alias(tenant: Tenant, agent_id: object, source_id: object) -> Alias:
         raise MalformedInput("; ".join(f"{each.at}: {each.detail}" for each in places), places)
     target, source = agent(tenant, agent_id), agent(tenant, source_id)
     if target == source:
-        raise MalformedInput("an agent needs no alias of the same name", [Place("/agent", "same")])
+        fault = "an agent needs no alias of the same name"
+        raise MalformedInput(fault, [Place("/agent", fault)])
     return Alias(tenant, source.id, target.id, "admin")
 
 
 def agent_id_fault(value: object) -> str | None:
     """Say what is wrong with an agent's id; None where it can be one."""
     if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_ID:
-        return "expected an id of 1 to 512 characters"
+        return NO_ID
     return agent_ids.fault(value)
 
 

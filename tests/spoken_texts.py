@@ -49,7 +49,15 @@ def _pages(*names: str) -> tuple[str, ...]:
 FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "panel": ("templates/panel.html", "static/panel/*.js"),
-        "signin": ("templates/sign_in/*.html", "web/*sign_in*.py", "web/panel_sessions.py"),
+        "signin": (
+            "templates/sign_in/*.html",
+            "web/*sign_in*.py",
+            "web/fault_sentences.py",
+            "web/framing_pages.py",
+            "web/network_sentences.py",
+            "web/panel_sessions.py",
+            "web/refusal_pages.py",
+        ),
         "dynamics_pages": ("web/consent_pages.py", "web/recording_pages.py"),
         "portal": _pages(*_OWN, *_FRAME),
         "portal_dynamics": _pages("dynamics", "steps"),

@@ -74,11 +74,17 @@ def is_name(value: object) -> TypeGuard[str]:
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
     expires, begins, issued = claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0)
-    if not _is_number(expires) or expires + SKEW <= now:
+    if not _is_number(expires):
+        raise BadClaim("exp", "it does not say when it ends")
+    if expires + SKEW <= now:
         raise BadClaim("exp", "it has expired")
-    if not _is_number(begins) or begins - SKEW > now:
+    if not _is_number(begins):
+        raise BadClaim("nbf", "it does not say from when on it is valid")
+    if begins - SKEW > now:
         raise BadClaim("nbf", "it is not valid yet")
-    if not _is_number(issued) or issued - SKEW > now:
+    if not _is_number(issued):
+        raise BadClaim("iat", "it does not say when it was issued")
+    if issued - SKEW > now:
         raise BadClaim("iat", "it was issued in the future: compare the clocks")
 
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import parse_qsl
-
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapter.connections import ConsentResult
-from adapter.errors import MalformedInput
 from adapter.i18n import Texts
-from adapter.web import cards, consent_cookies, languages, requests
+from adapter.web import callback_answers, cards, consent_cookies, languages
 from adapter.web.accounts import connections
 from adapter.web.portal import dynamics_phrases
-
-LONGEST = 32 * 1024
-"""Bytes of an answer; codes are a few thousand."""
-_FIELDS = {"code", "state", "error", "error_description", "error_subcode", "session_state"} | {
-    "client_info",
-    "iss",
-    "suberror",
-}
 
 
 async def callback(request: Request) -> Response:
@@ -32,7 +20,7 @@ async def callback(request: Request) -> Response:
     is another than the one that asked: nothing is changed before an administrator confirms it.
     """
     result = await connections(request).desk.finish_consent(
-        await _answer(request), browser=consent_cookies.secret_of(request)
+        await callback_answers.read(request), browser=consent_cookies.secret_of(request)
     )
     locale = languages.of_window(request)
     waits = result.outcome == "unconfirmed"
@@ -83,21 +71,3 @@ def _tested(result: ConsentResult, _: Texts) -> list[Markup]:
     if result.ok:
         lines.append(_("Now press Apply in the settings of %(account)s.", account=result.account))
     return [cards.line(each) for each in lines]
-
-
-async def _answer(request: Request) -> Mapping[str, str]:
-    if request.method == "GET":
-        pairs = list(request.query_params.multi_items())
-    else:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/x-www-form-urlencoded":
-            raise MalformedInput("this address takes Microsoft's form_post only")
-        text = (await requests.body(request, LONGEST)).decode("ascii", "replace")
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=50)
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if name in found:
-            raise MalformedInput(f"{name} is given twice")
-        if name in _FIELDS:
-            found[name] = value
-    return found

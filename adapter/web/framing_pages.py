@@ -6,45 +6,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from urllib.parse import quote
 
-from markupsafe import Markup
-
-from adapter import framing
+from adapter import framing, i18n
+from adapter.i18n import Texts
 from adapter.web import cards
 
 MAX_REPORT = 16 * 1024
 """Bytes of a report; a page's whole policy is in it, which is 8 KB at most."""
 
 _DIRECTIVE = re.compile("[a-z-]{1,40}")
-
-_TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "en": {
-            "title": "This page may not show the agent panel",
-            "seen": "The page around this frame is",
-            "ask": "Ask your administrator to add this line to the allowed domains:",
-            "none": "No rule can allow this address. Ask your administrator to serve the page "
-            "from a host with a domain name.",
-            "retry": "Try again",
-            "unknown": "No organization has this address",
-            "address": "The panel was looked for at",
-            "right": "Ask your administrator for the right address of the panel.",
-        },
-        "ja": {
-            "title": "このページではエージェント パネルを表示できません",
-            "seen": "このフレームを表示しているページ:",
-            "ask": "許可ドメインに次の行を追加するよう、管理者に依頼してください。",
-            "none": "このアドレスを許可できるルールはありません。"
-            "ドメイン名のあるホストでページを提供するよう、管理者に依頼してください。",
-            "retry": "再試行",
-            "unknown": "このアドレスの組織はありません",
-            "address": "パネルを探したアドレス:",
-            "right": "パネルの正しいアドレスを管理者に確認してください。",
-        },
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +39,39 @@ def refusal_page(origin: str, line: str, retry_url: str, locale: str) -> str:
     """
     if not retry_url.startswith("/") or retry_url.startswith(("//", "/\\")):
         raise ValueError(f"retry_url must be a path on this host: {retry_url!r}")
-    text = _texts(locale)
-    advice = cards.line(text["ask"] if line else text["none"])
+    _ = _texts(locale)
     if line:
-        advice += Markup("\n") + cards.copied(line)
-    return _card(text, title="title", seen="seen", shown=origin, advice=advice, retry_url=retry_url)
+        asked = _("Ask your administrator to add this line to the allowed domains:")
+        advice = [cards.line(asked), cards.copied(line)]
+    else:
+        none = _(
+            "No rule can allow this address. Ask your administrator to serve the page from a host "
+            "with a domain name."
+        )
+        advice = [cards.line(none)]
+    parts = [
+        cards.line(_("The page around this frame is")),
+        cards.copied(origin),
+        *advice,
+        cards.way(_("Try again"), retry_url),
+    ]
+    return cards.page(_.locale, _("This page may not show the agent panel"), parts)
 
 
 def unknown_host_page(host: str, locale: str) -> str:
     """Build the card for a host that is no tenant of ours: it names only what was asked for."""
-    text = _texts(locale)
-    advice = cards.line(text["right"])
-    return _card(text, title="unknown", seen="address", shown=host, advice=advice, retry_url="/")
+    _ = _texts(locale)
+    parts = [
+        cards.line(_("The panel was looked for at")),
+        cards.copied(host),
+        cards.line(_("Ask your administrator for the right address of the panel.")),
+        cards.way(_("Try again"), "/"),
+    ]
+    return cards.page(_.locale, _("No organization has this address"), parts)
 
 
-def _texts(locale: str) -> Mapping[str, str]:
-    return _TEXTS["ja" if locale.lower().replace("_", "-").split("-")[0] == "ja" else "en"]
-
-
-def _card(
-    text: Mapping[str, str], *, title: str, seen: str, shown: str, advice: Markup, retry_url: str
-) -> str:
-    parts = (
-        cards.line(text[seen]),
-        cards.copied(shown),
-        advice,
-        cards.way(text["retry"], retry_url),
-    )
-    return cards.page("ja" if text is _TEXTS["ja"] else "en", text[title], parts)
+def _texts(locale: str) -> Texts:
+    return Texts(i18n.negotiate(None, locale))
 
 
 def refusal_headers() -> dict[str, str]:

@@ -11,11 +11,20 @@ from starlette.responses import JSONResponse, Response
 from adapter import credentials
 from adapter.errors import MalformedInput, NotFound, Unauthenticated
 from adapter.hub import monotonic
+from adapter.i18n import Texts
 from adapter.signing_in.errors import CANCELLED
 from adapter.signing_in.windows import LIFETIME, Window
 from adapter.store import sessions
 from adapter.store.sessions import StoredSession
-from adapter.web import addresses, embedding, panel_sessions, requests, sign_in_windows
+from adapter.web import (
+    addresses,
+    embedding,
+    languages,
+    panel_sessions,
+    requests,
+    sign_in_windows,
+)
+from adapter.web.sign_in_sentences import PHRASES
 
 POLL = 25.0
 """Seconds that an answer waits for news: below what proxies cut off (30 s and more)."""
@@ -52,7 +61,7 @@ async def redeem(request: Request) -> Response:
     windows = services.signing_in.windows
     if window.phase == "failed":
         windows.drop(window)
-        return _told({"state": "failed", "reason": window.reason, "detail": window.detail})
+        return _told(_failure(request, window))
     gone = await request.is_disconnected()
     if window.phase != "done" or window.person is None or gone:
         return _told({"state": "waiting", "opened": window.phase != "waiting"})
@@ -114,6 +123,13 @@ async def _settled(request: Request, window: Window) -> Window:
             if await request.is_disconnected():
                 break
     return window
+
+
+def _failure(request: Request, window: Window) -> dict[str, Any]:
+    """Say what failed in the language of the window, which is the panel's own."""
+    said = Texts(window.locale or languages.of_window(request))
+    detail = PHRASES.say(said, window.detail)
+    return {"state": "failed", "reason": window.reason, "detail": detail}
 
 
 def _told(content: dict[str, Any]) -> Response:

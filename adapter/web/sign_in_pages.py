@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from adapter.i18n import Texts
-from adapter.web import languages
+from adapter.web import languages, principals
 from adapter.web.panel import Pages
+from adapter.web.sign_in_sentences import PHRASES
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -24,6 +25,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 # No Cross-Origin-Opener-Policy: the panel's browser must be able to close the window.
+
+Way = Literal["panel", "portal", "either"]
+"""Where somebody may sign in again: `either` where nobody knows whose window it was."""
 
 
 def role_names(_: Texts) -> dict[str, str]:
@@ -47,3 +51,31 @@ def page(
         .render(locale=locale, asset=pages.assets.url, **values)
     )
     return HTMLResponse(html, status, HEADERS)
+
+
+def failed(
+    request: Request,
+    why: str,
+    *,
+    status: int = 400,
+    locale: str = "",
+    detail: str = "",
+    way: Way = "panel",
+    wanted: str = principals.HOME,
+) -> Response:
+    """Say why a sign-in came to nothing, and where to begin again.
+
+    `why` is one of `signing_in.errors.REASONS`, `unknown`, `browser` or `code`; `detail` is said in
+    English; `wanted` is the page of the portal to go on to.
+    """
+    locale = locale or languages.of_window(request)
+    return page(
+        request,
+        "failed.html",
+        status=status,
+        locale=locale,
+        why=why,
+        detail=PHRASES.tell(Texts(locale), detail) if detail else None,
+        way=way,
+        next=wanted,
+    )

@@ -56,7 +56,7 @@ async def start(request: Request) -> Response:
     services.sign_in_limit.take(f"window {tenant} {client}", 1, monotonic())
     window = await _registered(services, tenant, request.query_params.get("tx"))
     if window is None or window.phase not in ("waiting", "opened"):
-        return pages.page(request, "ended.html", status=400, why="unknown", detail="")
+        return pages.failed(request, "unknown")
     window.locale = languages.of_window(request)
     site, dest = (request.headers.get(f"sec-fetch-{name}") for name in ("site", "dest"))
     if site != "same-origin" or dest != "document":
@@ -73,14 +73,12 @@ async def confirm(request: Request) -> Response:
     form = await portal_sign_in.form(request)
     window = services.signing_in.windows.find(tenant, form.get("tx"), monotonic())
     if window is None or not window.is_panel or window.phase not in ("waiting", "opened"):
-        return pages.page(request, "ended.html", status=400, why="unknown", detail="")
+        return pages.failed(request, "unknown")
     if "".join(form.get("code", "").upper().split()) != window.code:
         window.tries += 1
         if window.tries >= TRIES:
             window.fail(WRONG_TOKEN, "The code was typed wrong too often.")
-            return pages.page(
-                request, "ended.html", status=403, locale=window.locale, why="code", detail=""
-            )
+            return pages.failed(request, "code", status=403, locale=window.locale)
         return pages.page(
             request, "confirm.html", status=422, locale=window.locale, tx=window.tx, wrong=True
         )
@@ -109,10 +107,11 @@ async def callback(request: Request) -> Response:
     windows = services.signing_in.windows
     window = windows.returning(tenant, answer.get("state", ""), monotonic())
     if window is None:
-        return pages.page(request, "ended.html", status=400, why="unknown", detail="")
+        return pages.failed(request, "unknown", way="either")
     if not window.is_of_browser(request.cookies.get(window.cookie_name)):
         # Somebody else's answer: whoever began may still end it.
-        return pages.page(request, "ended.html", status=403, why="browser", detail="")
+        way: pages.Way = "panel" if window.is_panel else "portal"
+        return pages.failed(request, "browser", status=403, way=way)
     windows.take(window)
     try:
         person = await _person(services, window, answer)
@@ -185,7 +184,7 @@ async def _go(request: Request, window: Window, *, link: bool) -> Response:
         window.fail(error.reason, str(error))
         return _failed(request, window)
     if window.phase not in ("waiting", "opened"):  # a second window was quicker
-        return pages.page(request, "ended.html", status=400, why="unknown", detail="")
+        return pages.failed(request, "unknown", way="panel" if window.is_panel else "portal")
     cookie = signing_in.windows.send(window, provider, asked)
     answer = (
         pages.page(
@@ -215,24 +214,14 @@ def redirect_uri(request: Request, tenant: Tenant) -> str:
 
 
 def _failed(request: Request, window: Window) -> Response:
-    status = 502 if window.reason == UNAVAILABLE else 403
-    if window.is_panel:
-        return pages.page(
-            request,
-            "ended.html",
-            status=status,
-            locale=window.locale,
-            why=window.reason,
-            detail=window.detail,
-        )
-    return pages.page(
+    return pages.failed(
         request,
-        "portal_failed.html",
-        status=status,
+        window.reason,
+        status=502 if window.reason == UNAVAILABLE else 403,
         locale=window.locale,
-        why=window.reason,
         detail=window.detail,
-        next=window.wanted,
+        way="panel" if window.is_panel else "portal",
+        wanted=window.wanted,
     )
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 
 from adapter.domains import DomainRules, RuleError
 from adapter.i18n import Texts
+from adapter.web.phrases import Phrases
 from adapter.web.portal.domain_sentences import PHRASES, UNNAMED_REGIONS
-from adapter.web.portal.phrases import Phrases
 from tests.conftest import ROOT
 
 SAMPLE = ROOT.parent / "shared" / "domain_cases_sample.tsv"

@@ -77,6 +77,24 @@ def test_one_wrong_claim_is_enough(claim: str, value: object) -> None:
         check({**GOOD, claim: value})
 
 
+@pytest.mark.parametrize(
+    ("claim", "value", "told"),
+    [
+        ("exp", None, "it does not say when it ends"),
+        ("exp", NOW - claims.SKEW, "it has expired"),
+        ("nbf", "soon", "it does not say from when on it is valid"),
+        ("nbf", NOW + claims.SKEW + 1, "it is not valid yet"),
+        ("iat", [], "it does not say when it was issued"),
+        ("iat", NOW + claims.SKEW + 1, "it was issued in the future: compare the clocks"),
+    ],
+)
+def test_a_time_that_is_missing_is_no_time_that_is_over(
+    claim: str, value: object, told: str
+) -> None:
+    with pytest.raises(BadClaim, match=told):
+        check({**GOOD, claim: value})
+
+
 @pytest.mark.parametrize("nonce", [None, "", "n-2", 1, ["n-1"]])
 def test_another_nonce_answers_another_request(nonce: object) -> None:
     with pytest.raises(BadClaim, match="another request"):

@@ -273,6 +273,17 @@ def test_an_answer_without_a_token_is_named(panel: PanelSignIn, provider: OpenId
     }
 
 
+def test_the_panel_is_told_why_in_the_language_of_its_window(
+    panel: PanelSignIn, provider: OpenIdProvider
+) -> None:
+    provider.twist(without=True)
+    panel.register()
+    panel.call_back(panel.to_callback(accept_language="ja"))
+    assert panel.redeem().json()["detail"] == (
+        "サインインは拒否されました: 応答に ID トークンがありません。"
+    )
+
+
 def test_a_good_token_that_was_only_signed_anew_is_taken(
     panel: PanelSignIn, provider: OpenIdProvider
 ) -> None:

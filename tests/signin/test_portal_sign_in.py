@@ -37,6 +37,11 @@ def by_provider(visitor: Visitor, login: str, wanted: str = "/admin/audit") -> h
     return visitor.ask("POST", held.target, fields=held.fields, headers={"origin": "null"})
 
 
+def without_addresses(html: str) -> str:
+    """Leave out the addresses of scripts and sheets."""
+    return re.sub(r'(?:href|src)="[^"]*"', "", html)
+
+
 def who(visitor: Visitor) -> httpx.Response:
     """Ask a page that only says whether somebody is signed in."""
     return visitor.ask("GET", visitor.at("/admin/sign-in?next=/admin/here"))
@@ -161,8 +166,44 @@ def test_a_callback_of_the_portal_in_another_browser_is_refused(
     """Login CSRF: the attacker's answer must not sign the victim in as the attacker."""
     start = visitor.ask("GET", visitor.at("/admin/sign-in/start"))
     held: Any = visitor.follow(start, "ada", until="/v1/signin/callback")
-    assert stranger.ask("POST", held.target, fields=held.fields).status_code == 403
+    refused = stranger.ask("POST", held.target, fields=held.fields)
+    assert refused.status_code == 403
+    assert "begun in another browser" in refused.text
+    assert 'href="/admin/sign-in?next=/admin"' in refused.text
+    assert "panel" not in without_addresses(refused.text)
     assert not is_in(stranger)
+
+
+def test_an_answer_that_belongs_to_no_sign_in_leads_to_both_places(visitor: Visitor) -> None:
+    page = visitor.ask("GET", visitor.at("/v1/signin/callback?state=unknown&code=x"))
+    assert page.status_code == 400
+    assert "in the panel, or in the portal" in page.text
+    assert 'href="/admin/sign-in"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"exp": None}, "exp: トークンに有効期限が示されていません。"),
+        ({"exp": 1_700_000_000}, "exp: トークンの有効期限が切れています。"),
+        ({"aud": "another"}, "aud: 別のアプリケーション宛てのトークンです。"),
+    ],
+    ids=str,
+)
+def test_why_a_token_proves_nothing_is_told_in_japanese(
+    visitor: Visitor, provider: OpenIdProvider, claims: dict[str, Any], said: str
+) -> None:
+    provider.twist(claims=claims)
+    try:
+        start = visitor.ask(
+            "GET", visitor.at("/admin/sign-in/start"), headers={"accept-language": "ja"}
+        )
+        held: Any = visitor.follow(start, "ada", until="/v1/signin/callback")
+        page = visitor.ask("POST", held.target, fields=held.fields)
+    finally:
+        provider.twist()
+    assert page.status_code == 403
+    assert f"<code>サインインは拒否されました: {said}</code>" in page.text
 
 
 def test_a_panels_session_is_no_session_of_the_portal(

@@ -137,9 +137,10 @@ class PanelSignIn:
         who = browser or self.browser
         return who.ask("GET", who.at(f"/sign-in/start?{urlencode({'tx': self.tx})}"), headers=head)
 
-    def to_callback(self, login: str | None = "alice") -> _Stop:
+    def to_callback(self, login: str | None = "alice", **headers: str) -> _Stop:
         """Sign in at the provider, and stop before our callback."""
-        stopped = self.browser.follow(self.open_window(), login, until="/v1/signin/callback")
+        opened = self.open_window(None, **headers)
+        stopped = self.browser.follow(opened, login, until="/v1/signin/callback")
         assert isinstance(stopped, _Stop)
         return stopped
 

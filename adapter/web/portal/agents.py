@@ -24,6 +24,7 @@ from adapter.web import requests, sign_in_pages
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.portal import forms, pages
 from adapter.web.portal.forms import Form
+from adapter.web.portal.refusal_sentences import PHRASES
 from adapter.web.portal.routing import page
 from adapter.web.principals import Principal
 
@@ -211,11 +212,17 @@ def _agent(request: Request, tenant: Tenant, named: str) -> Agent:
 
 def _in_words(error: MalformedInput, _: Texts) -> list[Place]:
     names = {"/agent": "alias_agent", "/source_id": "source_id"}
-    words = {
+    missing = {
         "/agent": _("Name another agent, as they sign in."),
         "/source_id": _("Name the agent as the source does: an ARN, a user name."),
     }
-    return [Place(names.get(each.at, ""), words.get(each.at, each.detail)) for each in error.places]
+    return [
+        Place(
+            names.get(each.at, ""),
+            missing[each.at] if each.detail == saving.NO_ID else PHRASES.say(_, each.detail),
+        )
+        for each in error.places
+    ]
 
 
 ROUTES = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapter.i18n import N_
-from adapter.web.portal.phrases import Phrases
+from adapter.web.phrases import Phrases
 
 PHRASES = Phrases(
     (

@@ -58,7 +58,8 @@ def read(text: str, agent_id: str, stage: str) -> Search:
             fault = f"at most {LONGEST} characters"
             raise MalformedInput(f"{name}: {fault}", [Place(name, fault)])
     if stage and stage not in set(Stage):
-        raise MalformedInput(f"stage: {stage[:20]!r} is none", [Place("stage", "no such stage")])
+        fault = f"there is no stage {stage[:20]}"
+        raise MalformedInput(f"stage: {fault}", [Place("stage", fault)])
     return Search(text=text.strip(), agent=agent_id.strip(), stage=Stage(stage) if stage else None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapter.domain_rules.crm_hosts import DYNAMICS_REGIONS
 from adapter.i18n import N_
-from adapter.web.portal.phrases import Phrases
+from adapter.web.phrases import Phrases
 
 _OF_RULES = (
     N_("a rule ends after the domain or the port: no path, and a protocol is followed by `://`"),
@@ -141,6 +141,7 @@ _REGIONS = (
     N_("Germany (old sovereign cloud)"),
 )
 
-PHRASES = Phrases((*_OF_RULES, *_OF_ORIGINS, *_DECISIONS, *_PRESETS, *_WARNINGS, *_REGIONS))
+SENTENCES = (*_OF_RULES, *_OF_ORIGINS, *_DECISIONS, *_PRESETS, *_WARNINGS, *_REGIONS)
+PHRASES = Phrases(SENTENCES)
 UNNAMED_REGIONS = frozenset(DYNAMICS_REGIONS.values()) - frozenset(_REGIONS)
 """None: a new region needs its name in the catalogues."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapter.i18n import Texts
+from adapter.web.phrases import Phrases
 from adapter.web.portal.dynamics_sentences import SENTENCES
-from adapter.web.portal.phrases import Phrases
 
 PHRASES = Phrases(SENTENCES)
 say = PHRASES.say

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from adapter.web import network_sentences
+
 _: Callable[[str], str] = str
 """Marks a text for the catalogue; `dynamics_phrases` translates it."""
 
 SENTENCES: tuple[str, ...] = (
+    *network_sentences.SENTENCES,
     # Sign-in and connection: adapter/dataverse/causes.py, probe.py, errors.py.
     _("Connection is valid."),
     _("There is no such directory."),
@@ -101,16 +104,6 @@ SENTENCES: tuple[str, ...] = (
     _("Wait a minute; then restart the server, or end what hangs."),
     _("%(told)s (AADSTS%(code)s)"),
     _("Microsoft's sign-in did not answer. %(why)s."),
-    _("there is no host %(host)s"),
-    _("%(host)s did not answer in time"),
-    _("%(host)s refuses connections"),
-    _("%(host)s broke the connection"),
-    _("%(host)s does not speak TLS as it should"),
-    _("%(host)s cannot be reached"),
-    _(
-        "the certificate of %(host)s is not trusted (%(why)s); SCREENPOP_CA_FILE names "
-        "further authorities"
-    ),
     _("Look at Dynamics' own words and at the trace of this contact."),
     _("Requests go to the account's own environment only: correct the step."),
     _("Check the environment's address, DNS, the firewall and Dynamics' service health."),

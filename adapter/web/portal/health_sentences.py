@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapter.i18n import N_
+from adapter.web.phrases import Phrases
 from adapter.web.portal.dynamics_sentences import SENTENCES
-from adapter.web.portal.phrases import Phrases
 
 _CHECKS = (
     N_("settings"),

@@ -16,8 +16,8 @@ from adapter import i18n, preferences
 from adapter.errors import MalformedInput, Place, ScreenpopError, Unavailable
 from adapter.i18n import Texts
 from adapter.preferences import Preferences
-from adapter.web import languages, panel, problems, requests
-from adapter.web.portal import flashes, forms
+from adapter.web import languages, panel, problems, refusal_pages, requests
+from adapter.web.portal import flashes, forms, refusal_sentences
 from adapter.web.portal.flashes import Flash, Kind
 from adapter.web.portal.formats import Formats
 from adapter.web.portal.forms import Form
@@ -129,21 +129,16 @@ def refusal(request: Request, error: ScreenpopError) -> Response:
     """Say in words why a page cannot be shown, or a form cannot be taken."""
     _ = texts(request)
     status = problems.of(error).status
-    titles = {
-        403: _("You may not do this"),
-        404: _("There is no such page"),
-        412: _("Somebody else has changed this"),
-        421: _("No organization has this address"),
-        429: _("Too much at once"),
-        503: _("Not available just now"),
-    }
+    tell = refusal_sentences.PHRASES.tell
+    places = error.places if isinstance(error, MalformedInput) else ()
     answer = render(
         request,
         "portal/refusal.html",
         status,
-        title=titles.get(status, _("This did not work")),
-        detail=str(error),
-        details=error.places if isinstance(error, MalformedInput) else (),
+        title=refusal_pages.title(_, status),
+        detail=tell(_, str(error)),
+        # One that is the whole of it is said already.
+        details=[(each.at, tell(_, each.detail)) for each in places] if len(places) > 1 else (),
     )
     if isinstance(error, Unavailable):
         answer.headers["retry-after"] = str(error.retry_after)

@@ -19,6 +19,7 @@ from adapter.web import requests, sign_in_pages
 from adapter.web.portal import agents, forms, pages
 from adapter.web.portal.flashes import Kind
 from adapter.web.portal.forms import Form
+from adapter.web.portal.refusal_sentences import PHRASES
 from adapter.web.portal.routing import page
 from adapter.web.principals import Principal
 
@@ -61,7 +62,10 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     try:
         await services.committer.submit(job)
     except InvalidSettings as error:
-        wrong = [Place("agent", str(error))]
+        wrong = [
+            Place(each.at.lstrip("/"), PHRASES.say(_, each.detail))
+            for each in error.places or [Place("", str(error))]
+        ]
         return _page(request, who, person, 422, errors=wrong, form=form)
     changes.close_ended_sessions(services)
     said = {

@@ -11,6 +11,7 @@ import msgspec
 
 from adapter import pipeline
 from adapter.contacts import Contact
+from adapter.errors import MalformedInput
 from adapter.events import Stage
 from adapter.services import Services
 from adapter.telephony import cloudevents, structured
@@ -80,6 +81,8 @@ async def send(services: Services, tenant: Tenant, events: list[dict[str, Any]])
     now = datetime.now(UTC)
     headers = {"content-type": cloudevents.BATCH}
     decoded = cloudevents.decode(headers, msgspec.json.encode(events), received=now)
+    if decoded.rejected:
+        raise MalformedInput(decoded.rejected[0].detail)
     receipt = await services.committer.submit(
         lambda batch: pipeline.accept(batch, tenant, decoded, now), weight=len(decoded.entries)
     )

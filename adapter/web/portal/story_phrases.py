@@ -11,8 +11,8 @@ import re
 import msgspec
 
 from adapter.i18n import Texts
+from adapter.web.phrases import Phrases
 from adapter.web.portal.dynamics_sentences import SENTENCES as OF_DYNAMICS
-from adapter.web.portal.phrases import Phrases
 from adapter.web.portal.story_sentences import SENTENCES
 
 PHRASES = Phrases((*SENTENCES, *OF_DYNAMICS))

@@ -18,11 +18,13 @@ from adapter.services import Services
 from adapter.store import audits, journal, settings as stored
 from adapter.tenants import ContactKey, Tenant
 from adapter.web import requests
+from adapter.web.phrases import Said
 from adapter.web.portal import contact_words, forms, pages, simulated
 from adapter.web.portal.contacts import story_path
 from adapter.web.portal.forms import Form
 from adapter.web.portal.routing import page
 from adapter.web.portal.simulated import Wanted
+from adapter.web.portal.try_it_sentences import PHRASES
 from adapter.web.principals import Principal
 
 HOME = "/admin/try-it"
@@ -50,7 +52,8 @@ async def start(request: Request, who: Principal, form: Form) -> Response:
     try:
         await simulated.send(services, who.tenant, simulated.first_events(contact, wanted, now))
     except MalformedInput as error:
-        return _page(request, who, 422, errors=[Place("attributes", str(error))], form=form)
+        fault = PHRASES.tell(_, str(error)).text
+        return _page(request, who, 422, errors=[Place("attributes", fault)], form=form)
     said = _("The contact is on its way to %(agent)s.", agent=wanted.agent)
     return pages.redirect(request, story_path(contact), said)
 
@@ -112,7 +115,7 @@ def _page(
         attribute=settings.policy.attribute if settings.policy else "",
         has_steps=bool(settings.steps.steps),
         sources={
-            source: [_summary(each, _names(services, who.tenant)) for each in found]
+            source: [_summary(each, _names(services, who.tenant), _) for each in found]
             for source, found in recent.items()
         },
     )
@@ -126,18 +129,25 @@ def _request(request: Request, who: Principal, *, reveal: bool) -> Response:
         request,
         "portal/try_it/request.html",
         source=source,
-        summary=_summary(found, _names(services, who.tenant)),
+        summary=_summary(found, _names(services, who.tenant), pages.texts(request)),
         headers=redaction.headers(found.headers, known=known, reveal=reveal),
         body=redaction.body(found.body, known=known, reveal=reveal) if found.body else "",
         cut=found.size > KEPT_BYTES,
         size=found.size,
         facts=_facts(found, known, reveal=reveal),
-        rejected=found.decoded.rejected if found.decoded else (),
-        faults=found.error.places if isinstance(found.error, MalformedInput) else (),
+        faults=_faults(found, pages.texts(request)),
         reveal=reveal,
         stages=contact_words.stages(pages.texts(request)),
         story_path=story_path,
     )
+
+
+def _faults(found: RecentRequest, _: Texts) -> list[tuple[str, Said]]:
+    """Give what is wrong with a request, or with its events: where, and what."""
+    if isinstance(found.error, MalformedInput) and found.error.places:
+        return [(each.at, PHRASES.tell(_, each.detail)) for each in found.error.places]
+    rejected = found.decoded.rejected if found.decoded else ()
+    return [(f"/{each.index}", PHRASES.tell(_, each.detail)) for each in rejected]
 
 
 def _found(request: Request, tenant: Tenant) -> tuple[str, RecentRequest]:
@@ -151,7 +161,7 @@ def _found(request: Request, tenant: Tenant) -> tuple[str, RecentRequest]:
     return found
 
 
-def _summary(each: RecentRequest, names: dict[str, str]) -> dict[str, Any]:
+def _summary(each: RecentRequest, names: dict[str, str], _: Texts) -> dict[str, Any]:
     decoded = each.decoded
     return {
         "number": each.number,
@@ -162,7 +172,7 @@ def _summary(each: RecentRequest, names: dict[str, str]) -> dict[str, Any]:
         "duplicates": each.duplicates,
         "ignored": decoded.ignored if decoded else 0,
         "rejected": len(decoded.rejected) if decoded else 0,
-        "error": None if each.error is None else str(each.error),
+        "error": None if each.error is None else PHRASES.tell(_, str(each.error)),
     }
 
 

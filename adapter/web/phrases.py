@@ -10,12 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property
+from typing import NamedTuple
 
-from adapter.i18n import Texts
+from adapter.i18n import DEFAULT, Texts
 
 LONGEST = 4000
 """Characters of a sentence that is looked up: what strangers wrote may be quoted in it."""
 _PLACE = re.compile(r"%\((\w+)\)s")
+_AT = re.compile(r"^(/\S*|[A-Za-z][\w-]*): (.+)$", re.DOTALL)
+
+
+class Said(NamedTuple):
+    """What is shown for a sentence."""
+
+    text: str
+    english: bool
+    """Whether it stays English on a page of another language, which marks it then."""
 
 
 class Phrases:
@@ -27,13 +37,34 @@ class Phrases:
     def say(self, texts: Texts, sentence: str) -> str:
         """Give a sentence in the language of `texts`; one that is not listed stays as it is.
 
-        A value may be such a sentence itself.
+        A value may be such a sentence itself, and a place may stand in front (`/agent: is …`).
         """
         found = self.recognised(sentence)
         if found is None:
-            return sentence
+            at = _AT.match(sentence)
+            return sentence if at is None else f"{at[1]}: {self.say(texts, at[2])}"
         pattern, values = found
         return texts(pattern, **{name: self.say(texts, value) for name, value in values.items()})
+
+    def tell(self, texts: Texts, sentence: str) -> Said:
+        """Say a sentence, and whether it is to be marked as English.
+
+        What a page has said in its own language already stays as it is, and unmarked.
+        """
+        stays = texts.locale != DEFAULT and sentence.isascii() and not self._is_said(sentence)
+        return Said(self.say(texts, sentence), stays)
+
+    def _is_said(self, sentence: str) -> bool:
+        """Whether the words that matter of a sentence are listed."""
+        found = self.recognised(sentence)
+        if found is None:
+            at = _AT.match(sentence)
+            return at is not None and self._is_said(at[2])
+        pattern, values = found
+        if any(letter.isalpha() for letter in _PLACE.sub("", pattern)):
+            return True
+        # Of `%(place)s: %(fault)s` the fault.
+        return self._is_said(list(values.values())[-1])
 
     def recognised(self, sentence: str) -> tuple[str, dict[str, str]] | None:
         """Find the pattern of a sentence, and what stands in its places."""

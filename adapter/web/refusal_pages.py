@@ -1,0 +1,93 @@
+"""Answer browsers with a small page in the reader's language where programs get a problem.
+
+A problem (RFC 9457) is JSON in English. Who opens an address in a browser asks for `text/html`, and
+gets the same status and headers with one card: what is wrong, and where the pages are.
+"""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapter.errors import ScreenpopError
+from adapter.i18n import Texts
+from adapter.web import cards, languages, principals, problems
+from adapter.web.phrases import Said
+from adapter.web.sign_in_sentences import PHRASES
+
+_KEPT = ("retry-after", "www-authenticate", "allow")
+"""Headers of a problem that a page has too."""
+
+
+def is_wanted(request: Request) -> bool:
+    """Whether a person is asking: a browser's page names HTML, a program JSON or anything.
+
+    Our own scripts, and others' by what their browser says (Fetch Metadata), want no page.
+    """
+    headers = request.headers
+    accept = headers.get("accept", "")
+    script = "x-screenpop" in headers or headers.get("sec-fetch-mode", "navigate") != "navigate"
+    return "text/html" in accept and "json" not in accept and not script
+
+
+def title(_: Texts, status: int) -> str:
+    """Give the heading of a refusal, here and in the portal."""
+    return {
+        403: _("You may not do this"),
+        404: _("There is no such page"),
+        412: _("Somebody else has changed this"),
+        421: _("No organization has this address"),
+        429: _("Too much at once"),
+        500: _("The server made a mistake"),
+        503: _("Not available just now"),
+    }.get(status, _("This did not work"))
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """Answer one of our errors (Starlette exception handler)."""
+    answer = await problems.on_error(request, error)
+    if not is_wanted(request):
+        return answer
+    assert isinstance(error, ScreenpopError)  # noqa: S101 - registered for this type
+    _ = Texts(languages.of_window(request))
+    return _card(_, answer, PHRASES.tell(_, str(error)))
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Answer what Starlette itself refuses: no such route, no such method."""
+    answer = await problems.on_http_exception(request, error)
+    if not is_wanted(request):
+        return answer
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    _ = Texts(languages.of_window(request))
+    told = {
+        404: _("Check the address, or begin at one of these pages."),
+        405: _("This address is for programs and forms, and cannot be opened by itself."),
+    }.get(error.status_code)
+    said = PHRASES.tell(_, error.detail) if told is None else Said(told, english=False)
+    return _card(_, answer, said)
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """Answer a fault of ours without a stack trace; the server has logged it."""
+    answer = await problems.on_fault(request, error)
+    if not is_wanted(request):
+        return answer
+    _ = Texts(languages.of_window(request))
+    told = _("Nothing was lost. The server's log says more; try again later.")
+    return _card(_, answer, Said(told, english=False))
+
+
+def _card(_: Texts, problem: Response, said: Said) -> Response:
+    detail = (
+        Markup('<p lang="en">{}</p>').format(said.text) if said.english else cards.line(said.text)
+    )
+    ways = [
+        cards.way(_("Open the agent panel"), "/"),
+        cards.way(_("Open the portal"), principals.HOME),
+    ]
+    kept = {name: value for name in _KEPT if (value := problem.headers.get(name)) is not None}
+    page = cards.page(_.locale, title(_, problem.status_code), [detail, *ways])
+    return Response(page, problem.status_code, {**cards.HEADERS, **kept})

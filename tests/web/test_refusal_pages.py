@@ -1,0 +1,83 @@
+"""A browser gets a page in the reader's language where a program gets a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.server import Server
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "sec-fetch-mode": "navigate"}
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("refusal-pages")) as server:
+        yield server
+
+
+def ask(server: Server, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return server.http.request(method, server.url + path, headers=sent)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nothing", 404, "アドレスを確認するか、次のページから始めてください。"),
+        ("/v1/nothing", 404, "アドレスを確認するか"),
+        ("/v1/embedder", 405, "直接開くことはできません"),
+        ("/v1/admin/keys", 404, "アドレスを確認するか"),
+        ("/v1/contacts/x", 401, "サービス キーが必要です"),
+        ("/v1/signin/callback?state=a&state=b", 400, "state が 2 回指定されています"),
+    ],
+)
+def test_a_browser_gets_a_page_in_its_language(
+    server: Server, path: str, status: int, said: str
+) -> None:
+    answer = ask(server, path, **BROWSER, accept_language="ja")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<html lang="ja">' in answer.text
+    assert said in answer.text
+    assert 'href="/admin"' in answer.text
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"accept": "*/*"},
+        {"accept": "application/json"},
+        {"accept": "application/problem+json, text/html;q=0.5"},
+        {**BROWSER, "sec-fetch-mode": "cors"},
+        {**BROWSER, "x-screenpop": "1"},
+    ],
+    ids=str,
+)
+def test_a_program_gets_a_problem_in_english(server: Server, headers: dict[str, str]) -> None:
+    answer = ask(server, "/nothing", **headers, accept_language="ja")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
+    assert answer.json()["title"] == "There is no such page here"
+
+
+def test_the_page_keeps_what_the_problem_says_in_headers(server: Server) -> None:
+    assert ask(server, "/v1/embedder", **BROWSER).headers["allow"] == "POST"
+    assert "Bearer" in ask(server, "/v1/contacts/x", **BROWSER).headers["www-authenticate"]
+
+
+def test_what_a_stranger_asks_for_is_not_written_into_the_page(server: Server) -> None:
+    page = ask(server, "/<script>alert(1)</script>?x=<b>", **BROWSER)
+    assert page.status_code == 404
+    assert "alert" not in page.text
+    assert "<b>" not in page.text
+
+
+def test_a_page_speaks_english_to_who_wants_neither_language(server: Server) -> None:
+    page = ask(server, "/nothing", **BROWSER, accept_language="de")
+    assert '<html lang="en">' in page.text
+    assert "There is no such page" in page.text
