@@ -168,6 +168,13 @@ def test_differences_show_what_changed_with_a_little_around_it() -> None:
         ("same", "12"),
     ]
     assert differences.lines("a\r\nb", "a\nb") == []
+    assert differences.lines("a\nb\n", "a\nb") == []
+    assert [line.kind for line in differences.lines("a\n\n", "a\n")] == ["same", "gone"]
+    many = "x\n" * (differences.LONGEST + 1)
+    assert [(line.kind, line.text, line.count) for line in differences.lines("", many)] == [
+        ("gone", "", 0),
+        ("new", "", differences.LONGEST + 1),
+    ]
     assert differences.readable('{"b":1,"a":[2]}').startswith('{\n  "b": 1')
     assert differences.readable("{no json") == "{no json"
 
@@ -183,4 +190,4 @@ def test_differences_hold_every_new_and_every_lost_line(before: str, after: str)
 
 
 def _count(text: str) -> int:
-    return len(text.split("\n")) if text else 0
+    return len(text.removesuffix("\n").split("\n")) if text else 0

@@ -83,13 +83,16 @@ def rules(server: Server) -> str:
     return server.request("GET", "/v1/admin/domains", scope="admin").text
 
 
-def a_panel_in(server: Server, embedder: str, agent: str = "alice") -> None:
+def a_panel_in(
+    server: Server, embedder: str, agent: str | None = "alice", person: str | None = None
+) -> None:
     """Let there be a panel's session that began inside of a page."""
     now = datetime.now(UTC)
     session = StoredSession(
         digest=credentials.digest(credentials.new_bearer()),
         tenant=Tenant("default"),
         agent=agent,
+        person=person,
         embedder=embedder,
         origin="demo",
         created=now,
@@ -207,6 +210,30 @@ def test_who_would_be_cut_off_is_said_before_it_is_saved(server: Server, admin: 
     assert rules(server).strip() == CONTOSO
 
 
+def test_a_line_end_behind_the_last_line_is_no_change(server: Server, admin: Visitor) -> None:
+    save(admin, f"{CONTOSO}\nhttps://fabrikam.example\n")
+    page = save(admin, f"{CONTOSO}\nhttps://fabrikam.example")
+    assert "Nothing was changed" in page
+    assert "Not saved yet" not in save(admin, f"{CONTOSO}\nhttps://fabrikam.example", do="check")
+    a_panel_in(server, "https://fabrikam.example", "bob")
+    page = save(admin, CONTOSO)
+    assert page.html.count("<del>") == 1
+    assert "- https://fabrikam.example" in page
+
+
+def test_somebody_without_an_agents_name_is_cut_off_by_their_own(
+    server: Server, admin: Visitor
+) -> None:
+    save(admin, f"{CONTOSO}\nhttps://fabrikam.example")
+    principals.sign_in(server, "supervisor", name="Nora New")
+    with server.office() as office:
+        person = next(each.id for each in office.people("default") if each.name == "Nora New")
+    a_panel_in(server, "https://fabrikam.example", None, person)
+    page = save(admin, CONTOSO)
+    assert "Nora New" in page
+    assert " ? " not in page.text
+
+
 def test_taking_the_last_rule_away_is_asked_about(server: Server, admin: Visitor) -> None:
     save(admin, CONTOSO)
     page = save(admin, "")
@@ -264,6 +291,19 @@ def test_the_script_is_told_what_the_typed_text_would_do(server: Server, admin: 
     assert told["tried"]["allowed"] is False
     assert [each["line"] for each in told["warnings"]] == [1, 1]
     assert rules(server) == CONTOSO
+
+
+def test_a_bad_line_hides_no_warning_and_no_answer_of_the_good_ones(admin: Visitor) -> None:
+    text = f"no rule at all\n*.co.uk\n{CONTOSO}"
+    told = admin.ask(f"{PATH}/check", {"text": text, "origin": CONTOSO}).json()
+    assert [each["line"] for each in told["problems"]] == [1]
+    assert 2 in {each["line"] for each in told["warnings"]}
+    assert told["tried"]["allowed"]
+    assert told["tried"]["line"] == 3
+    assert not told["header"]
+    page = save(admin, text)
+    assert page.status == 422
+    assert "Perhaps not what you mean" in page
 
 
 def test_the_check_takes_scripts_of_our_own_page_only(server: Server, admin: Visitor) -> None:

@@ -19,6 +19,8 @@ class Line:
 
     kind: Literal["new", "gone", "same", "gap"]
     text: str = ""
+    count: int = 0
+    """Of lines that stand for a text too long to be compared; 0 for a line of its own."""
 
 
 def lines(before: str, after: str) -> list[Line]:
@@ -27,7 +29,7 @@ def lines(before: str, after: str) -> list[Line]:
     if old == new:
         return []
     if max(len(old), len(new)) > LONGEST:
-        return [Line("gone", f"{len(old)} lines"), Line("new", f"{len(new)} lines")]
+        return [Line("gone", count=len(old)), Line("new", count=len(new))]
     found: list[Line] = []
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for number, group in enumerate(matcher.get_grouped_opcodes(AROUND)):
@@ -53,4 +55,6 @@ def readable(value: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    return [line.rstrip("\r") for line in text.split("\n")] if text else []
+    """Split into lines, which the last line end closes: there is no empty one behind it."""
+    whole = text.removesuffix("\n").removesuffix("\r")
+    return [line.rstrip("\r") for line in whole.split("\n")] if text else []

@@ -33,7 +33,10 @@ class CutOff:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a text would do; without `problems` it can be saved."""
+    """What a text would do; without `problems` it can be saved.
+
+    With problems, `warnings` and `decision` are those of the good lines.
+    """
 
     text: str
     problems: tuple[Problem, ...] = ()
@@ -65,7 +68,14 @@ def examine(
     try:
         rules = DomainRules.parse(text)
     except RuleError as error:
-        return Findings(text, problems=error.problems, tried=tried)
+        good = _without(text, {each.line for each in error.problems})
+        return Findings(
+            text,
+            problems=error.problems,
+            warnings=good.warnings,
+            tried=tried,
+            decision=good.explain(tried) if tried else None,
+        )
     fault = ""
     try:
         rules.require_header_fits(header_limit)
@@ -81,6 +91,14 @@ def examine(
         tried=tried,
         decision=rules.explain(tried) if tried else None,
         cut_off=cut_off(in_force, rules, panels),
+    )
+
+
+def _without(text: str, bad: set[int]) -> DomainRules:
+    """Read the good lines of a text, each at its place."""
+    lines = text.split("\n")
+    return DomainRules.parse(
+        "\n".join("" if number in bad else line for number, line in enumerate(lines, 1))
     )
 
 

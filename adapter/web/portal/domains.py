@@ -13,7 +13,7 @@ from adapter.domains import suggest
 from adapter.errors import Conflict, InvalidSettings, Place
 from adapter.i18n import Texts
 from adapter.services import Services
-from adapter.store import audit_pages, refusals, sessions, settings as stored
+from adapter.store import audit_pages, people, refusals, sessions, settings as stored
 from adapter.tenants import Tenant
 from adapter.web import requests, trials
 from adapter.web.portal import differences, domain_presets, pages
@@ -102,7 +102,7 @@ async def _save(request: Request, who: Principal, form: Form, version: int) -> R
         return _page(request, who, text, version, typed=True, status=422)
     if version != settings.rules_version:
         return _conflict(request, who, text)
-    if text == settings.rules_text:
+    if not differences.lines(settings.rules_text, text):
         return pages.redirect(request, PATH, _("Nothing was changed: the rules are as they were."))
     emptied = not found.rules and len(settings.rules) > 0
     if (found.cut_off or emptied) and not form.ticked("confirmed"):
@@ -226,7 +226,7 @@ def _page(
         found=found,
         told=told(_, found, _limit(request)),
         version=version,
-        unsaved=typed and text != settings.rules_text,
+        unsaved=typed and bool(differences.lines(settings.rules_text, text)),
         tried=tried,
         refused=refused_lately(_, listed, settings.rules),
         trial=_trial(_, services, who.tenant),
@@ -271,11 +271,13 @@ def _panels(request: Request, tenant: Tenant) -> list[Embedded]:
         cursor = services.database.raw.cursor()
         known = sessions.listed(cursor, tenant, datetime.now(UTC))
         agents = sessions.agents(cursor)
+        # Who takes no contacts (yet) has no agent's name.
+        names = {each.id: each.name for each in people.listed(cursor, tenant)}
     open_now = {socket.session for socket in services.sockets}
     return [
         Embedded(
             tuple(each.embedder.split()),
-            agents.get(each.chain) or each.agent or "?",
+            agents.get(each.chain) or each.agent or names.get(each.person or "", "?"),
             each.chain in open_now,
             each.seen,
         )
