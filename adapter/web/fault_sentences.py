@@ -21,6 +21,7 @@ SENTENCES = (
     N_("a form is sent as application/x-www-form-urlencoded"),
     N_("expected a form (application/x-www-form-urlencoded)"),
     N_("the form cannot be read: %(why)s"),
+    N_("the form came without %(names)s: open the page again"),
     N_("the form is not UTF-8"),
     N_("the form has more than %(most)s fields"),
     N_("the body has more than %(most)s bytes"),

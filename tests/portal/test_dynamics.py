@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from babel.dates import format_date
 
 from adapter import steps
 from adapter.demo.simulated.serving import Simulation
@@ -126,14 +127,15 @@ def test_a_test_that_fails_says_the_cause_and_what_to_do(
 
 
 def test_days_left_of_a_secret_are_told(visitor: Visitor, dynamics: Simulation) -> None:
-    soon = (datetime.now(UTC).date() + timedelta(days=6)).isoformat()
-    make(visitor, dynamics, secret_expires=soon)
+    soon = datetime.now(UTC).date() + timedelta(days=6)
+    make(visitor, dynamics, secret_expires=soon.isoformat())
+    written = format_date(soon, "medium", locale="en")
     for path in (HOME, MAIN):
-        assert f"The client secret expires in 6 days ({soon})" in visitor.get(path)
+        assert f"The client secret expires in 6 days ({written})" in visitor.get(path)
     assert "6 days left" in visitor.get(HOME)
     japanese = visitor.get(HOME, accept_language="ja")
     assert "expires" not in japanese
-    assert soon in japanese
+    assert format_date(soon, "medium", locale="ja") in japanese
 
 
 def test_a_change_by_somebody_else_is_not_overwritten_unseen(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
@@ -47,6 +49,30 @@ def admin(server: Server) -> Iterator[Visitor]:
 )
 def test_sizes_are_written_as_people_write_them(language: str, count: int, written: str) -> None:
     assert Formats(Locale(language), UTC, "UTC").size(count) == written
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "written"),
+    [
+        ("en_GB", "it says 2026-11-22 02:51:17+00:00", "it says 22 Nov 2026, 03:51:17"),
+        ("ja", "時刻は 2026-11-22 02:51:17+00:00 です", "時刻は 2026/11/22 3:51:17 です"),
+        ("ja", "期限切れ (2027-05-31)", "期限切れ (2027/05/31)"),
+        ("ja", "この `https://x.example` は", "この https://x.example は"),
+        ("ja", "id 2027-05-31-7 と 9999-99-99", "id 2027-05-31-7 と 9999-99-99"),
+        ("ja", "<b>2027-05-31</b>", "&lt;b&gt;2027/05/31&lt;/b&gt;"),
+    ],
+)
+def test_times_in_a_sentence_are_written_by_locale(language: str, text: str, written: str) -> None:
+    formats = Formats(Locale.parse(language), ZoneInfo("Europe/Berlin"), "Europe/Berlin")
+    shown = re.sub(r"</?(?:time|code)[^>]*>", "", formats.told(text))
+    assert " ".join(shown.split()) == written
+
+
+def test_the_clock_is_shown_as_every_other_time(admin: Visitor) -> None:
+    html = admin.get("/admin/health", accept_language="ja").html
+    clock = html[html.index(">時計<") :].partition("</tr>")[0]
+    assert re.search(r'<time datetime="[^"]+"[^>]*>\d{4}/\d\d/\d\d \d+:\d\d:\d\d</time>', clock)
+    assert "+00:00" not in re.sub("<[^>]*>", "", clock)
 
 
 def test_the_checks_of_doctor_are_shown_with_the_page_that_mends_them(admin: Visitor) -> None:

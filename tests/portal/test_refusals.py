@@ -93,6 +93,23 @@ def test_a_form_of_elsewhere_is_refused_in_japanese(
     assert not ENGLISH_LEFT.search(answer.text)
 
 
+@pytest.mark.parametrize("do", ["save", "trial", "check"])
+def test_rules_that_were_not_sent_are_no_empty_rules(admin: Visitor, do: str) -> None:
+    page = admin.submit("/admin/domains", {"do": do, "confirmed": "1"}, accept_language="ja")
+    assert page.status == 400
+    assert "フォームに text がありません。" in page
+
+
+def test_a_person_keeps_what_a_form_leaves_out(server: Server, admin: Visitor) -> None:
+    principals.sign_in(server, "supervisor", name="Kay Kept")
+    with server.office() as office:
+        person = next(each for each in office.people("default") if each.name == "Kay Kept")
+    for fields in ({"x": ""}, {"do": "save"}, {"role": "agent"}):
+        assert admin.submit(f"/admin/agents/people/{person.id}", fields).status == 400
+    with server.office() as office:
+        assert person in office.people("default")
+
+
 def test_a_request_that_was_refused_is_explained_in_japanese(
     server: Server, admin: Visitor
 ) -> None:

@@ -44,6 +44,16 @@ def test_the_tenants_language_holds_for_who_has_chosen_nothing(
     admin.submit(PATH, {"locale": "", "zone": ""})
 
 
+def test_a_form_without_its_fields_changes_nothing(server: Server, admin: Visitor) -> None:
+    admin.submit(PATH, {"locale": "ja", "zone": "Asia/Tokyo"})
+    assert admin.submit(PATH, {"other": ""}).status == 200
+    page = admin.submit(PATH, {"locale": "en"})
+    assert (page.value("locale"), page.value("zone")) == ("en", "Asia/Tokyo")
+    admin.submit(PATH, {"locale": "", "zone": ""})
+    page = admin.get(PATH)
+    assert (page.value("locale"), page.value("zone")) == ("", "")
+
+
 def test_ones_own_time_zone_comes_first(admin: Visitor) -> None:
     admin.submit(PATH, {"locale": "", "zone": "Asia/Tokyo"})
     page = admin.submit("/admin/preferences", {"zone": "Europe/Berlin", "back": PATH})

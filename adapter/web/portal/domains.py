@@ -50,6 +50,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     settings = requests.services(request).registry[who.tenant]
     version = form.number("version")
     at = settings.rules_version if version is None else version
+    form.require("text")
     text = form.raw("text")
     match form.text("do"):
         case "save":

@@ -285,6 +285,8 @@ async def _save(
 ) -> Response:
     _ = pages.texts(request)
     desk = _desk(request)
+    if known is not None:
+        form.require("version", *dynamics_forms.TEXTS)
     expected = 0 if known is None else form.number("version")
     try:
         saved = desk.save(

@@ -43,6 +43,15 @@ class Form:
         """Whether a box is ticked: an empty one is not sent."""
         return bool(self.fields.get(name))
 
+    def require(self, *names: str) -> None:
+        """Check that fields were sent, empty or not: what a form leaves out means nothing.
+
+        Raises:
+            MalformedInput: naming those that are missing.
+        """
+        if missing := [name for name in names if name not in self.fields]:
+            raise MalformedInput(f"the form came without {', '.join(missing)}: open the page again")
+
     def number(self, name: str) -> int | None:
         """Give a field's whole number, None where there is none (a version, a page)."""
         value = self.text(name)

@@ -37,6 +37,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     """Save roles and agent, or sign out, lock out, let in again: as the button says."""
     _ = pages.texts(request)
     services = requests.services(request)
+    _require_whole(form)
     person = _person(request, who)
     do = form.text("do")
     wrong = _own_fault(request, who, person, form)
@@ -137,6 +138,12 @@ def _person(request: Request, who: Principal) -> Person:
     database = requests.services(request).database
     with database.reading():
         return people.get(database.raw.cursor(), who.tenant, request.path_params["person"])
+
+
+def _require_whole(form: Form) -> None:
+    """Check that roles are not taken away by a form that lost its fields: empty boxes send none."""
+    if form.text("do") not in ("sign-out", "revoke", "restore"):
+        form.require("do", "agent")
 
 
 def _own_fault(request: Request, who: Principal, person: Person, form: Form) -> list[Place]:

@@ -34,10 +34,11 @@ async def show(request: Request, who: Principal) -> Response:
 
 
 async def save(request: Request, who: Principal, form: Form) -> Response:
-    """Save the tenant's language and time zone."""
+    """Save the tenant's language and time zone; what the form leaves out stays as it is."""
     _ = pages.texts(request)
     services = requests.services(request)
-    chosen = Preferences(form.text("locale"), form.text("zone"))
+    kept = services.registry[who.tenant].preferences
+    chosen = Preferences(form.text("locale", kept.locale), form.text("zone", kept.zone))
     try:
         text = preferences.dump(preferences.parse(preferences.dump(chosen)))
     except InvalidSettings as error:
