@@ -33,6 +33,16 @@ class Texts:
         self.locale = locale
         self._translations = _compiled(locale)
 
+    @property
+    def gap(self) -> str:
+        """What stands between two whole sentences."""
+        return gap(self.locale)
+
+    @property
+    def stop(self) -> str:
+        """What ends a sentence that another one follows."""
+        return "。" if self.locale == "ja" else ". "
+
     def __call__(self, text: str, /, **values: object) -> str:
         """Translate `text` and fill in `values`; raises KeyError for one that is missing."""
         return self._translations.gettext(text) % values
@@ -40,6 +50,11 @@ class Texts:
     def many(self, one: str, several: str, num: int, /, **values: object) -> str:
         """Translate the form for a count, which the text may show as `%(num)d`."""
         return self._translations.ngettext(one, several, num) % {"num": num, **values}
+
+
+def gap(locale: str) -> str:
+    """Give what stands between two whole sentences of a language."""
+    return "" if locale == "ja" else " "
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it

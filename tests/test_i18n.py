@@ -86,6 +86,21 @@ def test_no_page_speaks_outside_of_the_catalogues() -> None:
     assert not beside
 
 
+def test_scripts_say_nothing_inside_a_template_literal() -> None:
+    """Where the search does not look: such a text would be in no catalogue."""
+    hidden = [
+        path.name
+        for path in (spoken_texts.ADAPTER / "static").rglob("*.js")
+        if re.search(r"\$\{[^}]*\b(?:t|msg)\(", path.read_text(encoding="utf-8"))
+    ]
+    assert not hidden
+
+
+def test_sentences_follow_each_other_as_the_language_has_it() -> None:
+    assert (i18n.Texts("en").gap, i18n.Texts("en").stop) == (" ", ". ")
+    assert (i18n.Texts("ja").gap, i18n.Texts("ja").stop) == ("", "。")
+
+
 def test_every_file_of_a_language_is_a_known_catalogue() -> None:
     folder = Path(str(resources.files("adapter") / "locales"))
     assert {path.stem for path in folder.rglob("*.po")} <= set(FILES)

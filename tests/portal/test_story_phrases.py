@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
 from adapter import outbox
 from adapter.i18n import Texts
+from adapter.recordings import Stray
+from adapter.web.portal import contact_words
 from adapter.web.portal.story_phrases import Part, tell
+from tests.spoken_texts import ADAPTER
 
 ADVICE = "Correct the step's body or query string; Dynamics says what is wrong with it."
 OURS = [
@@ -105,6 +109,49 @@ def test_dynamics_own_words_are_set_apart_from_our_advice(again: str) -> None:
     assert re.search(r"[ぁ-ん]", rest)
     assert not re.search(r"Correct|tried", rest)
     assert written(tell(Texts("en"), line)) == line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alice: recording",
+        "alice: analysis",
+        "Ada Admin <ada@contoso.example>: transcript (redacted)",
+        "alice: recording, which was not theirs",
+        "alice: recording (redacted), which was not theirs",
+        str(Stray("c-1", "recording", "theirs")),
+    ],
+)
+def test_what_became_of_a_file_is_said_in_japanese(line: str) -> None:
+    told = tell(Texts("ja"), line)
+    assert not [part for part in told if part.english]
+    assert not re.search("recording|transcript|analysis|redacted|bucket", written(told))
+    assert written(tell(Texts("en"), line)) == line
+
+
+def test_every_kind_of_line_has_a_name() -> None:
+    names = contact_words.whats(Texts("ja"))
+    said = {
+        node.args[place].value
+        for path in ADAPTER.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and (place := {"trace": 2, "trace_later": 3}.get(getattr(node.func, "attr", "")))
+        is not None
+        and len(node.args) > place
+        and isinstance(node.args[place], ast.Constant)
+    }
+    assert len(said) > 5
+    assert said <= set(names)
+
+
+def test_advice_follows_a_japanese_sentence_as_japanese_does() -> None:
+    own = f"step 2: attribute CrmId is missing. {ADVICE}"
+    told = written(tell(Texts("ja"), own))
+    assert "。ステップ" in told or "。手順" in told, told
+    assert ". " not in told
+    assert "。 " not in told
+    assert written(tell(Texts("en"), own)) == own
 
 
 def test_a_line_that_nobody_listed_stays_english_and_is_marked_as_such() -> None:

@@ -31,16 +31,15 @@ export function notices(now) {
 function refusedEmbedder({ verdict, wasLive }) {
   if (verdict === null || verdict.allowed) return null;
   const { origin, line } = verdict;
-  const detail = t(
-    "{origin} is not among the allowed domains. Ask your administrator to add this line to them:",
-    { origin },
-  );
   if (wasLive) {
     return {
       id: "embedder",
       kind: "warning",
       title: t("This page may no longer show the panel"),
-      detail: `${t("The panel works until it is reloaded.")} ${detail}`,
+      detail: t(
+        "The panel works until it is reloaded. {origin} is not among the allowed domains. Ask your administrator to add this line to them:",
+        { origin },
+      ),
       code: line,
     };
   }
@@ -48,7 +47,10 @@ function refusedEmbedder({ verdict, wasLive }) {
     id: "embedder",
     kind: "error",
     title: t("This page may not show the panel"),
-    detail,
+    detail: t(
+      "{origin} is not among the allowed domains. Ask your administrator to add this line to them:",
+      { origin },
+    ),
     code: line,
     action: { id: "retry", label: t("Try again") },
   };

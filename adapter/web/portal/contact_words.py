@@ -75,6 +75,17 @@ def whats(_: Texts) -> dict[str, str]:
         "unknown": _("Opened, perhaps"),
         "withdrawn": _("Withdrawn"),
         "listened": _("Recording listened to"),
+        "refused": _("Recording refused"),
+        "ignored": _("File not taken"),
+    }
+
+
+def files(_: Texts) -> dict[str, str]:
+    """Name the kinds of files that belong to a contact."""
+    return {
+        "recording": _("Recording"),
+        "transcript": _("Transcript"),
+        "analysis": _("Analysis"),
     }
 
 

@@ -151,6 +151,7 @@ def _story(request: Request, who: Principal) -> dict[str, Any]:
         "live": f"{LINES}?{urlencode({'id': key.id})}",
         "lines": story_lines.lines(told["trace"]),
         "whats": contact_words.whats(_),
+        "files": contact_words.files(_),
         "pops": popped,
         "requests": [story_lines.due(each) for each in due],
         "states": contact_words.states(_),

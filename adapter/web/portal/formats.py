@@ -11,6 +11,8 @@ from babel import Locale, dates, numbers
 from babel.units import format_unit
 from markupsafe import Markup
 
+from adapter import i18n
+
 _DIRECTIONS = dict.fromkeys(
     [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
@@ -25,6 +27,11 @@ class Formats:
     locale: Locale
     zone: tzinfo
     zone_name: str
+
+    @property
+    def gap(self) -> str:
+        """What stands between two whole sentences."""
+        return i18n.gap(self.locale.language)
 
     def time(self, moment: datetime | None, missing: str = "") -> Markup:
         """Write a moment as `<time>`: date and time, to the second."""

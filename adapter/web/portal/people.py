@@ -131,7 +131,7 @@ def _told(_: Texts, done: people.Confirmed) -> str:
                 left["proposed-twice"],
             )
         )
-    return " ".join(said)
+    return _.gap.join(said)
 
 
 def _person(request: Request, who: Principal) -> Person:

@@ -71,7 +71,7 @@ def _became(_: Texts, told: str) -> list[Part]:
             words = told.removesuffix(advice).rstrip()
             own = PHRASES.recognised(words) is not None
             first = _own(_, words) if own else [Part(words, quoted=True)]
-            return [*first, Part(" " + PHRASES.say(_, advice))]
+            return [*first, Part((_.gap if own else " ") + PHRASES.say(_, advice))]
     return [Part(told, quoted=True)]
 
 
@@ -87,7 +87,7 @@ def _with_advice(_: Texts, told: str) -> list[Part]:
         if told.endswith(f". {advice}"):
             return [
                 *_own(_, told.removesuffix(f". {advice}")),
-                Part(". " + PHRASES.say(_, advice)),
+                Part(_.stop + PHRASES.say(_, advice)),
             ]
     return _own(_, told)
 

@@ -78,6 +78,17 @@ SENTENCES: tuple[str, ...] = (
     _("pop %(id)s: the contact went to another agent"),
     _("pop %(id)s: the contact left the agent"),
     _("pop %(id)s: the contact was erased"),
+    # Files of a contact: adapter/recordings.py, adapter/web/recordings.py.
+    _("recording"),
+    _("transcript"),
+    _("analysis"),
+    _("%(kind)s (redacted)"),
+    _("%(who)s: recording"),
+    _("%(who)s: transcript"),
+    _("%(who)s: analysis"),
+    _("%(who)s: %(kind)s (redacted)"),
+    _("%(who)s: %(file)s, which was not theirs"),
+    _("%(kind)s in the bucket %(bucket)s, which no integration account names"),
     # Steps that do not run: adapter/lifecycle.py.
     _("(see to the account: once steps run, the contact's next event makes up for this)"),
     # Steps: adapter/outbox.py, exchanges.py, fitting.py, adapter/store/dead_letters.py.

@@ -138,6 +138,8 @@ def _request(request: Request, who: Principal, *, reveal: bool) -> Response:
         faults=_faults(found, pages.texts(request)),
         reveal=reveal,
         stages=contact_words.stages(pages.texts(request)),
+        channels=contact_words.channels(pages.texts(request)),
+        files=contact_words.files(pages.texts(request)),
         story_path=story_path,
     )
 
