@@ -185,13 +185,16 @@ class Settings(BaseSettings):
     def origin_of(self, tenant: str) -> str:
         """Give a tenant's own address, for what is written down elsewhere.
 
-        Without a public one it is where this process listens.
+        Without a public one it is where this process listens; under a domain of the world a proxy
+        is taken to stand in front of it, at the port of HTTPS.
         """
         public = urlsplit(self.public_url or f"http://{self.host}:{self.port}")
         if self.environment_domain is None:
             return public.geturl()
         port = f":{public.port}" if public.port is not None else ""
-        if self.public_url is None:
+        # RFC 6761, 6.3: names under localhost are this machine, where no proxy ends TLS.
+        local = f".{self.environment_domain}".endswith(".localhost")
+        if self.public_url is None and not local:
             return f"https://{tenant}.{self.environment_domain}"
         return f"{public.scheme}://{tenant}.{self.environment_domain}{port}"
 

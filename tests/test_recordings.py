@@ -116,6 +116,8 @@ def test_the_settings_say_how_files_are_reached_and_under_which_address_links_ar
     assert settings.load(port=8001).origin_of("x") == "http://127.0.0.1:8001"
     assert settings.load(public_url="https://a.example:1").origin_of("x") == "https://a.example:1"
     assert settings.load(environment_domain="b.example").origin_of("x") == "https://x.b.example"
+    here = settings.load(environment_domain="dev.localhost", port=8001)
+    assert here.origin_of("x") == "http://x.dev.localhost:8001"
     both = settings.load(public_url="https://b.example:1", environment_domain="b.example")
     assert both.origin_of("x") == "https://x.b.example:1"
 
