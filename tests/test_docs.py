@@ -219,21 +219,44 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert not unreached
 
 
-GUIDES = ("portal", "sign-in")
-"""The setup guide, which is there in both languages."""
+GUIDES = (
+    *("portal", "sign-in", "connect-dynamics", "set-up-lifecycle-steps", "install-the-connector"),
+    *("point-amazon-connect-at-it", "send-cloudevents", "embed-the-panel", "allow-a-dynamics-page"),
+)
+"""The setup guide, which is there in both languages: the portal's, and what it leads to."""
 
 
 def _shape(page: Path) -> list[str]:
     """Give what a translation must not lose: headings, lists, tables, code, where links lead."""
-    text = read(page).replace(".ja.md", ".md")
+    # The pages link to each other, and name headings in their own languages.
+    text = re.sub(r"\.ja\.md(?=[#)])", ".md", read(page))
+    for guide in GUIDES:
+        text = re.sub(rf"\({guide}\.md(?:#[^)]*)?\)", f"({guide}.md)", text)
     lines = re.findall(r"^(#+(?= )|\||-(?= )|\d+\.(?= )|```)", text, re.MULTILINE)
-    return [*lines, *sorted(re.findall(r"`[^`\n]+`", text)), *sorted(documents.links(text))]
+    outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`[^`]+`", outside)
+    said = sorted(" ".join(each.split()) for each in spans)
+    return [*lines, *said, *sorted(documents.links(text))]
 
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_the_setup_guide_says_the_same_in_both_languages(guide: str) -> None:
     english, japanese = (ROOT / "docs/how-to" / f"{guide}{end}" for end in (".md", ".ja.md"))
     assert _shape(japanese) == _shape(english)
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_japanese_guide_says_where_it_leads_to_english(guide: str) -> None:
+    text = read(ROOT / "docs/how-to" / f"{guide}.ja.md").replace("\n", " ")
+    told = re.findall(r"\]\(([^)\s]+)\)( \(英語\))?", text)
+    assert told
+    for target, english in told:
+        if re.match(r"[a-z]+:", target) or target == f"{guide}.md":
+            continue
+        path = target.partition("#")[0]
+        assert path.endswith(".ja.md") or english, target
+        assert not (path.endswith(".ja.md") and english), target
+        assert path.endswith(".ja.md") or path.removesuffix(".md").rpartition("/")[2] not in GUIDES
 
 
 @pytest.mark.parametrize("guide", ["portal"])  # others name what Entra shows as well
