@@ -164,7 +164,7 @@ export async function open(xrm, input) {
 class Connector {
   #frame = document.createElement("iframe");
   #status = document.getElementById("status");
-  #texts = TEXTS[navigator.language.startsWith("ja") ? "ja" : "en"];
+  #locale = navigator.language.startsWith("ja") ? "ja" : "en";
   #origin;
   #greeting = 0;
   #patience = 0;
@@ -231,7 +231,8 @@ class Connector {
   }
 
   #tell(key, value) {
-    const text = this.#texts[key];
+    const text = TEXTS[this.#locale][key];
+    this.#status.lang = this.#locale;
     this.#status.textContent = text instanceof Function ? text(value) : text;
     this.#status.hidden = false;
   }

@@ -129,3 +129,16 @@ test("passes on why the app refused", async () => {
   await assert.rejects(connector.open({ Navigation: { navigateTo } }, {}), { message: "not found" });
   await assert.rejects(connector.open(null, {}), /no Xrm/);
 });
+
+test("says everything in both languages, also where scripts are off", () => {
+  const folder = join(__dirname, "../../adapter/static");
+  const source = readFileSync(join(folder, "connector.js"), "utf8");
+  const keys = ["en", "ja"].map((language) => {
+    const [, texts] = new RegExp(`^  ${language}: \\{\\n([\\s\\S]*?)^  \\},`, "m").exec(source);
+    return [...texts.matchAll(/^    (\w+):/gm)].map(([, key]) => key);
+  });
+  assert.ok(keys[0].length > 3);
+  assert.deepEqual(keys[1], keys[0]);
+  const page = readFileSync(join(folder, "connector.html"), "utf8");
+  assert.match(page, /<noscript>[^]*Scripts are off[^]*lang="ja"[^]*スクリプト[^]*<\/noscript>/);
+});
