@@ -126,10 +126,13 @@ def of_portal(album: Album, server: Server, pages: Sites) -> None:
     for locale in LOCALES:
         context = album.context(locale)
         page = context.new_page()
-        page.goto(f"{HOME}/admin/sign-in")
-        album.take(page, "sign in to the portal", locale, whole=True)
+        for name, path in portal_pages.ALONE.items():
+            page.goto(f"{HOME}{path}")
+            album.take(page, name, locale, whole=True)
         portal_pages.sign_in(context, server)
         for name in portal_pages.walk(page):
+            album.take(page, f"portal {name}", locale, whole=True)
+        for name in portal_pages.faults(page):
             album.take(page, f"portal {name}", locale, whole=True)
         context.close()
     desk.context.close()

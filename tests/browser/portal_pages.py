@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests import principals
 from tests.browser.sites import HOME
@@ -22,6 +22,20 @@ LINKS = (
 
 _LITERAL = re.compile(r"[a-z][a-z-]{1,19}|[0-9]")
 """A part of a path that names a page, and no id."""
+
+
+ALONE = {
+    "sign in to the portal": "/admin/sign-in",
+    "first admin": "/admin/first",
+    "end of a consent": "/admin/msdynamicscallback.html",
+    "sign in over": "/sign-in/start",
+    "sign in of nobody": "/v1/signin/callback?state=none",
+    "no recording": "/r/none",
+    "no page": "/nothing",
+    "no page for a browser": "/v1/embedder",
+    "no key": "/v1/contacts/none",
+}
+"""Pages that no link leads to."""
 
 
 def sign_in(context: BrowserContext, server: Server) -> None:
@@ -57,6 +71,20 @@ def fill(server: Server, agent: str) -> None:
     ancestors = {"ancestors": ["https://evil.example"]}
     asked = server.request("POST", "/v1/embedder", ancestors, headers={"X-Screenpop": "1"})
     assert asked.status_code == 403
+
+
+def faults(page: Page) -> Iterator[str]:
+    """Show pages of the portal that say what is wrong; gives the name of each."""
+    page.goto(f"{HOME}/admin/contacts?stage=none")
+    yield "a query made by hand"
+    page.goto(f"{HOME}/admin/domains")
+    page.locator("#text").fill("no rule at all\n*.co.uk\nhttps://contoso.crm4.dynamics.com")
+    expect(page.locator("#findings .note--error.finding")).to_be_visible()
+    expect(page.locator("#findings .note--warning.finding").first).to_be_visible()
+    yield "domains with a fault"
+    page.locator("button[name=do][value=save]").click()
+    expect(page.locator("#errors")).to_be_visible()
+    yield "domains refused"
 
 
 def walk(page: Page) -> Iterator[str]:

@@ -20,15 +20,6 @@ pytestmark = pytest.mark.browser
 
 NewContext = Callable[..., BrowserContext]
 
-ALONE = (
-    "/admin/sign-in",
-    "/admin/first",
-    "/admin/msdynamicscallback.html",
-    "/sign-in/start",
-    "/r/none",
-)
-"""Pages that no link leads to."""
-
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
@@ -64,10 +55,20 @@ def test_every_page_of_the_portal(filled: Server, new_context: NewContext, local
 def test_every_page_that_stands_alone(server: Server, new_context: NewContext, locale: str) -> None:
     page = new_context(locale=locale).new_page()
     wrong = []
-    for path in ALONE:
+    for name, path in portal_pages.ALONE.items():
         page.goto(f"{HOME}{path}")
-        wrong += [f"{path}: {line}" for line in both_themes(page)]
+        wrong += [f"{name}: {line}" for line in both_themes(page)]
     assert wrong == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_the_portal_refuses(filled: Server, new_context: NewContext, locale: str) -> None:
+    context = new_context(locale=locale)
+    portal_pages.sign_in(context, filled)
+    page = context.new_page()
+    found = {name: both_themes(page) for name in portal_pages.faults(page)}
+    assert len(found) > 1
+    assert not any(found.values()), found
 
 
 @pytest.mark.parametrize("locale", LOCALES)

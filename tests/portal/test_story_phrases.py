@@ -131,15 +131,18 @@ def test_what_became_of_a_file_is_said_in_japanese(line: str) -> None:
 
 def test_every_kind_of_line_has_a_name() -> None:
     names = contact_words.whats(Texts("ja"))
-    said = {
-        node.args[place].value
+    places = {"trace": 2, "trace_later": 3}
+    calls = (
+        node
         for path in ADAPTER.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call)
-        and (place := {"trace": 2, "trace_later": 3}.get(getattr(node.func, "attr", "")))
-        is not None
-        and len(node.args) > place
-        and isinstance(node.args[place], ast.Constant)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in places
+    )
+    said = {
+        kind.value
+        for call in calls
+        for kind in call.args[places[getattr(call.func, "attr", "")] :][:1]
+        if isinstance(kind, ast.Constant)
     }
     assert len(said) > 5
     assert said <= set(names)
