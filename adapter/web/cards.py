@@ -21,8 +21,8 @@ p { margin: 0 0 8px; overflow-wrap: anywhere; }
 code { display: block; margin: 0 0 16px; padding: 8px 10px; border: 1px solid #8a8a8a;
   border-radius: 4px; font: 13px/1.4 Consolas, monospace; overflow-wrap: anywhere;
   user-select: all; }
-a { display: inline-block; margin: 0 8px 8px 0; padding: 12px 16px; border-radius: 4px; font-weight: 600;
-  text-decoration: none; color: #ffffff; background: #0f548c; }
+a { display: inline-block; margin: 0 8px 8px 0; padding: 12px 16px; border-radius: 4px;
+  font-weight: 600; text-decoration: none; color: #ffffff; background: #0f548c; }
 a:focus-visible { outline: 2px solid #242424; outline-offset: 3px; }
 @media (prefers-color-scheme: dark) {
   body { color: #ffffff; background: #1f1f1f; }

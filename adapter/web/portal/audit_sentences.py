@@ -50,6 +50,10 @@ PHRASES = Phrases(
         N_("person %(id)s: agent by the directory's user name"),
         N_("person %(id)s (%(name)s)"),
         N_("request %(number)s of %(source)s (%(at)s) shown in full"),
+        N_("simulated contact %(id)s sent to %(agent)s"),
+        N_("simulated contact %(id)s: %(stage)s"),
+        N_("answered"),
+        N_("ended"),
         N_("command line (%(user)s)"),
     )
 )

@@ -10,10 +10,13 @@ from typing import Any
 import msgspec
 
 from adapter import pipeline
+from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.errors import MalformedInput
 from adapter.events import Stage
+from adapter.pipeline import Receipt
 from adapter.services import Services
+from adapter.store import audits
 from adapter.telephony import cloudevents, structured
 from adapter.tenants import Tenant
 
@@ -71,8 +74,10 @@ def next_event(contact: str, stage: Stage, agent: str | None, now: datetime) -> 
     return _event(contact, stage, data if agent is None else {**data, "agent": agent}, now)
 
 
-async def send(services: Services, tenant: Tenant, events: list[dict[str, Any]]) -> None:
-    """Take events as if a source had posted them.
+async def send(
+    services: Services, tenant: Tenant, events: list[dict[str, Any]], *, who: str, what: str
+) -> None:
+    """Take events as if a source had posted them; the audit log says `who` did `what`.
 
     Raises:
         MalformedInput: the decoder refuses one of them.
@@ -83,9 +88,12 @@ async def send(services: Services, tenant: Tenant, events: list[dict[str, Any]])
     decoded = cloudevents.decode(headers, msgspec.json.encode(events), received=now)
     if decoded.rejected:
         raise MalformedInput(decoded.rejected[0].detail)
-    receipt = await services.committer.submit(
-        lambda batch: pipeline.accept(batch, tenant, decoded, now), weight=len(decoded.entries)
-    )
+
+    def job(batch: Batch) -> Receipt:
+        audits.add(batch.cursor, tenant, now, who=who, what=what)
+        return pipeline.accept(batch, tenant, decoded, now)
+
+    receipt = await services.committer.submit(job, weight=len(decoded.entries))
     pipeline.count(services.metrics, receipt)
 
 

@@ -50,7 +50,13 @@ async def start(request: Request, who: Principal, form: Form) -> Response:
     services = requests.services(request)
     contact, now = simulated.new_id(), datetime.now(UTC)
     try:
-        await simulated.send(services, who.tenant, simulated.first_events(contact, wanted, now))
+        await simulated.send(
+            services,
+            who.tenant,
+            simulated.first_events(contact, wanted, now),
+            who=who.label,
+            what=f"simulated contact {contact} sent to {wanted.agent}",
+        )
     except MalformedInput as error:
         fault = PHRASES.tell(_, str(error)).text
         return _page(request, who, 422, errors=[Place("attributes", fault)], form=form)
@@ -72,7 +78,8 @@ async def go_on(request: Request, who: Principal, form: Form) -> Response:
     if wanted is None or reached is None or wanted not in simulated.NEXT.get(reached, ()):
         raise Conflict(_("The contact is already further on: open its story again."))
     event = simulated.next_event(key.id, wanted, state.agent, datetime.now(UTC))
-    await simulated.send(services, who.tenant, [event])
+    what = f"simulated contact {key.id}: {wanted.value}"
+    await simulated.send(services, who.tenant, [event], who=who.label, what=what)
     return pages.redirect(request, story_path(key.id))
 
 
