@@ -8,8 +8,15 @@ import { notices } from "../../adapter/static/panel/notices.js";
 import { readable } from "../../adapter/static/panel/numbers.js";
 import { Ringer } from "../../adapter/static/panel/ringer.js";
 import { t } from "../../adapter/static/panel/strings.js";
-import { announcement, attributes, caller, duration, humanized, leftWords, talked } from "../../adapter/static/panel/words.js";
+import { announcement, attributes, caller, duration, humanized, leftWords, reasonWords, talked } from "../../adapter/static/panel/words.js";
 import { FakeClock, contact, settle } from "./fake_world.mjs";
+
+test("what the server says of a pop is said to the agent, and a program's words stay its own", () => {
+  assert.equal(reasonWords("the contact left the agent"), "The contact left you.");
+  assert.equal(reasonWords("callback at 3\u202e"), "callback at 3");
+  assert.equal(reasonWords("constructor"), "constructor");
+  assert.equal(reasonWords(""), "");
+});
 
 for (const [raw, expected] of [
   ["+14255550100", "+1 425 555 0100"],

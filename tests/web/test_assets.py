@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from adapter import i18n
+from adapter import erasure, i18n, pipeline, pop_claims
 from adapter.close_codes import CLOSE_CODES
+from adapter.pops import requests as pop_requests
 from adapter.web import languages
 from adapter.web.assets import (
     CONTENT_TYPES,
@@ -266,6 +268,14 @@ def test_the_page_carries_its_data_escaped(assets: Assets) -> None:
     assert 'data-demo=""' in html
     assert 'id="sign-in-form"' not in html
     assert "サインアウト" in html
+
+
+def test_the_panel_knows_why_the_server_takes_a_pop_back() -> None:
+    words = source("panel/words.js")
+    left = re.findall(r'"(the contact [^"]+)"', inspect.getsource(pipeline))
+    said = {pop_requests.REASON, pop_claims.MOVED, erasure.REASON, *left}
+    assert len(said) == 5
+    assert not [each for each in said if f'"{each}": msg(' not in words]
 
 
 def test_the_close_codes_of_the_panel_are_those_of_the_server(assets: Assets) -> None:

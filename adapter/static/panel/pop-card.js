@@ -3,7 +3,7 @@
 
 import { part, stamp, write } from "./dom.js";
 import { msg, t } from "./strings.js";
-import { caller } from "./words.js";
+import { caller, reasonWords } from "./words.js";
 
 /** @typedef {import("./contacts_state.js").PopView} PopView */
 
@@ -59,11 +59,11 @@ export class PopCard extends HTMLElement {
   update(pop, contact = null) {
     this.pop = pop;
     write(part(this, "who"), contact ? caller(contact).title : "");
-    const { state, rung, detail, reason } = pop;
+    const { state, rung } = pop;
     this.dataset.state = state;
     this.dataset.rung = rung ?? "";
     write(part(this, "words"), wordsOf(pop));
-    write(part(this, "why"), state === "withdrawn" ? detail : WAITS.has(state) ? why(pop) : reason);
+    write(part(this, "why"), this.#why(pop));
     const open = /** @type {HTMLAnchorElement} */ (part(this, "open"));
     open.hidden = !WAITS.has(state) && !AGAIN.has(state);
     open.href = pop.url;
@@ -76,6 +76,13 @@ export class PopCard extends HTMLElement {
   /** Whether Alt+O opens this one: where several wait, one. @param {boolean} has */
   set hasKey(has) {
     part(this, "key").hidden = !has;
+  }
+
+  /** @param {PopView} pop */
+  #why({ state, detail, reason }) {
+    if (state === "withdrawn") return reasonWords(detail);
+    const tried = WAITS.has(state) && detail ? t(detail) : "";
+    return [tried, reasonWords(reason)].filter(Boolean).join(" ");
   }
 
   /** @param {PopView["state"]} state @param {string | null} rung */
@@ -108,6 +115,3 @@ function wordsOf({ state, rung }) {
   }
   return t(WORDS[state]);
 }
-
-/** @param {PopView} pop */
-const why = ({ detail, reason }) => [detail && t(detail), reason].filter(Boolean).join(" ");

@@ -23,6 +23,19 @@ const CHANNELS = /** @type {Readonly<Record<string, string>>} */ ({
   task: msg("Task"),
 });
 
+/** What the server says of pops in English, as the trace has it (`tests/web/test_assets.py`). */
+const REASONS = /** @type {Readonly<Record<string, string>>} */ ({
+  "asked for by a program (POST /v1/pops)": msg("A program asked for it."),
+  "the contact went to another agent": msg("The contact went to another agent."),
+  "the contact left the agent": msg("The contact left you."),
+  "the contact was erased": msg("The contact was erased."),
+  "this id turned out to be another agent's": msg("The contact belongs to another agent."),
+});
+
+/** Why a record is to be opened, or is not any more; what a program says stays in its words. @param {string} reason */
+export const reasonWords = (reason) =>
+  Object.hasOwn(REASONS, reason) ? t(REASONS[reason]) : unturned(reason);
+
 /** @param {ContactView["phase"]} phase */
 export const phaseWords = (phase) => t(PHASES[phase]);
 
