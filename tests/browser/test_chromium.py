@@ -33,3 +33,22 @@ def test_this_browser_keeps_the_storage_of_frames_apart_by_the_page_around(
         page = context.new_page()
         page.goto(framing(around, kept))
         assert page.frames[1].evaluate("window.was") == was, around
+
+
+def test_this_browser_gives_no_cookie_to_a_frame_of_another_site_but_partitioned_ones(
+    new_context: Callable[..., BrowserContext],
+) -> None:
+    context = new_context()
+    page = context.new_page()
+    page.goto("https://kept.example/")
+    page.evaluate("document.cookie = 'third=party; Secure; SameSite=None; Path=/'")
+    assert page.evaluate("document.cookie") == "third=party"
+    page.goto(framing(CRM, "https://kept.example/"))
+    frame = page.frames[1]
+    assert frame.evaluate("document.cookie") == ""
+    kept = """(attributes) => {
+      document.cookie = `mine=1; Secure; SameSite=None; Path=/${attributes}`;
+      return document.cookie;
+    }"""
+    assert frame.evaluate(kept, "") == ""
+    assert frame.evaluate(kept, "; Partitioned") == "mine=1"
