@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from adapter.batch import Batch
 from adapter.cli.main import run
 from adapter.hub import Hub, Outgoing
-from adapter.tenants import Tenant
 
 
 def push_early() -> None:
@@ -20,12 +19,11 @@ def push_early() -> None:
     pushed: dict[int, int] = {}
     """How many sockets each message went to, by its identity, until the commit asks."""
 
-    def finish_and_push(batch: Batch) -> dict[Tenant, int]:
-        last = finish(batch)
+    def finish_and_push(batch: Batch) -> None:
+        finish(batch)
         now = datetime.now(UTC)
         for outgoing in batch.outgoing:
             pushed[id(outgoing)] = publish(batch.hub, outgoing, now)
-        return last
 
     def already_pushed(hub: Hub, outgoing: Outgoing, now: datetime) -> int:
         if id(outgoing) in pushed:

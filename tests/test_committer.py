@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import committer, messages, secret_box
+from adapter import committer, jobs, messages, secret_box
 from adapter.batch import Batch
 from adapter.committer import Committer
 from adapter.errors import MalformedInput, Overloaded, StoreUnavailable
@@ -72,14 +72,14 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
     made.database.close()
 
 
-def say(text: str) -> committer.Job[int]:
+def say(text: str) -> jobs.Work[int]:
     def job(batch: Batch) -> int:
         return batch.say(HERE, messages.UPDATED, text, agents=("alice",))
 
     return job
 
 
-def fail(error: Exception) -> committer.Job[int]:
+def fail(error: Exception) -> jobs.Work[int]:
     def job(batch: Batch) -> int:
         batch.say(HERE, messages.UPDATED, "must not stay", agents=("alice",))
         batch.cursor.execute("INSERT INTO heartbeat (id, at) VALUES (99, 0)")
