@@ -6,9 +6,13 @@ The hub frames a message once and writes the same bytes to every socket.
 from __future__ import annotations
 
 _TEXT = 0x81  # FIN + opcode 1
-_PING = 0x89  # FIN + opcode 9
 _LENGTH_16 = 126
 _LENGTH_64 = 127
+
+PING = b"\x89\x00"  # FIN + opcode 9, nothing in it
+EMPTY_PONG = b"\x8a\x80"
+"""How a client's answer to `PING` begins; four bytes of mask follow."""
+EMPTY_PONG_LENGTH = 6
 
 
 def text(payload: bytes) -> bytes:
@@ -16,9 +20,11 @@ def text(payload: bytes) -> bytes:
     return _header(_TEXT, len(payload)) + payload
 
 
-def ping(payload: bytes = b"") -> bytes:
-    """Frame a ping (at most 125 bytes)."""
-    return _header(_PING, len(payload)) + payload
+def from_client(length: int) -> int:
+    """Give the bytes of a client's frame with that payload, at least: lengths may be padded."""
+    if length < _LENGTH_16:
+        return length + 6
+    return length + (8 if length < 1 << 16 else 14)
 
 
 def _header(first: int, length: int) -> bytes:

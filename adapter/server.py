@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 
 from adapter.errors import InvalidSettings, Unavailable
+from adapter.pulse import pulse
 from adapter.services import Services
 from adapter.settings import Settings
 from adapter.store import maintenance
@@ -33,6 +34,9 @@ KEEP_ALIVE = 75
 BACKLOG = 4096
 MAX_PORT = 65535
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+TICK = 0.25
+"""Seconds between looks whether to end; uvicorn's own tenth wakes an idle processor more often than
+all our workers together."""
 GRACE = 5
 """Seconds that open requests have at a shutdown."""
 
@@ -149,6 +153,11 @@ class _Server(uvicorn.Server):
         with super().capture_signals(), _hang_up(self.handle_exit):
             yield
             self._captured_signals.clear()
+
+    async def main_loop(self) -> None:
+        """Look regularly whether to end, and keep the date of the answers."""
+        while not await self.on_tick(0):
+            await pulse(TICK)
 
     async def startup(self, sockets: Any = None) -> None:
         """Tell the port, and leave what is alive now out of the garbage collector's rounds."""

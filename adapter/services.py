@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, TypedDict
 
 import structlog
@@ -49,7 +50,7 @@ class Socket(Protocol):
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake."""
 
-    def sweep(self, now: float) -> None:
+    def sweep(self, now: float, date: datetime) -> None:
         """Ping a silent peer, cut off a dead one."""
 
 

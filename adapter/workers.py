@@ -13,6 +13,7 @@ from adapter.batch import Batch
 from adapter.connections import keep_fresh, watch_expiry
 from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
+from adapter.pulse import pulse
 from adapter.registry import Changes
 from adapter.services import Services
 from adapter.store import installation, key_uses, maintenance, outbox, retention, sessions
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 WATCH_EVERY = 0.25
 """Seconds: a command line's change is obeyed within a second (design 5.1)."""
 SWEEP_EVERY = 5.0
+SWEEP_PARTS = 20
+"""Parts of a sweep: ten thousand pings at once would hold the loop for a tenth of a second."""
 CHECKPOINT_EVERY = 0.25
 FORGET_EVERY = 3600.0
 SESSIONS_EVERY = 60.0
@@ -48,7 +51,7 @@ async def watch(services: Services) -> None:
             await changes.apply(services)
             _wake_revived(services)
             version = now
-        await asyncio.sleep(WATCH_EVERY)
+        await pulse(WATCH_EVERY)
 
 
 def _erasures(services: Services) -> int:
@@ -64,12 +67,14 @@ def _wake_revived(services: Services) -> None:
 
 
 async def sweep(services: Services) -> None:
-    """Ping silent sockets and cut off dead ones."""
+    """Ping silent sockets and cut off dead ones: each has a look in every sweep."""
     while True:
-        await asyncio.sleep(SWEEP_EVERY)
-        now = monotonic()
-        for socket in list(services.sockets):
-            socket.sweep(now)
+        sockets = list(services.sockets)
+        for part in range(SWEEP_PARTS):
+            await pulse(SWEEP_EVERY / SWEEP_PARTS)
+            now, date = monotonic(), datetime.now(UTC)
+            for socket in sockets[part::SWEEP_PARTS]:
+                socket.sweep(now, date)
 
 
 async def checkpoint(services: Services) -> None:
@@ -80,7 +85,7 @@ async def checkpoint(services: Services) -> None:
     path = services.database.path
     done: maintenance.LogMark | None = None
     while True:
-        await asyncio.sleep(CHECKPOINT_EVERY)
+        await pulse(CHECKPOINT_EVERY)
         mark = maintenance.log_mark(path)
         if mark.frames < maintenance.LOG_PAGES or mark == done:
             continue

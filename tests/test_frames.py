@@ -30,8 +30,23 @@ def test_the_shortest_length_is_written(size: int, header: int) -> None:  # RFC 
 
 
 def test_a_ping_is_a_ping() -> None:
-    (frame,) = read(frames.ping(b"now"))
-    assert (frame.opcode, frame.data) == (Opcode.PING, b"now")
+    (frame,) = read(frames.PING)
+    assert (frame.opcode, frame.data) == (Opcode.PING, b"")
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+def test_the_length_of_a_clients_frame_is_known(size: int) -> None:
+    client = Protocol(CLIENT, max_size=None)
+    client.send_text(b"x" * size)
+    assert frames.from_client(size) == sum(map(len, client.data_to_send()))
+
+
+def test_a_client_answers_a_ping_as_is_expected() -> None:
+    client = Protocol(CLIENT)
+    client.receive_data(frames.PING)
+    (pong,) = client.data_to_send()
+    assert pong.startswith(frames.EMPTY_PONG)
+    assert len(pong) == frames.EMPTY_PONG_LENGTH
 
 
 @given(st.lists(st.text().map(str.encode), max_size=20))

@@ -9,6 +9,7 @@ Why not Starlette's WebSocket: a task, a queue and a scope for each of ten thous
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -46,9 +47,14 @@ CLOSE_DEADLINE = 5.0
 """Seconds that a client has to answer our close frame before the connection is cut."""
 SHUTDOWN_DEADLINE = 1.0
 """The same when the server ends: a client that hangs must not hold it."""
-PING_AFTER = 25.0
+PING_AFTER = 22.5
+"""Seconds of silence after which a peer is pinged. One that answers and says nothing else is pinged
+every 25 s: the sweep looks every 5 s, and the answer comes a moment after it."""
 DEAD_AFTER = 60.0
-"""Seconds of silence after which a peer is pinged, and after which it is taken for dead."""
+"""Seconds of silence after which a peer is taken for dead."""
+SPREAD = 0.8
+"""Part of `PING_AFTER` over which the first pings of peers are spread that come together, as after
+a restart: for they would be pinged together ever after."""
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
 
@@ -84,6 +90,7 @@ class FeedSocket(asyncio.Protocol):
         "_go_on",
         "_hello_timer",
         "_limit",
+        "_partial",
         "_protocol",
         "_server_connections",
         "_services",
@@ -114,6 +121,9 @@ class FeedSocket(asyncio.Protocol):
         self._hello_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
         self._fragments: list[bytes] = []
+        self._partial = 0
+        """Bytes that the core has had and not given back in frames: with none, the next byte begins
+        a frame. More than there are where a client pads lengths, never less."""
         self._go_on: Callable[[], None] | None = None
         self._closing = False
         self._limit = self._services.settings.feed_buffer
@@ -146,14 +156,29 @@ class FeedSocket(asyncio.Protocol):
             self._close_timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the sans-I/O core, act on what it understood, and write what it wants to say."""
+        """Feed the sans-I/O core, act on what it understood, and write what it wants to say.
+
+        The answer to a ping, where it is all that came, is kept from the core, which would do
+        nothing with it (RFC 6455, 5.5.3): nearly all that idle panels ever say.
+        """
         self.heard = monotonic()
+        if (
+            len(data) == frames.EMPTY_PONG_LENGTH
+            and not self._partial
+            and data.startswith(frames.EMPTY_PONG)
+        ):
+            return
+        self._partial += len(data)
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):
+                self._partial = 0  # uvicorn gives the head alone, in one piece
                 self._handshake(event)
-            elif not self._closing:
-                self._frame(cast(Frame, event))
+                continue
+            frame = cast(Frame, event)
+            self._partial -= frames.from_client(len(frame.data))
+            if not self._closing:
+                self._frame(frame)
         self._write_protocol()
 
     def eof_received(self) -> None:
@@ -213,15 +238,18 @@ class FeedSocket(asyncio.Protocol):
         """Whether messages still go out."""
         return not self._closing
 
-    def sweep(self, now: float) -> None:
-        """Ping a silent peer and cut off a dead one (one sweep over all sockets, no timer each)."""
+    def sweep(self, now: float, date: datetime) -> None:
+        """Ping a silent peer and cut off a dead one (one sweep over all sockets, no timer each).
+
+        `now` is by `monotonic`, `date` the same moment for people.
+        """
         silent = now - self.heard
         if silent > DEAD_AFTER:
             self._transport.abort()
         elif silent > PING_AFTER and now - self.pinged > PING_AFTER and not self._closing:
             self.pinged = now
-            self.send(frames.ping())
-        if self._expires is not None and datetime.now(UTC) >= self._expires:
+            self.send(frames.PING)
+        if self._expires is not None and date >= self._expires:
             self.close(UNAUTHENTICATED)
 
     # --- handshake --------------------------------------------------------------------------
@@ -252,6 +280,7 @@ class FeedSocket(asyncio.Protocol):
 
     def _start(self, agent: Agent | None, key: str | None, hello: Hello | None = None) -> None:
         access = cast(Access, self._access)
+        self.heard -= PING_AFTER * random.uniform(0, SPREAD)  # noqa: S311 - jitter
         self.agent, self.key = agent, key
         if agent is not None and access.is_panel:
             self.panel = self._new_panel(agent, access, hello)

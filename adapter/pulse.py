@@ -1,0 +1,15 @@
+"""Let what looks about regularly wake together: an idle processor is woken once, not once each.
+
+Waking costs more than most looks do: 0.1 ms, with caches gone cold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def pulse(seconds: float) -> None:
+    """Sleep until the loop's clock has the next multiple of `seconds` (counted in ms)."""
+    every = max(1, round(seconds * 1000))
+    now = round(asyncio.get_running_loop().time() * 1000)
+    await asyncio.sleep((every - now % every) / 1000)
