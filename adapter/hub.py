@@ -10,7 +10,7 @@ import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -20,6 +20,9 @@ from adapter.messages import EVERYONE, Message, PopView, Present
 from adapter.metrics import Metrics
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent, Tenant
+
+monotonic: Final = time.monotonic
+"""The clock by which panels' interactions are compared."""
 
 
 @dataclass(slots=True)
@@ -195,11 +198,6 @@ def pop_data(pop: StoredPop, panel: str | None, now: datetime) -> bytes:
 def _own_frame(pop: StoredPop, message: Message, now: datetime) -> bytes:
     """Give the frame that tells the owner of a pop that it is theirs."""
     return frames.text(messages.encode(pop.tenant, message, pop_data(pop, pop.owner, now)))
-
-
-def monotonic() -> float:
-    """Give the clock by which panels' interactions are compared."""
-    return time.monotonic()
 
 
 def used_at(said: datetime, now: datetime) -> float:

@@ -1,11 +1,16 @@
 """Let what looks about regularly wake together: an idle processor is woken once, not once each.
 
-Waking costs more than most looks do: 0.1 ms, with caches gone cold.
+Waking costs more than most looks do: a quarter of a millisecond, with caches gone cold.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Final
+
+USUAL: Final = 0.5
+"""Seconds between looks that nobody waits for: what a command line changes is to be obeyed within
+a second (design 5.1)."""
 
 
 async def pulse(seconds: float) -> None:

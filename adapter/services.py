@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 
 import structlog
 
-from adapter.close_codes import UNAUTHENTICATED, CloseCode
+from adapter.close_codes import UNAUTHENTICATED
 from adapter.committer import Committer
 from adapter.connections import Connections
 from adapter.environments import Environments
@@ -25,10 +24,10 @@ from adapter.registry import Registry
 from adapter.secret_box import SecretBox
 from adapter.settings import Settings
 from adapter.signing_in import SigningIn
+from adapter.sockets import Sockets
 from adapter.step_desk import StepDesk
 from adapter.store.database import Database
 from adapter.subscriptions import Subscriptions
-from adapter.tenants import Agent
 from adapter.tickets import Tickets
 
 log = structlog.get_logger()
@@ -37,21 +36,6 @@ REFUSALS_A_SECOND = 50
 """Refused embedders that one tenant may have written down; strangers send them."""
 SIGN_INS_A_SECOND = 200
 """Windows that one address may begin at a tenant: a whole shift comes from one within a minute."""
-
-
-class Socket(Protocol):
-    """What the server needs of a feed's socket."""
-
-    key: str | None
-    session: bytes | None
-    """The chain of the session that opened it."""
-    agent: Agent | None
-
-    def close(self, code: CloseCode) -> None:
-        """Start the closing handshake."""
-
-    def sweep(self, now: float, date: datetime) -> None:
-        """Ping a silent peer, cut off a dead one."""
 
 
 class Tasks:
@@ -105,7 +89,7 @@ class Services:
     sign_in_limit: RateLimit = field(
         default_factory=lambda: RateLimit(SIGN_INS_A_SECOND, "too many sign-ins at once")
     )
-    sockets: set[Socket] = field(default_factory=set)
+    sockets: Sockets = field(default_factory=Sockets)
     key_uses: KeyUses = field(default_factory=KeyUses)
     recent_requests: RecentRequests = field(default_factory=RecentRequests)
     greetings: Greetings = field(default_factory=Greetings)

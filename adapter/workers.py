@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapter import changes, environments, erasure
+from adapter import changes, environments, erasure, sockets
 from adapter.batch import Batch
 from adapter.connections import keep_fresh, watch_expiry
 from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
-from adapter.pulse import pulse
+from adapter.pulse import USUAL, pulse
 from adapter.registry import Changes
 from adapter.services import Services
 from adapter.store import installation, key_uses, maintenance, outbox, retention, sessions
@@ -21,12 +21,8 @@ from adapter.tenants import Tenant
 
 log = structlog.get_logger()
 
-WATCH_EVERY = 0.25
-"""Seconds: a command line's change is obeyed within a second (design 5.1)."""
-SWEEP_EVERY = 5.0
-SWEEP_PARTS = 20
-"""Parts of a sweep: ten thousand pings at once would hold the loop for a tenth of a second."""
-CHECKPOINT_EVERY = 0.25
+SWEEP_EVERY = 12.5
+"""Seconds between two looks at a socket."""
 FORGET_EVERY = 3600.0
 SESSIONS_EVERY = 60.0
 ENVIRONMENTS_EVERY = 300.0
@@ -51,7 +47,7 @@ async def watch(services: Services) -> None:
             await changes.apply(services)
             _wake_revived(services)
             version = now
-        await pulse(WATCH_EVERY)
+        await pulse(USUAL)
 
 
 def _erasures(services: Services) -> int:
@@ -69,11 +65,10 @@ def _wake_revived(services: Services) -> None:
 async def sweep(services: Services) -> None:
     """Ping silent sockets and cut off dead ones: each has a look in every sweep."""
     while True:
-        sockets = list(services.sockets)
-        for part in range(SWEEP_PARTS):
-            await pulse(SWEEP_EVERY / SWEEP_PARTS)
+        for part in range(sockets.PARTS):
+            await pulse(SWEEP_EVERY / sockets.PARTS)
             now, date = monotonic(), datetime.now(UTC)
-            for socket in sockets[part::SWEEP_PARTS]:
+            for socket in services.sockets.part(part):
                 socket.sweep(now, date)
 
 
@@ -84,8 +79,12 @@ async def checkpoint(services: Services) -> None:
     """
     path = services.database.path
     done: maintenance.LogMark | None = None
+    written = 0
     while True:
-        await pulse(CHECKPOINT_EVERY)
+        await pulse(USUAL)
+        before, written = written, maintenance.log_written(path)
+        if written == before:
+            continue
         mark = maintenance.log_mark(path)
         if mark.frames < maintenance.LOG_PAGES or mark == done:
             continue
@@ -94,6 +93,8 @@ async def checkpoint(services: Services) -> None:
         with services.committer.upkeep.held():
             if await asyncio.to_thread(maintenance.checkpoint, path):
                 done = maintenance.log_mark(path)
+            else:
+                written = 0  # it is tried again though nobody writes
 
 
 async def recollect(services: Services) -> None:

@@ -47,14 +47,12 @@ CLOSE_DEADLINE = 5.0
 """Seconds that a client has to answer our close frame before the connection is cut."""
 SHUTDOWN_DEADLINE = 1.0
 """The same when the server ends: a client that hangs must not hold it."""
-PING_AFTER = 22.5
-"""Seconds of silence after which a peer is pinged. One that answers and says nothing else is pinged
-every 25 s: the sweep looks every 5 s, and the answer comes a moment after it."""
-DEAD_AFTER = 60.0
-"""Seconds of silence after which a peer is taken for dead."""
-SPREAD = 0.8
-"""Part of `PING_AFTER` over which the first pings of peers are spread that come together, as after
-a restart: for they would be pinged together ever after."""
+PING_AFTER = 20.0
+"""Seconds of silence above which the next look pings a peer: our panel speaks after 20 s itself.
+A peer that only answers is pinged every 25 s, with every second look: its answer comes a moment
+after the first."""
+DEAD_AFTER = 55.0
+"""Seconds of silence above which the next look takes a peer for dead."""
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
 
@@ -100,7 +98,6 @@ class FeedSocket(asyncio.Protocol):
         "key",
         "live",
         "panel",
-        "pinged",
         "session",
         "tenant",
     )
@@ -135,7 +132,6 @@ class FeedSocket(asyncio.Protocol):
         self.session: bytes | None = None
         self._expires: datetime | None = None
         self.heard = 0.0
-        self.pinged = 0.0
 
     # --- asyncio.Protocol -------------------------------------------------------------------
 
@@ -246,9 +242,8 @@ class FeedSocket(asyncio.Protocol):
         silent = now - self.heard
         if silent > DEAD_AFTER:
             self._transport.abort()
-        elif silent > PING_AFTER and now - self.pinged > PING_AFTER and not self._closing:
-            self.pinged = now
-            self.send(frames.PING)
+        elif silent > PING_AFTER and not self._closing:
+            self._transport.write(frames.PING)
         if self._expires is not None and date >= self._expires:
             self.close(UNAUTHENTICATED)
 
@@ -280,7 +275,8 @@ class FeedSocket(asyncio.Protocol):
 
     def _start(self, agent: Agent | None, key: str | None, hello: Hello | None = None) -> None:
         access = cast(Access, self._access)
-        self.heard -= PING_AFTER * random.uniform(0, SPREAD)  # noqa: S311 - jitter
+        # Who comes together, as after a restart, would be pinged together ever after.
+        self.heard -= random.uniform(0, PING_AFTER / 2)  # noqa: S311 - jitter
         self.agent, self.key = agent, key
         if agent is not None and access.is_panel:
             self.panel = self._new_panel(agent, access, hello)

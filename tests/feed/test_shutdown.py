@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import signal
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from adapter import app, server, settings
 from tests.feed.raw import Raw
-from tests.server import PANEL, READER, Server
+from tests.server import PANEL, PATIENCE, READER, Server, eventually
 
 
 def test_a_stopping_server_tells_every_feed_to_come_back(own_server: Server) -> None:
@@ -52,3 +56,23 @@ def test_what_was_acknowledged_is_there_after_a_restart(own_server: Server) -> N
     assert [again.next()["subject"] for _ in range(20)] == [f"c-{n}" for n in range(20)]
     own_server.report("offered", "c-20", agent="alice")
     assert int(again.next()["sequence"]) == int(seen) + 21
+
+
+def test_a_signal_ends_the_server_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_: float) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(server, "pulse", never)
+    chosen = settings.load(data_dir=tmp_path, port=0)
+    services = app.create_services(chosen)
+    loops: list[asyncio.AbstractEventLoop] = []
+    running = server._Server(  # noqa: SLF001 - a signal would be the test's own
+        server.config(services, app.create_app(services), chosen),
+        lambda _: loops.append(asyncio.get_running_loop()),
+    )
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    eventually(lambda: loops and running.started, "it listens")
+    loops[0].call_soon_threadsafe(running.handle_exit, signal.SIGTERM, None)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()

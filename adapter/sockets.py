@@ -1,0 +1,58 @@
+"""Hold the open sockets of this process, in parts that are swept one after the other.
+
+All at once would not do: ten thousand pings take a tenth of a second, for which nobody is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain
+from typing import Final, Protocol
+
+from adapter.close_codes import CloseCode
+from adapter.tenants import Agent
+
+PARTS: Final = 25
+
+
+class Socket(Protocol):
+    """What the server needs of a feed's socket."""
+
+    key: str | None
+    session: bytes | None
+    """The chain of the session that opened it."""
+    agent: Agent | None
+
+    def close(self, code: CloseCode) -> None:
+        """Start the closing handshake."""
+
+    def sweep(self, now: float, date: datetime) -> None:
+        """Ping a silent peer, cut off a dead one."""
+
+
+class Sockets:
+    """The open ones."""
+
+    def __init__(self) -> None:
+        self._parts: list[set[Socket]] = [set() for _ in range(PARTS)]
+
+    def add(self, socket: Socket) -> None:
+        """Take in a socket."""
+        self._part_of(socket).add(socket)
+
+    def discard(self, socket: Socket) -> None:
+        """Forget a socket; harmless where it is forgotten already."""
+        self._part_of(socket).discard(socket)
+
+    def __iter__(self) -> Iterator[Socket]:
+        """Go through all; what closes some of them must go through a copy."""
+        return chain.from_iterable(self._parts)
+
+    def part(self, number: int) -> list[Socket]:
+        """Give a copy of one part of `PARTS`."""
+        return list(self._parts[number])
+
+    def _part_of(self, socket: Socket) -> set[Socket]:
+        # Of a tuple: an object's own hash is its address, a multiple of its size.
+        return self._parts[hash((socket,)) % PARTS]
