@@ -23,6 +23,7 @@ from adapter.recent_requests import RecentRequests
 from adapter.registry import Registry
 from adapter.secret_box import SecretBox
 from adapter.settings import Settings
+from adapter.shares import Shares
 from adapter.signing_in import SigningIn
 from adapter.sockets import Sockets
 from adapter.step_desk import StepDesk
@@ -89,6 +90,8 @@ class Services:
     sign_in_limit: RateLimit = field(
         default_factory=lambda: RateLimit(SIGN_INS_A_SECOND, "too many sign-ins at once")
     )
+    shares: Shares = field(default_factory=Shares)
+    """Of the loop's turns, between the keys that send events."""
     sockets: Sockets = field(default_factory=Sockets)
     key_uses: KeyUses = field(default_factory=KeyUses)
     recent_requests: RecentRequests = field(default_factory=RecentRequests)

@@ -27,6 +27,8 @@ class Setup:
     env: Mapping[str, str] = field(default_factory=dict)
     load: list[str] = field(default_factory=list)
     """Options of the generator for agents' sockets."""
+    other_source: list[str] | None = None
+    """Options for a source with a key of its own; None: there is but one source."""
     wallboard: list[str] | None = None
     """Options for sockets that get everything; None: agents' sockets can get an event to all."""
     behind: tuple[int, ...] = ()
@@ -97,10 +99,12 @@ def _ours(durability: str, program: str = "adapter") -> Prepare:
     def prepare(folder: Path, port: int, _: int) -> Setup:
         env = ours.environment(folder, durability)
         feed_key, ingest_key = ours.key(env, "feed"), ours.key(env, "ingest")
+        other_key = ours.key(env, "ingest")
         return Setup(
             [sys.executable, "-m", program, "serve", "--port", str(port)],
             env=env,
             load=ours.panels(feed_key, ingest_key),
+            other_source=ours.panels(feed_key, other_key),
             wallboard=ours.wallboards(feed_key, ingest_key),
         )
 

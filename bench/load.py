@@ -14,9 +14,21 @@ Figures = dict[str, Any]
 
 
 class Load:
-    """A running generator, on a core of its own."""
+    """A running generator, on the generators' core.
 
-    def __init__(self, options: Sequence[str], *, port: int, run: str, tls: bool = False) -> None:
+    One that `measures` goes ahead of one that is only there to be a neighbour: what the two take
+    from each other is no doing of the server.
+    """
+
+    def __init__(
+        self,
+        options: Sequence[str],
+        *,
+        port: int,
+        run: str,
+        tls: bool = False,
+        measures: bool = True,
+    ) -> None:
         program = places.LOADGEN_TLS if tls else places.LOADGEN
         command = [str(program), "--port", str(port), "--run", run]
         self._process = subprocess.Popen(
@@ -26,7 +38,8 @@ class Load:
             text=True,
             start_new_session=True,
         )
-        put_ahead(self._process.pid)
+        if measures:
+            put_ahead(self._process.pid)
         self.pid = self._process.pid
 
     def begin(self, command: str) -> None:

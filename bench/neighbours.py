@@ -12,6 +12,9 @@ from bench.rounds import AT_ONCE, Plan, Run, running
 
 SLOW_WALLBOARDS: Final = 20
 FLOOD_CONNECTIONS: Final = 64
+LIMIT: Final = 2_000
+"""Events a second that a key may send where the flood is limited. The limit that a server has unless
+it is told otherwise is above what one core takes."""
 SLOW_SECONDS: Final = 5.0
 """Until a slow Dynamics answers."""
 CALLS: Final = 40
@@ -21,25 +24,50 @@ CALLERS: Final = 50
 
 
 def isolation(contender: Contender, plan: Plan) -> Figures:
-    """Give the latency of agents alone, beside slow readers, and beside a flood."""
+    """Give the latency of agents alone, beside slow readers, and beside floods."""
+    figures = _without_limits(contender, plan)
+    env = {"SCREENPOP_RATE_LIMIT": str(LIMIT)}
+    with running(contender, plan, env=env) as run:
+        load = run.load(run.setup.load)
+        try:
+            load.do(f"connect {run.plan.panels} {AT_ONCE}")
+            _beside_flood(run, load, run.setup.other_source or [], figures, "refused_flood")
+        finally:
+            load.close()
+    return figures
+
+
+def _without_limits(contender: Contender, plan: Plan) -> Figures:
     figures: Figures = {}
     with running(contender, plan) as run:
         slow = run.load(run.setup.wallboard or [])
         load = run.load(run.setup.load)
-        flood = run.load([*run.setup.load, "--prefix", "f"])
         try:
             slow.do(f"connect {SLOW_WALLBOARDS} {SLOW_WALLBOARDS}")
             load.do(f"connect {run.plan.panels} {AT_ONCE}")
             figures["alone"] = run.phase(load, _agents(plan))
             slow.do(f"slow {SLOW_WALLBOARDS}")
             figures["slow_readers"] = run.phase(load, _agents(plan))
-            flood.begin(f"sat {FLOOD_CONNECTIONS} {plan.seconds + plan.warm + 2} 0")
-            figures["flood"] = run.phase(load, _agents(plan))
-            figures["flood_rate"] = flood.result()["rate"]
+            _beside_flood(run, load, run.setup.other_source or [], figures, "flood")
+            _beside_flood(run, load, run.setup.load, figures, "own_flood")
         finally:
-            for each in (slow, load, flood):
-                each.close()
+            slow.close()
+            load.close()
     return figures
+
+
+def _beside_flood(run: Run, load: Load, options: list[str], figures: Figures, name: str) -> None:
+    plan = run.plan
+    flood = run.load([*options, "--prefix", name[0]], measures=False)
+    try:
+        flood.begin(f"sat {FLOOD_CONNECTIONS} {plan.seconds + plan.warm + 2} 0")
+        time.sleep(1)
+        figures[name] = run.phase(load, _agents(plan))
+        result = flood.result()
+        figures[f"{name}_rate"] = result["rate"]
+        figures[f"{name}_refused"] = result["failed"]
+    finally:
+        flood.close()
 
 
 def slow_dynamics(contender: Contender, plan: Plan) -> Figures:

@@ -71,11 +71,11 @@ class Run:
         self._loads = 0
         self.server = self._start()
 
-    def load(self, options: list[str]) -> Load:
+    def load(self, options: list[str], *, measures: bool = True) -> Load:
         """Start a generator; each has events and contacts of its own."""
         self._loads += 1
         run = f"{time.time():.0f}.{self._loads}"
-        load = Load(options, port=self.port, run=run, tls=self.setup.tls)
+        load = Load(options, port=self.port, run=run, tls=self.setup.tls, measures=measures)
         self.company.append(load.pid)
         return load
 

@@ -8,6 +8,12 @@ from bench.load import Figures
 from bench.quantiles import quantile
 from bench.tables import table
 
+_FLOODS = {
+    "flood": "another source posts as fast as it can, below its limit",
+    "own_flood": "the same source does",
+    "refused_flood": "another source does, of which most is refused by its limit",
+}
+
 
 def of_ours(extras: Figures) -> list[str]:
     """Give the headings and tables of what was measured."""
@@ -55,8 +61,12 @@ def _isolation(found: Figures | None) -> list[str]:
         return []
     return [
         "## Bad neighbours",
-        _beside(found, ("alone", "slow_readers", "flood")),
-        f"The flood was {found['flood_rate']:,.0f} events/s from one source.",
+        _beside(found, ("alone", "slow_readers", *_FLOODS)),
+        *(
+            f"{name.replace('_', ' ').capitalize()}: {about}; "
+            f"{found[f'{name}_rate']:,.0f} events/s, {found[f'{name}_refused']:,} refused."
+            for name, about in _FLOODS.items()
+        ),
     ]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+import structlog
+
 from adapter import credentials, pipeline
 from adapter.batch import Batch
 from adapter.errors import ScreenpopError
@@ -21,6 +23,8 @@ from adapter.tenants import Tenant
 from adapter.web import intake
 from adapter.web.intake import Answer, Headers, Sender
 from adapter.web.known_heads import KnownHead
+
+log = structlog.get_logger()
 
 SOURCE: Final = "cloudevents"
 NOTHING: Final = Decoded()
@@ -74,6 +78,23 @@ class Post(Job, kw_only=True, eq=False):
         return sender
 
     def _commit(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
+        """Decode and commit in this turn of the loop or, where others send too, in a later one."""
+        shares = self.services.shares
+        if shares.may_begin(name):
+            self._commit_now(tenant, name, headers, body)
+        else:
+            shares.wait(name, lambda: self._commit_later(tenant, name, headers, body))
+
+    def _commit_later(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
+        try:
+            self._commit_now(tenant, name, headers, body)
+        except ScreenpopError as error:
+            self._refuse(error, unread=False)
+        except Exception:
+            log.exception("a request failed")
+            self.answer(None)
+
+    def _commit_now(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
         services, request = self.services, self.request
         decoded = cloudevents.decode(headers, body, received=request.received)
         request.decoded = decoded
