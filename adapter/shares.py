@@ -2,8 +2,8 @@
 
 All that has come in since the last turn of the loop is worked on in the next: where one source
 posts on two hundred connections at once, that is ten milliseconds for whoever has posted one event.
-So while several keys send, each may begin a few requests in a turn, and its others wait for the
-next. Where only one sends there is nobody to wait for: then all go at once, in large commits.
+So while several keys send, each begins one request in a turn, and its others wait for the next.
+Where only one sends there is nobody to wait for: then all go at once, in large commits.
 """
 
 from __future__ import annotations
@@ -13,25 +13,23 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-EACH: Final = 1
-"""Requests that one key may begin in a turn: about as long as one event takes from end to end."""
 MEMORY: Final = 30.0
 """Seconds for which a key counts as sending."""
 
-Work = Callable[[], None]
+Work = Callable[[], object]
 """Goes on with a request that had to wait. Raises nothing."""
 
 
 class Shares:
-    """Who has begun how much in this turn, and what waits. Used by one event loop."""
+    """Who has begun a request in this turn, and what waits. Used by one event loop."""
 
     def __init__(self) -> None:
         self._alone: str | None = None
         """The one key that sends; None while there are several, or none yet."""
         self._several: set[str] | None = None
         """Those that have sent since the last look, where there are several."""
-        self._begun: dict[str, int] = {}
-        """Requests of each in this turn."""
+        self._begun: set[str] = set()
+        """Those that have begun a request in this turn."""
         self._waiting: dict[str, deque[Work]] = {}
         """No key has an empty queue."""
         self._turn: asyncio.Handle | None = None
@@ -44,6 +42,14 @@ class Shares:
         """Have a request worked on in a later turn, after those of its key that wait already."""
         self._waiting.setdefault(key, deque()).append(work)
 
+    async def turn(self, key: str) -> None:
+        """Wait until a request may be worked on."""
+        if self.may_begin(key):
+            return
+        come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.wait(key, lambda: come.done() or come.set_result(None))
+        await come
+
     def _may_begin_beside_others(self, key: str) -> bool:
         loop = asyncio.get_running_loop()
         if self._several is None:
@@ -55,33 +61,29 @@ class Shares:
         self._several.add(key)
         if self._turn is None:
             self._turn = loop.call_soon(self._next_turn)
-        begun = self._begun.get(key, 0)
-        if begun >= EACH or key in self._waiting:
+        if key in self._begun:  # as all that wait have
             return False
-        self._begun[key] = begun + 1
+        self._begun.add(key)
         return True
 
     def _next_turn(self) -> None:
-        """Begin what has waited, as much of each key as a turn has room for."""
+        """Begin what has waited longest of each key."""
         self._turn = None
         self._begun.clear()
         if not self._waiting:
             return
         self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
         for key, waiting in list(self._waiting.items()):
-            works = [waiting.popleft() for _ in range(min(EACH, len(waiting)))]
+            work = waiting.popleft()
             if not waiting:
                 del self._waiting[key]
-            self._begun[key] = len(works)
-            for work in works:
-                work()
+            self._begun.add(key)
+            work()
 
     def _look(self) -> None:
         """See whether there are still several that send."""
-        sent = self._several or set()
-        if len(sent) > 1 or self._waiting:
+        if len(self._several or ()) > 1 or self._waiting:
             self._several = set()
             asyncio.get_running_loop().call_later(MEMORY, self._look)
         else:
             self._several = None
-            self._alone = next(iter(sent), None)

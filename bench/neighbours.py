@@ -13,8 +13,8 @@ from bench.rounds import AT_ONCE, Plan, Run, running
 SLOW_WALLBOARDS: Final = 20
 FLOOD_CONNECTIONS: Final = 64
 LIMIT: Final = 2_000
-"""Events a second that a key may send where the flood is limited. The limit that a server has unless
-it is told otherwise is above what one core takes."""
+"""Events a second that a key may send where the flood is limited. What a server allows unless it is
+told otherwise is more than one core takes."""
 SLOW_SECONDS: Final = 5.0
 """Until a slow Dynamics answers."""
 CALLS: Final = 40

@@ -97,6 +97,7 @@ class Ingest:
             body = await _body(headers, receive, services.settings.body_limit)
             unread = False
             name = intake.prove(services, sender, headers, arrival, body)
+            await services.shares.turn(name)
             decoded = arrival.decoded = source.decode(headers, body, arrival.received)
             intake.admit(services, name, decoded)
             receipt = await _accept(services, tenant, decoded, arrival.received)
@@ -135,6 +136,7 @@ class Ingest:
             body = await _body(headers, receive, limit)
             unread = False
             name = intake.prove(services, sender, headers, arrival, body)
+            await services.shares.turn(name)
             if headers.get("content-encoding", "").strip().lower() == "gzip":
                 body = _gunzip(body, limit)
             request_id, decoded = amazon_firehose.decode(body, received=arrival.received)

@@ -76,7 +76,9 @@ def note(
     """Remember a request with what became of it."""
     if receipt is not None:
         request.accepted, request.duplicates = receipt.accepted, receipt.duplicates
-    request.error = error
+    if error is not None:
+        error.__traceback__ = None  # its frames hold the request: a circle, for the collector alone
+        request.error = error
     services.recent_requests.keep(request)
 
 
