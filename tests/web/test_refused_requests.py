@@ -8,6 +8,7 @@ from adapter import app, settings
 from adapter.recent_requests import KEPT, KEPT_OF_STRANGERS, RecentRequest
 from adapter.web.intake import Answer
 from adapter.web.short_ingest import Post
+from tests.server import Server
 
 
 class Heard(Post):
@@ -17,6 +18,7 @@ class Heard(Post):
 
 
 def test_a_flood_of_refused_requests_leaves_the_collector_nothing(tmp_path: Path) -> None:
+    Server(tmp_path).make_keys()
     services = app.create_services(settings.load(data_dir=tmp_path))
     gc.collect()
     gc.disable()
