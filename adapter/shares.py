@@ -16,7 +16,7 @@ from typing import Final
 MEMORY: Final = 30.0
 """Seconds for which a key counts as sending."""
 
-Work = Callable[[], object]
+Work = Callable[[], None]
 """Goes on with a request that had to wait. Raises nothing."""
 
 
@@ -47,7 +47,12 @@ class Shares:
         if self.may_begin(key):
             return
         come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.wait(key, lambda: come.done() or come.set_result(None))
+
+        def begin() -> None:
+            if not come.done():  # whoever waited has gone
+                come.set_result(None)
+
+        self.wait(key, begin)
         await come
 
     def _may_begin_beside_others(self, key: str) -> bool:

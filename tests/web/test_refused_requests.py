@@ -25,7 +25,7 @@ def test_a_flood_of_refused_requests_leaves_the_collector_nothing(tmp_path: Path
     try:
         for _ in range(200):
             request = RecentRequest("cloudevents", datetime.now(UTC), [(b"host", b"localhost")])
-            Heard(services, request).take(b"{}")
+            Heard(services=services, request=request).take(b"{}")
         alive = sum(isinstance(each, RecentRequest) for each in gc.get_objects())
     finally:
         gc.enable()
