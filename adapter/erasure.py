@@ -47,6 +47,7 @@ async def forget(services: Services, tenant: Tenant, wanted: Sought, *, who: str
         if not left:
             break
     services.recent_requests.forget(tenant)
+    services.database.wipe_redo()
     done = Erased(contacts=found.contacts, linked=found.linked, rows=dict(count))
     await services.committer.submit(
         lambda batch: erasing.conclude(batch.cursor, tenant, wanted, done, batch.now, who=who)
@@ -73,6 +74,7 @@ async def obey(services: Services) -> None:
     for tenant in services.registry.tenants:
         services.recent_requests.forget(tenant)
     services.committer.forget_memory()
+    services.database.wipe_redo()
     await withdraw_orphans(services)
 
 

@@ -219,8 +219,10 @@ class Office:
             count += self._erase(here, again)
             ids = sorted({*ids, *again})
         done = Erased(contacts=ids, linked=beside, rows=dict(count))
+        before = maintenance.redo_mark(self.database.path)
         with self.database.transaction() as cursor:
             erasing.conclude(cursor, here, wanted, done, _now(), who=self._who)
+        maintenance.await_wipe(self.database.path, before)  # which obeys what was concluded
         return done
 
     def _erase(self, tenant: Tenant, ids: list[str]) -> Counter[str]:

@@ -119,6 +119,7 @@ async def forget(services: Services) -> None:
             count += deleted
             await asyncio.sleep(FORGET_PAUSE)
         if count:
+            services.database.wipe_redo()
             await _forget_audiences(services)
             log.info("retention", deleted=count, before=horizon.isoformat())
         await asyncio.sleep(FORGET_EVERY)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from adapter.batch import Batch
 from adapter.errors import StoreUnavailable
-from adapter.store import syncing
-from tests.test_committer import Workshop, say
+from adapter.store import durability, syncing
+from adapter.store.database import REDO_SUFFIX
+from tests.test_committer import Workshop, fail, say
 
 
 class Disk:
@@ -151,3 +153,85 @@ async def test_a_quick_disk_that_fails_promises_nothing_either(quick: Workshop, 
     with pytest.raises(StoreUnavailable, match="restart the server"):
         await quick.committer.submit(say("later"))
     assert quick.hub.published == []
+
+
+async def known_here(workshop: Workshop) -> None:
+    """Give the tenant its number, which takes a transaction of the database."""
+    await workshop.committer.submit(say("before"))
+
+
+def redo_of(workshop: Workshop) -> bytes:
+    return workshop.database.path.with_name(f"c.db{REDO_SUFFIX}").read_bytes()
+
+
+async def test_the_redo_log_is_begun_anew_when_the_disk_has_what_the_database_took(
+    workshop: Workshop, disk: Disk
+) -> None:
+    await known_here(workshop)
+    await workshop.committer.submit(say("first"))
+    await workshop.committer.submit(say("second"))
+    kept = redo_of(workshop)
+    synced = disk.synced
+    disk.may_go_on.clear()
+    workshop.database.catch_up(100)  # as the timer does, whom a slow disk must not hold up
+    assert workshop.kept[1:] == [b'"first"', b'"second"']
+    assert redo_of(workshop) == kept
+    disk.may_go_on.set()
+    await a_moment()
+    assert disk.synced == synced + 1
+    assert redo_of(workshop) != kept
+    assert await workshop.committer.submit(say("third")) == 4
+
+
+async def test_rows_that_come_in_while_the_disk_works_keep_the_redo_log_as_it_is(
+    workshop: Workshop, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known_here(workshop)
+    await workshop.committer.submit(say("first"))
+    kept = redo_of(workshop)
+    disk.may_go_on.clear()
+    workshop.database.catch_up(100)
+    waiting = workshop.committer.submit(say("second"))
+    await asyncio.sleep(0.01)
+    disk.may_go_on.set()
+    assert await waiting == 3
+    assert redo_of(workshop).startswith(kept)
+    monkeypatch.setattr(durability, "LONGEST_DELAY", 0.0)  # a second has passed
+    workshop.database.catch_up(100)
+    assert not redo_of(workshop).startswith(kept)
+
+
+async def test_when_the_disk_fails_behind_the_commits_the_redo_log_stays_and_all_is_refused(
+    workshop: Workshop, disk: Disk
+) -> None:
+    await known_here(workshop)
+    await workshop.committer.submit(say("first"))
+    kept = redo_of(workshop)
+    disk.is_broken = True
+    workshop.database.catch_up(100)
+    await a_moment()
+    disk.is_broken = False
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        await workshop.committer.submit(say("second"))
+    with pytest.raises(StoreUnavailable, match="restart the server"):
+        await workshop.committer.submit(say("third"))
+    workshop.database.close()
+    assert redo_of(workshop).startswith(kept)
+
+
+async def test_a_group_that_was_split_is_told_when_both_files_are_on_the_disk(
+    workshop: Workshop, disk: Disk
+) -> None:
+    await known_here(workshop)
+    synced = disk.synced
+
+    def written(batch: Batch) -> int:
+        batch.cursor.execute("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, 1)")
+        return say("in the database")(batch)
+
+    jobs = [written, say("in the redo log"), fail(ValueError("mine"))]
+    results = await asyncio.gather(
+        *(workshop.committer.submit(job) for job in jobs), return_exceptions=True
+    )
+    assert results[:2] == [2, 3]
+    assert disk.synced == synced + 2

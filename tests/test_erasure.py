@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from adapter.store import maintenance
+from adapter.store.database import REDO_SUFFIX
 from tests.server import POLICY, ROOT, Server, eventually
 
 PHONE = "+493023125101"
@@ -144,6 +146,27 @@ def test_what_a_command_line_erases_a_running_server_forgets(
         return not again
 
     eventually(forgotten, "the server remembers nothing of it")
+
+
+@pytest.mark.parametrize("by_command", [True, False])
+def test_nothing_of_a_person_stands_behind_the_end_of_the_redo_log(
+    server: Server, clean_environment: dict[str, str], *, by_command: bool
+) -> None:
+    server.report("created", "c-0")  # the first of a tenant is no mere row
+    person = {"phone": PHONE, "name": NAME}
+    events = [server.event("updated", "c-1", customer=person, n=number) for number in range(5)]
+    assert server.post(*events).status_code == 202
+    redo = server.database.with_name(f"{server.database.name}{REDO_SUFFIX}")
+    maintenance.await_catch_up(server.database)
+    server.report("created", "c-2")  # written over the beginning of what was there
+    assert NAME.encode() in redo.read_bytes()
+    if by_command:
+        environment = {**clean_environment, **server.environment, "PYTHONPATH": str(ROOT)}
+        done = screenpop(environment, "--phone", PHONE)
+        assert done.returncode == 0, done.stderr
+    else:
+        assert erase(server, phone=PHONE)["contacts"] == ["c-1"]
+    assert left(server) == []
 
 
 def test_what_a_command_line_erases_is_taken_from_the_panel_within_a_second(

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from adapter.errors import InvalidSettings, StoreUnavailable
-from adapter.store.journal.redo import RedoLog
+from adapter.store.durability import Durability
 from adapter.store.journal.rows import Row, append, restore
 from adapter.store.journal.tail import Connection as TailedConnection
 from adapter.store.syncing import DiskSync
@@ -120,15 +120,9 @@ class Database:
         """Whether nobody has changed the folder of late, as who erases does (`announce`)."""
         self.index: Cursor = driver.cursor()
         """Reads the journal's index outside of transactions."""
-        self._log: int | None = None
-        self._redo: RedoLog | None = None
-        """None where this process does not write the journal."""
-        self._unsynced: int | None = None
-        """The file that was written last, where the disk may lack it and must not."""
-        self._is_redo_done = False
-        """Whether the database has all that the redo log holds."""
-        self.disk: DiskSync | None = None
-        """Waits for the disk; None where a commit need not outlive a loss of power."""
+        self._durability = Durability()
+        self._taken = 0
+        """How many of the rows that waited are in the transaction."""
 
     def migrate(self) -> None:
         """Bring the schema up to date; costs one query where it is."""
@@ -149,8 +143,7 @@ class Database:
         self.data_version()  # opens the log
         self._watch_file(log := f"{self.path}-wal")
         if outlives_power:
-            self._log = os.open(log, os.O_RDWR)
-            self.disk = DiskSync()
+            self._durability.outlive_power(Path(log))
         self.recover()
         self._watch_file(f"{self.path}{REDO_SUFFIX}")
 
@@ -165,8 +158,8 @@ class Database:
             StoreUnavailable: the disk or the file refuses.
         """
         try:
-            self._redo = RedoLog(self.path.with_name(self.path.name + REDO_SUFFIX))
-            left = self._redo.read()
+            redo = self.path.with_name(self.path.name + REDO_SUFFIX)
+            left = self._durability.open_redo(redo)
         except BlockingIOError as error:
             raise StoreTaken(f"another server is using the database {self.path}") from error
         except OSError as error:
@@ -177,17 +170,24 @@ class Database:
         try:
             with self.transaction() as cursor:
                 restore(cursor, left)
-                self._is_redo_done = True
+        except BaseException:
+            self._durability.close_redo()  # with all that it holds
+            raise
         finally:
             self.raw.execute("PRAGMA synchronous=NORMAL")
         if not self.raw.tail.is_writer:
-            self._redo.close()
-            self._redo = None
+            self._durability.close_redo()
+
+    @property
+    def disk(self) -> DiskSync | None:
+        """What waits for the disk; None where a commit need not outlive a loss of power."""
+        return self._durability.disk
 
     @property
     def waiting(self) -> int:
         """How many rows of the journal the database lacks, which the redo log has."""
-        return 0 if self._redo is None else len(self._redo.rows)
+        redo = self._durability.redo
+        return 0 if redo is None else len(redo.rows)
 
     def keep(self, rows: list[Row]) -> None:
         """Make rows of the journal durable without a transaction; the next one writes them.
@@ -195,77 +195,56 @@ class Database:
         Raises:
             StoreUnavailable: the disk or the file refuses. Nothing is kept.
         """
-        assert self._redo is not None  # noqa: S101 - only who serves writes the journal
         try:
-            if self._is_redo_done:  # it could not be cleared before
-                self._clear_redo()
-            self._redo.append(rows)
+            self._durability.keep(rows)
         except OSError as error:
             raise explain(error) from error
-        if self._log is not None:
-            self._unsynced = self._redo.descriptor
 
     def sync(self) -> None:
-        """Wait until the disk has all that is committed, where that is asked for.
-
-        Raises:
-            StoreUnavailable: the disk cannot keep it.
-        """
-        if self.disk is not None and self._unsynced is not None:
-            error = self.disk.now(self._unsynced)
-            if error is not None:
-                raise error
-        self.on_disk()
+        """Wait until the disk has what was committed or kept; raises as `Durability.sync`."""
+        self._durability.sync()
 
     def sync_later(self, done: Callable[[StoreUnavailable | None], None]) -> bool:
-        """Do what `sync` does in a thread; False where `sync` is quick or has nothing to do.
-
-        `on_disk` is to be called when it is done, with nothing written in between.
-        """
-        if self.disk is None or self._unsynced is None or self.disk.is_quick:
-            return False
-        self.disk.ask(self._unsynced, done)
-        return True
+        """Do what `sync` does in a thread, as `Durability.sync_later` says."""
+        return self._durability.sync_later(done)
 
     def on_disk(self) -> None:
-        """Note that the disk has all that is committed."""
-        self._unsynced = None
-        if self._is_redo_done:
-            with suppress(OSError):  # tried again before the next row is kept there
-                self._clear_redo()
+        """Note that the disk has what was committed or kept."""
+        self._durability.on_disk()
 
-    def _clear_redo(self) -> None:
-        if self._redo is not None and not self._redo.rows:
-            self._redo.clear()
-        self._is_redo_done = False
+    def wipe_redo(self) -> None:
+        """Leave nothing in the redo log of what was erased from the database, a moment from now."""
+        self._durability.wipe()
 
-    def begin(self) -> sqlite3.Cursor:
-        """Begin to write, with what waits in the redo log; `transaction` says what it raises."""
+    def begin(self, *, most: int | None = None) -> sqlite3.Cursor:
+        """Begin to write, with what waits in the redo log; `transaction` says what it raises.
+
+        `most`: of what waits at most so many rows, the oldest.
+        """
         cursor = self.raw.cursor()
+        rows = self._durability.waiting(most)
         try:
             cursor.execute("BEGIN IMMEDIATE")
-            if self._redo is not None and self._redo.rows:
-                append(cursor, self._redo.rows)
+            if rows:
+                append(cursor, rows)
         except (DatabaseError, sqlite3.Error) as error:
             self.roll_back()
             raise explain(error) from error
+        self._taken = len(rows)
         return cursor
 
-    def commit(self, *, synced: bool = True) -> None:
-        """Commit what was begun; `transaction` says what it raises."""
+    def commit(self, *, synced: bool = True, promised: bool = True) -> None:
+        """Commit what was begun; `transaction` says what it raises.
+
+        `promised=False`: nobody is told of it, so the disk may have it whenever it likes.
+        """
         try:
             self.raw.execute("COMMIT")
         except (DatabaseError, sqlite3.Error) as error:
             self.roll_back()
             raise explain(error) from error
-        if self._redo is not None and self._redo.rows:
-            self._redo.rows = []
-            self._is_redo_done = True
-        if self._log is None:
-            self.on_disk()
-            return
-        self._unsynced = self._log
-        if synced:
+        self._durability.committed(self._taken, promised=promised)
+        if synced and promised:
             self.sync()
 
     def roll_back(self) -> None:
@@ -274,16 +253,19 @@ class Database:
             self.raw.execute("ROLLBACK")
 
     @contextmanager
-    def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Cursor]:
+    def transaction(
+        self, *, synced: bool = True, promised: bool = True, most: int | None = None
+    ) -> Iterator[sqlite3.Cursor]:
         """Write atomically: commit at the end, roll back on any exception.
 
-        `synced=False` leaves it to the caller to `sync`, or to `sync_later`.
+        `synced=False` leaves it to the caller to `sync`, or to `sync_later`; `most` and `promised`
+        are as `begin` and `commit` have them.
 
         Raises:
             StoreBusy: another process is writing.
             StoreUnavailable: the disk or the file refuses. Nothing was written.
         """
-        cursor = self.begin()
+        cursor = self.begin(most=most)
         try:
             yield cursor
         except (DatabaseError, sqlite3.Error) as error:
@@ -296,13 +278,19 @@ class Database:
             raise
         finally:
             cursor.close()
-        self.commit(synced=synced)
+        self.commit(synced=synced, promised=promised)
 
-    def catch_up(self) -> None:
-        """Write what waits in the redo log into the database; `transaction` says what it raises."""
-        if self.waiting and not self.raw.in_transaction:
-            with self.transaction():
-                pass
+    def catch_up(self, most: int | None = None) -> None:
+        """Write what waits in the redo log into the database; `transaction` says what it raises.
+
+        `most`: no more rows than so many, the oldest, so that the event loop goes on.
+        """
+        if not self.waiting or self.raw.in_transaction:
+            return
+        with self.transaction(most=None if self._durability.is_long else most, promised=False):
+            pass
+        if not self.waiting:
+            self._durability.begin_anew(in_thread=most is not None)
 
     def _catch_up_patiently(self) -> None:
         """Wait a moment for another program's lock: a reader cannot be put off for it."""
@@ -359,18 +347,11 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
-        if self.disk is not None:
-            self.disk.close()
         with suppress(StoreUnavailable):  # else the next start does it
             self.catch_up()
+        self._durability.close()
         self.connection.close()
         self._engine.dispose()
-        if self._log is not None:
-            os.close(self._log)
-            self._log = None
-        if self._redo is not None:
-            self._redo.close()
-            self._redo = None
 
 
 def _create_private(path: Path) -> None:
@@ -458,7 +439,7 @@ def _engine(path: Path, *, busy_timeout: float) -> Engine:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("PRAGMA cache_size=-16384")
 
     return engine
 

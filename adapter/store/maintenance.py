@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from bisect import bisect_left
+from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from adapter.errors import StoreUnavailable
 from adapter.store.database import REDO_SUFFIX, Database, StoreTaken, explain
+from adapter.store.journal import redo
 from adapter.store.journal.seen import Seen, read
 from adapter.store.times import micros
 
@@ -148,8 +150,8 @@ def _recover(path: Path) -> None:
 
 
 def _redo_size(path: Path) -> int:
-    redo = path.with_name(path.name + REDO_SUFFIX)
-    return redo.stat().st_size if redo.exists() else 0
+    file = path.with_name(path.name + REDO_SUFFIX)
+    return file.stat().st_size if file.exists() else 0
 
 
 def recover(database: Database) -> None:
@@ -164,18 +166,32 @@ def recover(database: Database) -> None:
 
 
 def await_catch_up(path: Path) -> bool:
-    """Wait until a server that runs has emptied its redo log once: then the file has what it took.
+    """Wait until a server that runs has begun its redo log anew: then the file has what it took.
 
     False where there is nothing to wait for, or the server does not come to it (its disk is full).
     """
-    before = _redo_size(path)
-    if not before:
-        return False
+    before = redo_mark(path)
+    return before.holds and _patiently(lambda: redo_mark(path).cycle != before.cycle)
+
+
+def await_wipe(path: Path, before: redo.Mark) -> bool:
+    """Wait until a server that runs has left nothing in its redo log of what was there `before`.
+
+    False as `await_catch_up`.
+    """
+    return is_locked(path) and _patiently(lambda: redo_mark(path).wipes != before.wipes)
+
+
+def redo_mark(path: Path) -> redo.Mark:
+    """Look how far a server has come with its redo log."""
+    return redo.mark(path.with_name(path.name + REDO_SUFFIX))
+
+
+def _patiently(is_so: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + _CATCH_UP_PATIENCE
-    while before <= (now := _redo_size(path)):  # shorter: emptied, and written again
+    while not is_so():
         if time.monotonic() > deadline:
             return False
-        before = now
         time.sleep(0.005)
     return True
 

@@ -10,7 +10,8 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 
 from adapter.errors import StoreUnavailable
@@ -23,13 +24,14 @@ LATELY = 0.1
 """The weight of the last sync in what is remembered."""
 
 Done = Callable[[StoreUnavailable | None], None]
+_Asked = tuple[asyncio.AbstractEventLoop, Sequence[int], Done]
 
 
 class DiskSync:
     """One thread that syncs files when it is asked to."""
 
     def __init__(self) -> None:
-        self._asked: SimpleQueue[tuple[asyncio.AbstractEventLoop, int, Done] | None] = SimpleQueue()
+        self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self.seconds = 1.0
         """How long the disk took lately; unknown at first, so that the thread finds out."""
@@ -46,12 +48,12 @@ class DiskSync:
         self.seconds += (time.perf_counter() - started - self.seconds) * LATELY
         return error
 
-    def ask(self, descriptor: int, done: Done) -> None:
-        """Sync what is written to a file now; `done` is called on the running event loop."""
+    def ask(self, descriptors: Sequence[int], done: Done) -> None:
+        """Sync what is written to files now; `done` is called on the running event loop."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="disk sync", daemon=True)
             self._thread.start()
-        self._asked.put((asyncio.get_running_loop(), descriptor, done))
+        self._asked.put((asyncio.get_running_loop(), descriptors, done))
 
     def close(self) -> None:
         """End the thread, after what was asked for."""
@@ -62,8 +64,11 @@ class DiskSync:
 
     def _work(self) -> None:
         while (asked := self._asked.get()) is not None:
-            loop, descriptor, done = asked
-            loop.call_soon_threadsafe(done, self.now(descriptor))
+            loop, descriptors, done = asked
+            errors = [self.now(each) for each in descriptors]
+            failed = next((error for error in errors if error is not None), None)
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                loop.call_soon_threadsafe(done, failed)
 
 
 def sync(descriptor: int) -> StoreUnavailable | None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import resource
+import struct
 import tempfile
+import threading
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from adapter.errors import StoreUnavailable
 from adapter.store import journal, maintenance
 from adapter.store.database import REDO_SUFFIX, Database, StoreTaken
+from adapter.store.journal import redo
 from adapter.store.journal.redo import RedoLog
 from adapter.store.journal.rows import Row
 from adapter.tenants import Tenant
@@ -56,11 +61,12 @@ def test_of_a_torn_file_the_whole_records_are_read(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "redo"
         log = RedoLog(path)
-        ends = [0]
+        log.clear()
+        ends = [path.stat().st_size]
         for group in kept:
             log.append([row(number, "y" * number) for number in group])
             ends.append(path.stat().st_size)
-        cut = data.draw(st.integers(0, ends[-1]))
+        cut = data.draw(st.integers(ends[0], ends[-1]))
         spoilt = data.draw(st.booleans()) and cut < ends[-1]
         if spoilt:
             with path.open("r+b") as file:
@@ -74,6 +80,184 @@ def test_of_a_torn_file_the_whole_records_are_read(
         expected = [row(number, "y" * number) for group in kept[:whole] for number in group]
         assert log.read() == expected
         log.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups, groups, st.data())
+def test_a_loss_of_power_between_two_cycles_leaves_the_beginning_of_one(
+    former: list[list[int]], kept: list[list[int]], data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "redo"
+        log = RedoLog(path)
+        log.clear()
+        for group in former:
+            log.append([row(number, "a" * number) for number in group])
+        before = path.read_bytes()
+        log.clear()
+        for group in kept:
+            log.append([row(number, "b" * number) for number in group])
+        after = path.read_bytes()
+        assert log.read() == [row(number, "b" * number) for group in kept for number in group]
+        # Each sector is on the disk or is not; the file is as long as it became.
+        sectors = range(0, len(after), 512)
+        written = data.draw(st.sets(st.sampled_from(sectors)))
+        text = bytearray(before.ljust(len(after), b"\0"))
+        for at in written:
+            text[at : at + 512] = after[at : at + 512]
+        path.write_bytes(text)
+        found = log.read()
+        beginnings = [
+            [row(number, letter * number) for group in groups[:whole] for number in group]
+            for letter, groups in (("a", former), ("b", kept))
+            for whole in range(len(groups) + 1)
+        ]
+        assert found in beginnings
+        log.close()
+
+
+def test_a_file_of_the_former_version_is_read_and_becomes_one_of_this(tmp_path: Path) -> None:
+    opened(tmp_path / "c.db").close()
+    records = [msgspec.msgpack.encode([row(number)]) for number in (1, 2)]
+    heads = [struct.pack("<II", len(each), zlib.crc32(each)) for each in records]
+    file = tmp_path / f"c.db{REDO_SUFFIX}"
+    file.write_bytes(heads[0] + records[0] + heads[1] + records[1] + b"torn")
+    server = opened(tmp_path / "c.db")
+    assert sequences(tmp_path / "c.db") == [1, 2]
+    server.keep([row(3)])
+    left = file.read_bytes()
+    server.close()
+    assert file.read_bytes() == b""
+    file.write_bytes(left)
+    opened(tmp_path / "c.db").close()
+    assert sequences(tmp_path / "c.db") == [1, 2, 3]
+
+
+def test_a_file_of_zeros_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "redo"
+    path.write_bytes(bytes(100))
+    log = RedoLog(path)
+    assert log.read() == []
+    log.close()
+
+
+def test_what_was_written_over_or_wiped_is_not_read_and_what_was_wiped_is_gone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / f"c.db{REDO_SUFFIX}"
+    server = opened(tmp_path / "c.db")
+    server.keep([row(1, "first"), row(2, "Maria")])
+    server.catch_up()
+    server.keep([row(3, "third")])
+    assert b"Maria" in path.read_bytes()  # of the former cycle, and no longer read
+    server.wipe_redo()  # when what waits is in the database
+    server.catch_up()
+    server.keep([row(4, "fourth")])
+    assert b"Maria" not in path.read_bytes()
+    server.catch_up()
+    assert b"fourth" in path.read_bytes()
+    server.wipe_redo()  # at once
+    assert b"fourth" not in path.read_bytes()
+    server.close()
+    assert sequences(tmp_path / "c.db") == [1, 2, 3, 4]
+
+
+def test_a_file_that_grew_long_is_cut_off(tmp_path: Path) -> None:
+    server = opened(tmp_path / "c.db")
+    path = tmp_path / f"c.db{REDO_SUFFIX}"
+    for number in range(1, 6):
+        server.keep([row(number, "x" * (1 << 20))])
+    assert path.stat().st_size > redo.KEPT_SIZE
+    server.catch_up()
+    assert path.stat().st_size < 100
+    server.close()
+
+
+def test_while_only_a_part_is_in_the_database_the_file_keeps_all(tmp_path: Path) -> None:
+    server = opened(tmp_path / "c.db")
+    path = tmp_path / f"c.db{REDO_SUFFIX}"
+    server.keep([row(number) for number in range(1, 6)])
+    left = path.read_bytes()
+    server.catch_up(2)
+    assert (server.waiting, sequences(tmp_path / "c.db")) == (3, [1, 2])
+    assert path.read_bytes() == left
+    server.keep([row(6)])
+    left = path.read_bytes()
+    server.close()
+    with Database(str(tmp_path / "c.db")).transaction() as cursor:
+        cursor.execute("DELETE FROM journal WHERE position>?", (1 << 40 | 2,))
+    path.write_bytes(left)  # as if it had been killed then
+    opened(tmp_path / "c.db").close()
+    assert sequences(tmp_path / "c.db") == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_a_crash_left_is_on_the_disk_before_the_file_is_emptied(tmp_path: Path) -> None:
+    first = opened(tmp_path / "c.db")
+    first.keep([row(1)])
+    path = tmp_path / f"c.db{REDO_SUFFIX}"
+    left = path.read_bytes()
+    first.close()
+    path.write_bytes(left)
+    told: list[tuple[str, bool]] = []
+    second = Database(str(tmp_path / "c.db"))
+    # SQLite syncs its log within a commit at this level alone (pragma.html#pragma_synchronous).
+    second.raw.set_trace_callback(lambda text: told.append((text, path.read_bytes() == left)))
+    maintenance.recover(second)
+    second.close()
+    steps = [each for each in told if each[0] == "COMMIT" or "synchronous" in each[0]]
+    assert steps == [
+        ("PRAGMA synchronous=FULL", True),
+        ("COMMIT", True),
+        ("PRAGMA synchronous=NORMAL", False),
+    ]
+
+
+def test_what_cannot_be_recovered_stays_in_the_file(tmp_path: Path) -> None:
+    first = opened(tmp_path / "c.db")
+    first.keep([row(1)])
+    path = tmp_path / f"c.db{REDO_SUFFIX}"
+    left = path.read_bytes()
+    first.close()
+    path.write_bytes(left)
+    other = Database(str(tmp_path / "c.db"))
+    second = Database(str(tmp_path / "c.db"), busy_timeout=0)
+    with other.transaction(), pytest.raises(StoreUnavailable, match="locked"):
+        second.recover()
+    with second.transaction():
+        pass
+    second.close()
+    other.close()
+    assert path.read_bytes() == left
+
+
+def test_a_backup_waits_until_the_server_has_caught_up(tmp_path: Path) -> None:
+    server = opened(tmp_path / "c.db")
+    server.keep([row(1)])
+    soon = threading.Timer(0.2, server.catch_up)
+    soon.start()
+    maintenance.backup(tmp_path / "c.db", tmp_path / "copy.db")
+    soon.join()
+    assert sequences(tmp_path / "copy.db") == [1]
+    # Where nothing waits it takes no time, though former records stand in the file.
+    assert b"x" in (tmp_path / f"c.db{REDO_SUFFIX}").read_bytes()
+    assert not maintenance.redo_mark(tmp_path / "c.db").holds
+    server.close()
+
+
+def test_who_erases_waits_until_the_server_has_wiped_its_file(tmp_path: Path) -> None:
+    server = opened(tmp_path / "c.db")
+    server.keep([row(1, "Maria")])
+    server.catch_up()
+    before = maintenance.redo_mark(tmp_path / "c.db")
+    assert not maintenance.await_wipe(tmp_path / "c.db", before)  # no server has the database
+    lock = maintenance.lock(tmp_path / "c.db")
+    soon = threading.Timer(0.2, server.wipe_redo)
+    soon.start()
+    assert maintenance.await_wipe(tmp_path / "c.db", before)
+    assert b"Maria" not in (tmp_path / f"c.db{REDO_SUFFIX}").read_bytes()
+    soon.join()
+    os.close(lock)
+    server.close()
 
 
 def test_what_was_kept_is_in_the_database_after_a_crash_and_once(tmp_path: Path) -> None:

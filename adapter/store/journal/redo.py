@@ -5,8 +5,13 @@ written again for each. So a group that does nothing but append rows to the jour
 here first, and many groups go into the database together a moment later
 (docs/decisions/0016-redo-log.md). After a crash the rows are read back.
 
-The file holds records: length and CRC-32 of what follows (two little-endian 32-bit numbers), then
-the rows as MessagePack. What is torn at its end was acknowledged to nobody.
+The file begins with a head: a magic number, how often it was wiped, and the number of the present
+cycle. Records follow:
+length, CRC-32 and cycle, then the rows as MessagePack; all numbers are little-endian. When the
+database has all rows, the head gets the next cycle and records are written over the former ones
+from the beginning, because that costs the disk a third less than to cut the file off and have it
+grow again. So a record of another cycle is a former one, and the end; and what is torn at the end
+was acknowledged to nobody.
 """
 
 from __future__ import annotations
@@ -14,18 +19,43 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import struct
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from adapter.store.journal.rows import Row
 
-_HEAD = struct.Struct("<II")
+_MAGIC = b"SPR2"
+"""As a length, with which the former format began, it would be more than there is memory for."""
+
+_FILE_HEAD = struct.Struct("<4sIQ")
+_HEAD = struct.Struct("<IIQ")
+_CYCLE = struct.Struct("<Q")
+_FORMER_HEAD = struct.Struct("<II")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Row]).decode
+
+LONG = 64 << 20
+"""Bytes after which the file is to begin anew even if everything has to wait for it."""
+
+KEPT_SIZE = 4 << 20
+"""Bytes. A file that grew longer (the database was locked) is cut off when it begins anew."""
+
+
+class Mark(NamedTuple):
+    """How far another process has come with the file."""
+
+    cycle: int
+    """Another one as soon as the database has all that the file held."""
+    wipes: int
+    """Another one as soon as nothing former is left in it."""
+    holds: bool
+    """Whether the database may lack something."""
 
 
 class RedoLog:
@@ -47,27 +77,44 @@ class RedoLog:
             raise
         self.rows: list[Row] = []
         """What the database lacks."""
-        self._end = 0
+        self.is_used = True
+        """Whether it holds anything that a restart would read."""
+        self._is_ours = False
+        """Whether it was begun anew since it was opened: before that it is not ours to shorten."""
+        self._cycle = secrets.randbits(62)
+        self._wipes = secrets.randbits(31)
+        self._seed = 0
+        """The checksum of the cycle, which that of a record goes on from."""
+        self._end = _FILE_HEAD.size
         """Where the next record begins."""
 
     def read(self) -> list[Row]:
         """Give the rows of all whole records."""
         text = memoryview(os.pread(self.descriptor, os.fstat(self.descriptor).st_size, 0))
+        if len(text) < _FILE_HEAD.size or text[:4] != _MAGIC:
+            return _read_former(text)
+        _, _, cycle = _FILE_HEAD.unpack_from(text)
+        seed = zlib.crc32(_CYCLE.pack(cycle))
         found: list[Row] = []
-        at = 0
+        at = _FILE_HEAD.size
         while at + _HEAD.size <= len(text):
-            length, checksum = _HEAD.unpack_from(text, at)
+            length, checksum, its_cycle = _HEAD.unpack_from(text, at)
             packed = text[at + _HEAD.size : at + _HEAD.size + length]
-            if len(packed) < length or zlib.crc32(packed) != checksum:
+            if its_cycle != cycle or len(packed) < length or zlib.crc32(packed, seed) != checksum:
                 break
             found += _unpack(packed)
             at += _HEAD.size + length
         return found
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to begin anew, though that may cost something."""
+        return self._end > LONG
+
     def append(self, rows: list[Row]) -> None:
         """Keep rows, all or none; raises `OSError` where the disk refuses."""
         packed = _pack(rows)
-        record = _HEAD.pack(len(packed), zlib.crc32(packed)) + packed
+        record = _HEAD.pack(len(packed), zlib.crc32(packed, self._seed), self._cycle) + packed
         refused: OSError | None = None
         try:
             if os.pwrite(self.descriptor, record, self._end) < len(record):
@@ -80,13 +127,65 @@ class RedoLog:
                 os.ftruncate(self.descriptor, self._end)
             raise refused
         self._end += len(record)
+        self.is_used = True
         self.rows += rows
 
     def clear(self) -> None:
-        """Forget what the database has by now; raises `OSError`."""
+        """Forget what the database has by now; raises `OSError`.
+
+        Its bytes stay until they are written over; `wipe` takes them away.
+        """
+        if not self._is_ours or self._end > KEPT_SIZE:
+            self.wipe()
+        else:
+            self._begin()
+
+    def wipe(self) -> None:
+        """Do what `clear` does, and leave nothing of the former records; raises `OSError`."""
         os.ftruncate(self.descriptor, 0)
-        self._end = 0
+        self._wipes = (self._wipes + 1) & 0xFFFFFFFF
+        self._begin()
+
+    def _begin(self) -> None:
+        self._cycle += 1
+        os.pwrite(self.descriptor, _FILE_HEAD.pack(_MAGIC, self._wipes, self._cycle), 0)
+        self._seed = zlib.crc32(_CYCLE.pack(self._cycle))
+        self._end = _FILE_HEAD.size
+        self._is_ours = True
+        self.is_used = False
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and leave it empty where the database has all of it."""
+        if self._is_ours and not self.is_used:
+            with suppress(OSError):
+                os.ftruncate(self.descriptor, 0)
         os.close(self.descriptor)
+
+
+def _read_former(text: memoryview) -> list[Row]:
+    """Read what a version before cycles has left: length and CRC-32 before each record."""
+    found: list[Row] = []
+    at = 0
+    while at + _FORMER_HEAD.size <= len(text):
+        length, checksum = _FORMER_HEAD.unpack_from(text, at)
+        packed = text[at + _FORMER_HEAD.size : at + _FORMER_HEAD.size + length]
+        if not length or len(packed) < length or zlib.crc32(packed) != checksum:
+            break  # nothing is a record of no bytes: zeros, where the disk lost what was written
+        found += _unpack(packed)
+        at += _FORMER_HEAD.size + length
+    return found
+
+
+def mark(path: Path) -> Mark:
+    """Look how far the process that writes the file has come; raises `OSError`."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            text = os.pread(file.fileno(), _FILE_HEAD.size + _HEAD.size, 0)
+    except FileNotFoundError:
+        text = b""
+    if len(text) < _FILE_HEAD.size or text[:4] != _MAGIC:
+        return Mark(0, 0, holds=False)
+    _, wipes, cycle = _FILE_HEAD.unpack_from(text)
+    record = text[_FILE_HEAD.size :]
+    holds = len(record) == _HEAD.size and _HEAD.unpack(record)[2] == cycle
+    return Mark(cycle, wipes, holds)
