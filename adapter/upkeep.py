@@ -21,15 +21,33 @@ log = structlog.get_logger()
 CATCH_UP_DELAY = 0.1
 """Seconds for which rows may wait in the redo log: so old is what another process reads."""
 
-MOST_WAITING = 2_048
-"""Rows that are gathered there at most, some milliseconds of the loop."""
+MOST_WAITING = 256
+"""Rows that are gathered there at most: about a millisecond of the loop."""
+
+SLICE_ROWS = 512
+"""Rows that are written at once where more wait, because the database was locked: two to three
+milliseconds."""
 
 TOO_MANY = 20_000
 """Rows from which on events are refused while the database cannot take them."""
 
 INDEX_ROWS = 4_096
 """Rows of the journal after which its index is written: many at once, because near ones share
-pages; some twenty milliseconds of the loop."""
+pages."""
+
+INDEX_SLICE = 0.0005
+"""Seconds of the loop for which it is written, until other things have their turn; with the commit
+it becomes up to twice as long."""
+
+LONGER_SLICE = 0.0015
+"""The same where so much comes in that each turn of the loop takes longer anyway: it is a third
+cheaper to write more at once."""
+
+BUSY = 32
+"""Rows that wait a few milliseconds after others were written: then much comes in."""
+
+INDEX_PAUSE = 0.002
+"""Seconds until it goes on."""
 
 INDEX_DELAY = 5.0
 """Seconds after which it is written though they are fewer, so that a restart finds little to do."""
@@ -45,6 +63,11 @@ class Upkeep:
         self._database = database
         self._catch_up_timer: asyncio.TimerHandle | None = None
         self._index_timer: asyncio.TimerHandle | None = None
+        self._is_catch_up_due = False
+        """Whether the timer is that of the next turn of the loop."""
+        self._is_index_due = False
+        self._writing: journal.IndexWriting | None = None
+        """The index on its way."""
         self._holds = 0
         self._refused = False
         """Whether the database did not take what waits, and no lock was the reason."""
@@ -63,11 +86,17 @@ class Upkeep:
         if not waiting:
             self._refused = False
         elif waiting >= MOST_WAITING:
-            self._catch_up_in(0.0)
+            if not self._is_catch_up_due:
+                self._catch_up_in(0.0)
         elif self._catch_up_timer is None:
             self._catch_up_in(CATCH_UP_DELAY)
+        if self._writing is None:
+            self._see_to_index()
+
+    def _see_to_index(self) -> None:
         if self._database.raw.tail.rows >= INDEX_ROWS:
-            self._index_in(0.0)
+            if not self._is_index_due:
+                self._index_in(0.0)
         elif self._index_timer is None:
             self._index_in(INDEX_DELAY)
 
@@ -86,15 +115,14 @@ class Upkeep:
         self._refused = False
 
     def write_index(self) -> None:
-        """Write into the journal's index what it lacks, in a transaction of its own."""
-        if self._index_timer is not None:
-            self._index_timer.cancel()
-            self._index_timer = None
+        """Write at once all that the journal's index lacks, in a transaction of its own."""
+        self._stop_index_timer()
+        self._writing = None
         known = self._database.raw.tail
         if not known.rows and not known.pushes:
             return
         try:
-            with self._database.transaction() as cursor:
+            with self._database.transaction(promised=False) as cursor:
                 journal.write_index(cursor)
         except StoreUnavailable as error:
             log.info("index not written yet", error=str(error))
@@ -104,32 +132,76 @@ class Upkeep:
             self._refused = False
 
     def _index_in(self, seconds: float) -> None:
+        self._stop_index_timer()
+        self._is_index_due = not seconds
+        self._index_timer = asyncio.get_running_loop().call_later(seconds, self._index_due)
+
+    def _stop_index_timer(self) -> None:
         if self._index_timer is not None:
             self._index_timer.cancel()
-        self._index_timer = asyncio.get_running_loop().call_later(seconds, self._index_due)
+            self._index_timer = None
+        self._is_index_due = False
 
     def _index_due(self) -> None:
         self._index_timer = None
+        self._is_index_due = False
         if self._holds:
             self._index_in(RETRY)
+            return
+        try:
+            self._write_slice()
+        except StoreUnavailable as error:
+            log.info("index not written yet", error=str(error))
+            self._index_in(INDEX_DELAY)
+
+    def _write_slice(self) -> None:
+        """Write what there is time for, and see to the rest."""
+        if self._database.waiting > SLICE_ROWS:
+            # The index must not be ahead of the journal, and all together would take too long.
+            self._catch_up_some()
+            self._index_in(INDEX_PAUSE)
+            return
+        known = self._database.raw.tail
+        if self._writing is None or self._writing.is_stale:
+            self._writing = None
+            if not known.rows and not known.pushes:
+                return
+            self._writing = journal.IndexWriting(known)
+        seconds = LONGER_SLICE if self._database.waiting > BUSY else INDEX_SLICE
+        with self._database.transaction(promised=False) as cursor:
+            self._writing.write_some(cursor, seconds)
+        self._writing.forget_written()
+        self._refused = False
+        if self._writing.is_done:
+            self._writing = None
         else:
-            self.write_index()
+            self._index_in(INDEX_PAUSE)
 
     def _catch_up_in(self, seconds: float) -> None:
         if self._catch_up_timer is not None:
             self._catch_up_timer.cancel()
+        self._is_catch_up_due = not seconds
         self._catch_up_timer = asyncio.get_running_loop().call_later(seconds, self._catch_up_due)
 
     def _catch_up_due(self) -> None:
         self._catch_up_timer = None
+        self._is_catch_up_due = False
         if self._holds:
             self._catch_up_in(RETRY)
             return
         try:
-            self.catch_up()
+            self._catch_up_some()
         except StoreBusy:
             self._catch_up_in(RETRY)
         except StoreUnavailable as error:
             # From now on events are committed by the database itself, which refuses them aloud.
             log.warning("the redo log cannot be emptied", error=str(error))
             self._refused = True
+        else:
+            if self._database.waiting:
+                self._catch_up_in(0.0)
+
+    def _catch_up_some(self) -> None:
+        # A share of what waits, so that no flood can keep it from becoming fewer.
+        self._database.catch_up(max(SLICE_ROWS, self._database.waiting // 4))
+        self._refused = False

@@ -68,3 +68,16 @@ def write_index(database: Database) -> None:
     with database.transaction() as cursor:
         journal.write_index(cursor)
     database.raw.tail.forget_written()
+
+
+def write_slice(
+    database: Database, writing: journal.IndexWriting | None
+) -> journal.IndexWriting | None:
+    """Write the least that a slice may be, and give what is left to do; None begins anew."""
+    known = database.raw.tail
+    if writing is None or writing.is_stale:
+        writing = journal.IndexWriting(known)
+    with database.transaction(promised=False) as cursor:
+        writing.write_some(cursor, 0)
+    writing.forget_written()
+    return None if writing.is_done else writing

@@ -227,7 +227,8 @@ async def test_a_group_that_was_split_is_told_when_both_files_are_on_the_disk(
 
     def written(batch: Batch) -> int:
         batch.cursor.execute("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, 1)")
-        return say("in the database")(batch)
+        sequence: int = say("in the database")(batch)
+        return sequence
 
     jobs = [written, say("in the redo log"), fail(ValueError("mine"))]
     results = await asyncio.gather(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from adapter.events import AgentSeen, ContactEvent, Stage
 from adapter.messages import EVERYONE
 from adapter.store import journal
 from adapter.store.database import Database
-from adapter.store.journal import index
+from adapter.store.journal import index, writing as writing_behind
 from adapter.tenants import Agent, ContactKey, Tenant
 from tests import journal_rows as rows
 
@@ -106,25 +106,37 @@ _step = st.tuples(
 _plan = st.lists(
     st.one_of(
         st.lists(_step, min_size=1, max_size=6),
-        st.sampled_from(["index", "crash", "forget what is in memory"]),
+        st.sampled_from(["index", "slice", "slice", "crash", "forget what is in memory"]),
     ),
     max_size=12,
 )
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@pytest.fixture(scope="module", autouse=True)
+def small_slices() -> Iterator[None]:
+    """Write the index two keys at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing_behind, "_AT_ONCE", 2)
+        yield
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])
 @given(plan=_plan)
 def test_whatever_is_written_behind_the_journal_reads_the_same(plan: list[object]) -> None:
     folder = Path(tempfile.mkdtemp())
     database = opened(folder / "j.db")
     model, number = Model(), 0
+    writing: journal.IndexWriting | None = None
     try:
         for each in plan:
             if each == "index":
                 rows.write_index(database)
+            elif each == "slice":
+                writing = rows.write_slice(database, writing)
+                model.check(database)
             elif each == "crash":
                 database.close()
-                database = opened(folder / "j.db")
+                database, writing = opened(folder / "j.db"), None
             elif each == "forget what is in memory":
                 database.raw.tail.states.clear()
                 database.raw.tail.known_agents.clear()
@@ -144,6 +156,77 @@ def test_whatever_is_written_behind_the_journal_reads_the_same(plan: list[object
     finally:
         database.close()
         shutil.rmtree(folder)
+
+
+def test_between_slices_of_the_index_nothing_is_lost_or_forgotten(tmp_path: Path) -> None:
+    database = opened(tmp_path / "j.db")
+    model = Model()
+
+    def more(first: int) -> None:
+        with rows.batch(database, START) as batch:
+            for number in range(first, first + 5):
+                kept = event(number, f"c-{number % 4}", AGENTS[number % 3])
+                rows.keep(batch, HERE, kept, audience=(AGENTS[number % 3],))
+                model.take(HERE, kept, (AGENTS[number % 3],))
+
+    more(0)
+    writing, slices = rows.write_slice(database, None), 1
+    while writing is not None:
+        if slices < 4:
+            more(5 * slices)
+        model.check(database)
+        beside = Database(str(tmp_path / "j.db"))  # sees what a crash would leave
+        model.check(beside)
+        beside.close()
+        writing = rows.write_slice(database, writing)
+        slices += 1
+    assert slices > 6
+    assert database.raw.tail.rows == 15  # what came in meanwhile is still to be written
+    model.check(database)
+    rows.write_index(database)
+    assert not database.raw.tail.events
+    model.check(database)
+    database.close()
+
+
+def test_a_contact_that_is_erased_between_slices_does_not_come_back(tmp_path: Path) -> None:
+    database = opened(tmp_path / "j.db")
+    key = ContactKey(HERE, "c-3")
+    with rows.batch(database, START) as batch:
+        for number in range(4):
+            rows.keep(batch, HERE, event(number, f"c-{number}", "alice"))
+    writing = rows.write_slice(database, None)
+    with rows.batch(database, START) as batch:
+        batch.forget(key)
+        journal.empty_rows(batch.cursor, key, ())
+    while writing is not None:
+        writing = rows.write_slice(database, writing)
+    cursor = database.raw.cursor()
+    assert journal.head(cursor, key) is None
+    assert len(journal.agents_contacts(cursor, Agent(HERE, "alice"))) == 3
+    database.close()
+
+
+def test_a_slice_that_fails_is_written_again(tmp_path: Path) -> None:
+    database = opened(tmp_path / "j.db")
+    with rows.batch(database, START) as batch:
+        for number in range(5):
+            rows.keep(batch, HERE, event(number, f"c-{number}", "alice"))
+    writing = journal.IndexWriting(database.raw.tail)
+
+    def fail() -> None:
+        with database.transaction() as cursor:
+            writing.write_some(cursor, 0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    left: journal.IndexWriting | None = writing
+    while left is not None:
+        left = rows.write_slice(database, left)
+    (count,) = database.raw.execute("SELECT count(*) FROM event_keys").fetchone()
+    assert count == 5
+    database.close()
 
 
 def test_a_long_contact_keeps_its_whole_state_now_and_then(tmp_path: Path) -> None:

@@ -23,7 +23,6 @@ from adapter.store.journal.index import (
     next_key,
     number_for_writing,
     sequences,
-    write_index,
 )
 from adapter.store.journal.oldest import Oldest, oldest, oldest_silent
 from adapter.store.journal.replay import Sent, messages_after, read, sent_to, sequences_to
@@ -64,10 +63,12 @@ from adapter.store.journal.story import (
     pushes_of,
     trace_of,
 )
+from adapter.store.journal.writing import IndexWriting, write_index
 
 __all__ = [
     "SEQUENCE_BITS",
     "STATE_EVERY",
+    "IndexWriting",
     "Links",
     "Oldest",
     "Report",

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
-from msgspec.structs import astuple
-
 from adapter.events import Fact
 from adapter.store.journal import tail
 from adapter.store.journal.rows import (
     SEQUENCE_BITS,
     Report,
-    pack_pushes,
     position_of,
     sequence_of,
     unpack_links,
@@ -161,36 +158,6 @@ def last_to(cursor: sqlite3.Cursor, agent: Agent) -> int:
         if known.is_writer:
             known.known_agents[agent] = found
     return found
-
-
-def write_index(cursor: sqlite3.Cursor) -> None:
-    """Write into the index what it lacks; `Tail.forget_written` must follow the commit."""
-    known = loaded(cursor)
-    known.seen.events.add(known.events)
-    known.seen.contacts.add(map(hash, known.contacts))
-    cursor.executemany(
-        "INSERT OR REPLACE INTO event_keys (key, position) VALUES (?,?)",
-        sorted(known.events.items()),
-    )
-    cursor.executemany(
-        "INSERT OR REPLACE INTO contact_heads"
-        " (tenant, contact, position, depth, agent, ended, updated) VALUES (?,?,?,?,?,?,?)",
-        sorted((*key, *astuple(last)) for key, last in known.contacts.items()),
-    )
-    cursor.executemany(
-        "INSERT OR REPLACE INTO agent_heads (tenant, agent, sequence) VALUES (?,?,?)",
-        sorted((*agent, sequence) for agent, sequence in known.agents.items()),
-    )
-    for pushes in known.pushes.values():
-        pushes.sort()
-        cursor.execute(
-            "INSERT OR REPLACE INTO pushes (position, body) VALUES (?,?)",
-            (pushes[0].position, pack_pushes(pushes)),
-        )
-    cursor.executemany(
-        "UPDATE journal_marks SET sequence=?, silent=? WHERE tenant=?",
-        [(*end, tenant) for tenant, end in known.ends.items()],
-    )
 
 
 def loaded(cursor: sqlite3.Cursor) -> Tail:

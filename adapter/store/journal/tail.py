@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
@@ -68,6 +68,8 @@ class Tail:
     is_loaded: bool = False
     version: int = -1
     """PRAGMA data_version when it was read."""
+    generation: int = 0
+    """How often it was emptied as a whole."""
     marks: dict[Tenant, Mark] = field(default_factory=dict)
     rows: int = 0
     """Rows of the journal that the index lacks."""
@@ -75,7 +77,7 @@ class Tail:
     """Event key to position."""
     contacts: dict[ContactKey, Head] = field(default_factory=dict)
     contacts_of: dict[Agent, set[ContactKey]] = field(default_factory=dict)
-    """Contacts that an agent has or had, of `contacts` alone."""
+    """Contacts that an agent has or had, of `contacts` and of what was there lately."""
     agents: dict[Agent, int] = field(default_factory=dict)
     """The last sequence that went to an agent."""
     ends: dict[Tenant, tuple[int, int]] = field(default_factory=dict)
@@ -105,10 +107,7 @@ class Tail:
     def drop_contact(self, key: ContactKey) -> None:
         """Forget a contact that was erased."""
         self.states.pop(key, None)
-        gone = self.contacts.pop(key, None)
-        if gone is not None:
-            for keys in self.contacts_of.values():
-                keys.discard(key)
+        self.contacts.pop(key, None)
 
     def put_agent(self, agent: Agent, sequence: int) -> None:
         """Note the last sequence that went to an agent."""
@@ -118,17 +117,27 @@ class Tail:
         """Note that a message was pushed; a crash before the index is written forgets it."""
         self.pushes.setdefault(tenant, []).append(push)
 
-    def forget_written(self) -> None:
-        """Drop what the index has now."""
-        for tenant, (sequence, silent) in self.ends.items():
+    def move_marks(self, ends: Mapping[Tenant, tuple[int, int]], rows: int) -> None:
+        """Note that the index knows all rows up to these, so many more than before."""
+        for tenant, (sequence, silent) in ends.items():
             if tenant in self.marks:  # else it is read again when it is needed
                 self.marks[tenant] = self.marks[tenant]._replace(sequence=sequence, silent=silent)
-        self.rows = 0
-        for written in (self.events, self.contacts, self.contacts_of, self.agents, self.ends):
-            written.clear()
-        self.pushes.clear()
+            if self.ends.get(tenant) == (sequence, silent):
+                del self.ends[tenant]
+        self.rows -= rows
+        self.contacts_of.clear()
+        for key, head in self.contacts.items():
+            if head.agent is not None:
+                self.contacts_of.setdefault(Agent(key.tenant, head.agent), set()).add(key)
         if len(self.known_agents) > KNOWN_AGENTS:
             self.known_agents.clear()
+
+    def forget_written(self) -> None:
+        """Drop everything, which the index has now."""
+        for written in (self.events, self.contacts, self.agents, self.pushes):
+            written.clear()
+        self.move_marks(dict(self.ends), self.rows)
+        self.generation += 1
 
     def forget_all(self) -> None:
         """Drop everything: another process has changed what was read."""
@@ -141,8 +150,8 @@ class Tail:
     def open_of(self, agent: Agent) -> Iterator[tuple[ContactKey, Head]]:
         """Give what an agent has open, as far as the index lacks it."""
         for key in self.contacts_of.get(agent, ()):
-            head = self.contacts[key]
-            if head.agent == agent.id and not head.ended:
+            head = self.contacts.get(key)
+            if head is not None and head.agent == agent.id and not head.ended:
                 yield key, head
 
 

@@ -1,0 +1,157 @@
+"""Write into the journal's index what it lacks: all of it, or a slice at a time.
+
+Near keys share pages, so thousands of them are written in the order of their tables, and not as
+they come in. That takes tens of milliseconds, in which no event would be served. So each slice is
+a transaction of its own, and events are taken in between.
+
+A crash between slices loses nothing: the marks are written last, so that all rows since the former
+ones are read again, and what the index had of them already is only written once more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import astuple
+
+from adapter.store.journal.index import loaded
+from adapter.store.journal.rows import pack_pushes
+from adapter.store.journal.tail import Push, Tail
+from adapter.tenants import Tenant
+
+_AT_ONCE = 64
+"""Keys after which the clock is looked at: a few tenths of a millisecond."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """One table of the index, with the keys that it lacked."""
+
+    statement: str
+    lacking: dict[Any, Any]
+    """Of the tail: what is written is what it says when its turn comes."""
+    row: Callable[[Any, Any], tuple[Any, ...]]
+    """Of a key and its value."""
+    keys: list[Any]
+    see: Callable[[Iterable[Any]], None] | None = None
+    """Tells the filter of what is seen of keys."""
+    is_sorted: bool = False
+    begun: int = 0
+    """Keys that are in the transaction or were in one before it."""
+    done: int = 0
+    """Keys that are committed."""
+
+    def write(self, cursor: sqlite3.Cursor, until: float | None) -> None:
+        """Write the next keys in the order of the table, as many as there is time for."""
+        self.begun = self.done
+        if not self.is_sorted:
+            self.keys.sort()
+            self.is_sorted = True
+        lacking = self.lacking
+        while self.begun < len(self.keys):
+            keys = self.keys[self.begun : self.begun + _AT_ONCE]
+            # What was erased meanwhile must not come back.
+            rows = [self.row(key, lacking[key]) for key in keys if key in lacking]
+            cursor.executemany(self.statement, rows)
+            if self.see is not None:
+                self.see(keys)
+            self.begun += len(keys)
+            if until is not None and time.perf_counter() > until:
+                break
+
+    def forget_written(self) -> None:
+        """Drop what is committed now."""
+        for key in self.keys[self.done : self.begun]:
+            self.lacking.pop(key, None)
+        self.done = self.begun
+
+
+class IndexWriting:
+    """What the index lacked at one moment, on its way there."""
+
+    def __init__(self, known: Tail) -> None:
+        self._tail = known
+        self._generation = known.generation
+        self._parts = _parts(known)
+        self._rows = known.rows
+        self._ends = dict(known.ends)
+        self.is_done = False
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the tail was read anew or written at once meanwhile."""
+        return self._generation != self._tail.generation
+
+    def write_some(self, cursor: sqlite3.Cursor, seconds: float) -> None:
+        """Write for about so long; `forget_written` must follow the commit."""
+        if self._parts:
+            self._parts[0].write(cursor, time.perf_counter() + seconds)
+        else:
+            _write_marks(cursor, self._ends)
+
+    def forget_written(self) -> None:
+        """Drop from memory what was written and is committed."""
+        if self._parts:
+            self._parts[0].forget_written()
+            if self._parts[0].done == len(self._parts[0].keys):
+                del self._parts[0]
+            return
+        self._tail.move_marks(self._ends, self._rows)
+        self.is_done = True
+
+
+def write_index(cursor: sqlite3.Cursor) -> None:
+    """Write into the index all that it lacks; `Tail.forget_written` must follow the commit."""
+    known = loaded(cursor)
+    for part in _parts(known):
+        part.write(cursor, None)
+    _write_marks(cursor, known.ends)
+
+
+def _write_marks(cursor: sqlite3.Cursor, ends: Mapping[Tenant, tuple[int, int]]) -> None:
+    cursor.executemany(
+        "UPDATE journal_marks SET sequence=?, silent=? WHERE tenant=?",
+        [(*end, tenant) for tenant, end in ends.items()],
+    )
+
+
+def _parts(known: Tail) -> list[_Part]:
+    parts = [
+        _Part(
+            "INSERT OR REPLACE INTO event_keys (key, position) VALUES (?,?)",
+            known.events,
+            lambda key, position: (key, position),
+            list(known.events),
+            known.seen.events.add,
+        ),
+        _Part(
+            "INSERT OR REPLACE INTO contact_heads"
+            " (tenant, contact, position, depth, agent, ended, updated) VALUES (?,?,?,?,?,?,?)",
+            known.contacts,
+            lambda key, head: (*key, *astuple(head)),
+            list(known.contacts),
+            lambda keys: known.seen.contacts.add(map(hash, keys)),
+        ),
+        _Part(
+            "INSERT OR REPLACE INTO agent_heads (tenant, agent, sequence) VALUES (?,?,?)",
+            known.agents,
+            lambda agent, sequence: (*agent, sequence),
+            list(known.agents),
+        ),
+        _Part(
+            "INSERT OR REPLACE INTO pushes (position, body) VALUES (?,?)",
+            known.pushes,
+            _pushes_row,
+            list(known.pushes),
+        ),
+    ]
+    return [part for part in parts if part.keys]
+
+
+def _pushes_row(_: Tenant, pushes: list[Push]) -> tuple[int, bytes]:
+    pushes.sort()
+    return pushes[0].position, pack_pushes(pushes)

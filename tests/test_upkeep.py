@@ -1,0 +1,124 @@
+"""What is written behind the commits takes the event loop in small pieces, and all of it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from adapter import messages, upkeep
+from adapter.batch import Batch
+from adapter.jobs import Work
+from adapter.store import journal
+from tests.test_committer import HERE, Workshop, say
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    made = Workshop(tmp_path / "c.db", queue_limit=10_000)
+    yield made
+    made.database.close()
+
+
+def in_the_file(workshop: Workshop) -> list[int]:
+    """Give the sequences that another program sees."""
+    with closing(sqlite3.connect(workshop.database.path)) as other:
+        rows = other.execute("SELECT position FROM journal ORDER BY position").fetchall()
+    return [journal.sequence_of(position) for (position,) in rows]
+
+
+async def test_a_backlog_is_written_in_order_with_turns_of_the_loop_between(
+    workshop: Workshop,
+) -> None:
+    await workshop.committer.submit(say("first"))  # the tenant's number takes a transaction
+    with workshop.committer.upkeep.held():
+        await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(2000)))
+        assert workshop.database.waiting == 2000
+    seen: list[int] = []
+    while workshop.database.waiting:
+        await asyncio.sleep(0)
+        if (written := len(in_the_file(workshop))) != (seen or [1])[-1]:
+            assert in_the_file(workshop) == list(range(1, written + 1))
+            seen.append(written)
+    assert len(seen) >= 4
+    assert seen[-1] == 2001
+    steps = [after - before for before, after in zip([1, *seen], seen, strict=False)]
+    assert max(steps) <= upkeep.SLICE_ROWS
+
+
+async def test_a_transaction_takes_along_all_that_waits(workshop: Workshop) -> None:
+    await workshop.committer.submit(say("first"))
+    with workshop.committer.upkeep.held():
+        await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(2000)))
+        with workshop.database.transaction() as cursor:
+            assert journal.sequences(cursor, HERE) == (1, 2001)
+    assert workshop.database.waiting == 0
+
+
+async def test_the_index_is_written_in_slices_while_events_come_in(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "INDEX_ROWS", 1000)
+    monkeypatch.setattr(upkeep, "INDEX_SLICE", 0.0)
+    monkeypatch.setattr(upkeep, "LONGER_SLICE", 0.0)
+    monkeypatch.setattr(upkeep, "INDEX_PAUSE", 0.0)
+    agents = [say_to(f"agent-{number}") for number in range(1000)]
+    await asyncio.gather(*(workshop.committer.submit(job) for job in agents))
+    known = workshop.database.raw.tail
+    sizes = [len(known.agents)]
+    sent = 1000
+    while known.rows >= 1000:
+        assert await workshop.committer.submit(say_to("late")) == (sent := sent + 1)
+        sizes.append(len(known.agents))
+    assert len(set(sizes)) > 5
+    assert known.rows == sent - 1000
+    cursor = workshop.database.raw.cursor()
+    row = cursor.execute("SELECT sequence FROM journal_marks WHERE tenant=?", (HERE,)).fetchone()
+    assert row == (1000,)
+    (count,) = cursor.execute("SELECT count(*) FROM agent_heads").fetchone()
+    assert count == 1000
+    await workshop.committer.drain()
+    assert known.rows == 0
+    row = cursor.execute("SELECT sequence FROM journal_marks WHERE tenant=?", (HERE,)).fetchone()
+    assert row == (sent,)
+
+
+async def test_a_lock_puts_the_rest_of_the_index_off_and_it_is_written_after_all(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "INDEX_ROWS", 200)
+    monkeypatch.setattr(upkeep, "INDEX_SLICE", 0.0)
+    monkeypatch.setattr(upkeep, "INDEX_DELAY", 0.05)
+    agents = [say_to(f"agent-{number}") for number in range(200)]
+    await asyncio.gather(*(workshop.committer.submit(job) for job in agents))
+    known = workshop.database.raw.tail
+    await until(lambda: len(known.agents) < 200)
+    with closing(sqlite3.connect(workshop.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(0.02)
+        left = len(known.agents)
+        await asyncio.sleep(0.02)
+        assert len(known.agents) == left > 0
+        other.execute("ROLLBACK")
+    await until(lambda: not known.rows)
+    (count,) = workshop.database.raw.execute("SELECT count(*) FROM agent_heads").fetchone()
+    assert count == 200
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(10_000):
+        if is_so():
+            return
+        await asyncio.sleep(0.0005)
+    raise AssertionError("it did not come to it")
+
+
+def say_to(agent: str) -> Work[int]:
+    def job(batch: Batch) -> int:
+        return batch.say(HERE, messages.UPDATED, "x", agents=(agent,))
+
+    return job
