@@ -200,6 +200,8 @@ class Upkeep:
         else:
             if self._database.waiting:
                 self._catch_up_in(0.0)
+            elif not self._database.is_caught_up:  # the disk has to be waited for
+                self._catch_up_in(CATCH_UP_DELAY)
 
     def _catch_up_some(self) -> None:
         # A share of what waits, so that no flood can keep it from becoming fewer.

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from adapter import upkeep
 from adapter.batch import Batch
 from adapter.errors import StoreUnavailable
 from adapter.store import durability, syncing
 from adapter.store.database import REDO_SUFFIX
 from tests.test_committer import Workshop, fail, say
+from tests.test_upkeep import until
 
 
 class Disk:
@@ -46,7 +48,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    monkeypatch.setattr(durability, "SYNC_EVERY", 0.0)
     made = Workshop(tmp_path / "c.db", outlives_power=True)
     yield made
     made.database.close()
@@ -236,3 +239,20 @@ async def test_a_group_that_was_split_is_told_when_both_files_are_on_the_disk(
     )
     assert results[:2] == [2, 3]
     assert disk.synced == synced + 2
+
+
+async def test_the_redo_log_begins_anew_a_while_after_the_last_event_and_not_more_often(
+    quick: Workshop, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known_here(quick)
+    monkeypatch.setattr(durability, "SYNC_EVERY", 0.2)
+    monkeypatch.setattr(upkeep, "CATCH_UP_DELAY", 0.01)
+    monkeypatch.setattr(upkeep, "MOST_WAITING", 1)
+    quick.database.catch_up()
+    synced = disk.synced
+    for number in range(10):
+        await quick.committer.submit(say(str(number)))
+        await until(lambda: not quick.database.waiting)
+    assert disk.synced <= synced + 11  # each event, and at most once the log
+    await until(lambda: quick.database.is_caught_up)
+    assert disk.synced <= synced + 12

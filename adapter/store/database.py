@@ -189,6 +189,11 @@ class Database:
         redo = self._durability.redo
         return 0 if redo is None else len(redo.rows)
 
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether the database has all rows, and the redo log has begun anew."""
+        return self._durability.is_new
+
     def keep(self, rows: list[Row]) -> None:
         """Make rows of the journal durable without a transaction; the next one writes them.
 
@@ -285,10 +290,12 @@ class Database:
 
         `most`: no more rows than so many, the oldest, so that the event loop goes on.
         """
-        if not self.waiting or self.raw.in_transaction:
+        if self.is_caught_up or self.raw.in_transaction:
             return
-        with self.transaction(most=None if self._durability.is_long else most, promised=False):
-            pass
+        if self.waiting:
+            most = None if self._durability.is_long else most
+            with self.transaction(most=most, promised=False):
+                pass
         if not self.waiting:
             self._durability.begin_anew(in_thread=most is not None)
 

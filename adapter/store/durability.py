@@ -18,6 +18,10 @@ from adapter.store.journal.redo import RedoLog
 from adapter.store.journal.rows import Row
 from adapter.store.syncing import DiskSync
 
+SYNC_EVERY = 0.1
+"""Seconds between two syncs of the database's log that are for the redo log's sake: under load the
+database takes rows from it many times more often."""
+
 LONGEST_DELAY = 1.0
 """Seconds after which the loop itself waits for a slow disk, so that the redo log begins anew."""
 
@@ -44,6 +48,7 @@ class Durability:
         self._is_log_asked = False
         self._is_wipe_due = False
         """Whether what was in the redo log was erased meanwhile."""
+        self._begun_at = 0.0
         self._is_late_since: float | None = None
         """Since when the redo log could begin anew, but for the disk."""
         self._failed: StoreUnavailable | None = None
@@ -75,6 +80,11 @@ class Durability:
         """Give the rows that the database lacks, the oldest first."""
         rows: list[Row] = [] if self.redo is None else self.redo.rows
         return rows if most is None else rows[:most]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the redo log holds nothing that a restart would read."""
+        return self.redo is None or not self.redo.is_used
 
     @property
     def is_long(self) -> bool:
@@ -139,13 +149,13 @@ class Durability:
     def begin_anew(self, *, in_thread: bool = False) -> None:
         """Begin the redo log anew where the database has all of it, on the disk if it must be.
 
-        `in_thread`: a slow disk is waited for in a thread, unless that takes too long because new
-        rows come in meanwhile.
+        `in_thread`: not too often, and a slow disk is waited for in a thread, unless that takes too
+        long because new rows come in meanwhile.
 
         Raises:
             StoreUnavailable: the disk cannot keep it.
         """
-        if not self._is_done:
+        if not self._is_done or (in_thread and self._is_too_soon):
             return
         if not self._is_on_disk and self._log is not None and self.disk is not None:
             if in_thread and not self.disk.is_quick and not self._is_too_late:
@@ -198,7 +208,12 @@ class Durability:
         else:
             self.redo.clear()
         self._is_wipe_due = False
+        self._begun_at = time.monotonic()
         self._is_late_since = None
+
+    @property
+    def _is_too_soon(self) -> bool:
+        return time.monotonic() - self._begun_at < SYNC_EVERY and not self._is_on_disk
 
     @property
     def _is_too_late(self) -> bool:
