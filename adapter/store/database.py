@@ -33,6 +33,10 @@ _CLOCK_TICK = 50_000_000
 REDO_SUFFIX = "-redo"
 """Of the file beside the database that holds what it lacks."""
 
+PAGE = 8192
+"""Bytes of a page of a new database; one that is there keeps its own. A row of the journal has a
+thousand, so that fewer are left empty at the end of a page, and the log has half as many pages."""
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -442,6 +446,7 @@ def _engine(path: Path, *, busy_timeout: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"PRAGMA page_size={PAGE}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")

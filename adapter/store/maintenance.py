@@ -21,7 +21,7 @@ from adapter.store.journal.seen import Seen, read
 from adapter.store.times import micros
 
 LOG_PAGES = 2_000
-"""Pages of the write-ahead log above which a checkpoint is worth its work (8 MB): the more there
+"""Pages of the write-ahead log above which a checkpoint is worth its work (16 MB): the more there
 are, the more of them are newer copies of one page, which is written once; but a log that grows
 is written to new pages of memory each time, which costs three times as much."""
 

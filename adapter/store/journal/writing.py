@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from msgspec.structs import astuple
@@ -49,7 +50,7 @@ class _Part:
         """Write the next keys in the order of the table, as many as there is time for."""
         self.begun = self.done
         if not self.is_sorted:
-            self.keys.sort()
+            _sort(self.keys)
             self.is_sorted = True
         lacking = self.lacking
         while self.begun < len(self.keys):
@@ -68,6 +69,15 @@ class _Part:
         for key in self.keys[self.done : self.begun]:
             self.lacking.pop(key, None)
         self.done = self.begun
+
+
+def _sort(keys: list[Any]) -> None:
+    """Sort numbers, or pairs: those by each half, which takes a third of comparing pairs."""
+    if isinstance(keys[0], tuple):
+        keys.sort(key=itemgetter(1))
+        keys.sort(key=itemgetter(0))
+    else:
+        keys.sort()
 
 
 class IndexWriting:
