@@ -33,7 +33,7 @@ TOO_MANY = 20_000
 
 INDEX_ROWS = 16_384
 """Rows of the journal after which its index is written: many at once, because near ones share
-pages and a contact's last row stands for those before it. A restart reads as many in a tenth of a
+pages and a contact's last row stands for those before it. A restart reads as many in a fifth of a
 second; to sort them takes the loop two or three milliseconds."""
 
 INDEX_SLICE = 0.0005
