@@ -18,6 +18,10 @@ _TOO_SLOW = (
 )
 
 
+_ONE_READ = 0.001
+"""Seconds after which the loop has read at least once."""
+
+
 class HttpConnection(HttpToolsProtocol):
     """One connection, until it ends or becomes a websocket."""
 
@@ -123,7 +127,13 @@ class HttpConnection(HttpToolsProtocol):
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._end_idling)
-        elif not self.transport.is_closing():
+        else:
+            # A loop that is late runs its timers before it reads: a request may lie there already.
+            self._idle_timer = self.loop.call_later(_ONE_READ, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is not None and not self.transport.is_closing():
             self.transport.close()
 
     def _stop_idling(self) -> None:

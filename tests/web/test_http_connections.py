@@ -26,6 +26,12 @@ class Hasty(HttpConnection):
     lingering_seconds = LINGERING
     lingering_bytes = 1024 * 1024
 
+    def after_reading(self, chunk: bytes) -> None:
+        """Stand still with the whole loop, for longer than a connection may be idle, at /stall."""
+        if b"/stall" in chunk:
+            time.sleep(IDLE + 0.2)
+        super().after_reading(chunk)
+
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Read the body at /read, refuse with a close at /close, else answer at once."""
@@ -119,6 +125,19 @@ def test_an_idle_connection_has_its_own_longer_time(peer: socket.socket) -> None
     said, after = until_closed(peer)
     assert said == b""
     assert IDLE * 0.9 < after < IDLE + 1
+
+
+def test_a_request_that_lies_there_when_the_idle_time_ends_is_answered(
+    peer: socket.socket, port: int
+) -> None:
+    peer.sendall(GET)
+    assert peer.recv(4096).endswith(b"ok")
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as other:
+        other.sendall(GET.replace(b"/", b"/stall", 1))
+        time.sleep(0.1)
+        peer.sendall(GET)
+        assert peer.recv(4096).endswith(b"ok")
+        assert other.recv(4096).endswith(b"ok")
 
 
 def test_empty_lines_do_not_keep_an_idle_connection_open(peer: socket.socket) -> None:
