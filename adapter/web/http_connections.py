@@ -26,7 +26,7 @@ class HttpConnection(HttpToolsProtocol):
     """One connection, until it ends or becomes a websocket."""
 
     head_seconds = 15.0
-    """For a whole head, from the connection (or from its first byte, on one that was idle)."""
+    """For a whole head, from its first byte on."""
     body_silence = 30.0
     """Seconds of silence within a body; a slow line may take longer for the whole."""
     small_body = 64 * 1024
@@ -42,16 +42,17 @@ class HttpConnection(HttpToolsProtocol):
     _head_has_begun = False
     """Whether a head has begun and is not yet whole."""
     _idle_since: float | None = None
-    """When the last answer was complete, in the loop's seconds; None since bytes have come."""
+    """When it connected or the last answer was complete, in the loop's seconds; None since bytes
+    have come."""
     _idle_timer: asyncio.TimerHandle | None = None
     _left: int | None = None
     """Bytes that may still be thrown away; None while requests are read."""
     _is_websocket = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first head."""
+        """Be idle: pools connect in advance, and one that is closed early loses a request."""
         super().connection_made(transport)
-        self._await_head()
+        self._be_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
@@ -102,6 +103,9 @@ class HttpConnection(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
             return
+        self._be_idle()
+
+    def _be_idle(self) -> None:
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idling)
