@@ -116,6 +116,25 @@ def test_a_test_says_what_is_wrong_and_saves_nothing(server: Server, admin: Visi
     assert kept["provider"] is None
 
 
+def test_a_secret_that_a_test_emptied_is_asked_for_again(server: Server, admin: Visitor) -> None:
+    version = admin.get(PATH).value("version")
+    given = {"issuer": "contoso.example", "client_id": "c", "version": version}
+    page = admin.submit(SIGN_IN, {**given, "do": "test", "client_secret": "typed"})
+    assert "Enter this again: what was typed is not kept on the page." in page
+    emptied = {**given, "client_secret": "", "client_secret-emptied": "1"}
+    assert page.value("client_secret-emptied") == "1"
+    page = admin.submit(SIGN_IN, {**emptied, "do": "save"})
+    assert page.status == 422
+    assert "#client_secret" in page.links
+    kept = server.request("GET", "/v1/admin/sign-in", scope="admin").json()
+    assert kept["provider"] is None
+    assert "client_secret-emptied" not in page.values  # once more is on purpose
+    page = admin.submit(SIGN_IN, {**emptied, "do": "save", "client_secret": "typed"})
+    kept = server.request("GET", "/v1/admin/sign-in", scope="admin").json()
+    assert kept["has_secret"]
+    admin.submit(SIGN_IN, {"do": "off", "version": page.value("version")})
+
+
 def test_a_supervisor_changes_no_settings(server: Server) -> None:
     cookie = principals.sign_in(server, "supervisor", name="Sue Supervisor")
     with Visitor(server, cookie) as supervisor:

@@ -288,6 +288,9 @@ async def _save(
     if known is not None:
         form.require("version", *dynamics_forms.TEXTS)
     expected = 0 if known is None else form.number("version")
+    kept = [each for each in dynamics_forms.SECRETS if not form.ticked(f"remove_{each}")]
+    if lost := forms.lost_secrets(_, form, *kept):
+        return _form_page(request, known, 422, errors=lost, form=form)
     try:
         saved = desk.save(
             who.tenant,

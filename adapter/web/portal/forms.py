@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from adapter.errors import Forbidden, MalformedInput, UnsupportedMediaType
+from adapter.errors import Forbidden, MalformedInput, Place, UnsupportedMediaType
+from adapter.i18n import Texts
 from adapter.web import addresses, requests
 from adapter.web.portal import seals
 from adapter.web.principals import Principal
@@ -43,6 +44,13 @@ class Form:
         """Whether a box is ticked: an empty one is not sent."""
         return bool(self.fields.get(name))
 
+    def lost(self, *names: str) -> list[str]:
+        """Name the secrets that were typed, that the page then emptied, and that are empty now.
+
+        The page that says so sends no mark again: pressing once more is then on purpose.
+        """
+        return [name for name in names if self.ticked(f"{name}-emptied") and not self.raw(name)]
+
     def require(self, *names: str) -> None:
         """Check that fields were sent, empty or not: what a form leaves out means nothing.
 
@@ -64,6 +72,15 @@ NOTHING = Form({})
 def token(who: Principal) -> str:
     """Give the value of the hidden field that every form carries."""
     return seals.token(who.session, _PURPOSE)
+
+
+def lost_secrets(texts: Texts, form: Form, *names: str) -> list[Place]:
+    """Say at their fields which secrets would be left out unseen."""
+    said = texts(
+        "The page emptied this secret. Enter it again, or press the button once more to go on"
+        " without it."
+    )
+    return [Place(name, said) for name in form.lost(*names)]
 
 
 async def read(request: Request, who: Principal) -> Form:

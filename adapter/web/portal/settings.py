@@ -54,6 +54,9 @@ async def sign_in(request: Request, who: Principal, form: Form) -> Response:
     _ = pages.texts(request)
     services = requests.services(request)
     do = form.text("do")
+    if do != "off" and not form.ticked("no-secret"):
+        if lost := forms.lost_secrets(_, form, "client_secret"):
+            return _page(request, who, 422, errors=lost, form=form)
     if do == "test":
         try:
             tried = await sign_in_admin.try_out(services, who.tenant, _given(form))
