@@ -84,6 +84,13 @@ def link(
     )
 
 
+def sharing(cursor: Cursor, person: Person, agent_id: str) -> list[Person]:
+    """Give the others who are an agent already: whoever becomes it too shares its contacts."""
+    named = agent(person.tenant, agent_id).id
+    everybody = people.listed(cursor, person.tenant)
+    return [each for each in everybody if each.agent == named and each.id != person.id]
+
+
 def revoke(cursor: Cursor, person: Person, now: datetime, *, who: str) -> Person:
     """Let a person in no more: every session ends now, panels and portal.
 

@@ -88,6 +88,16 @@ class SignInSettings(msgspec.Struct, frozen=True, kw_only=True):
         own = urlsplit(issuer).path.strip("/").partition("/")[0]
         return (own,) if _GUID.fullmatch(own.lower()) else ()
 
+    def lets_in(self, directory: str) -> bool:
+        """Whether people of a directory (`Person.directory`) may sign in, as far as this tells.
+
+        A directory of Entra that is named by its domain has an id that only the provider knows.
+        """
+        if self.provider != "entra":
+            return directory.rstrip("/") == self.issuer.rstrip("/")
+        allowed = self.allowed_directories(self.issuer)
+        return not allowed or directory.lower() in allowed
+
 
 FIELDS = (
     *("provider", "issuer", "directory", "client_id", "scopes", "directories", "role_claims"),

@@ -40,7 +40,7 @@ def add_person(server: Server, name: str, tenant: str = "default", **more: Any) 
             id=people.new_id(),
             tenant=Tenant(tenant),
             directory=more.pop("directory", "directory-1"),
-            subject=name,
+            subject=more.pop("subject", name),
             name=name,
             created=now,
             seen=now,
@@ -160,8 +160,49 @@ def test_a_directory_is_confirmed_but_for_those_in_doubt(admin: Visitor, server:
         "Twin 1": "proposed-twice",
         "Twin 2": "proposed-twice",
     }
+    page = admin.submit("/admin/agents/confirm", {"person": doubtful[1]})
+    assert "Somebody is taken already" in page
+    assert "d-other" in page
+    assert person(server, doubtful[1]).agent is None
+    shared = {"person": page.value("person"), "shared": page.value("shared")}
+    assert "1 person is confirmed." in admin.submit("/admin/agents/confirm", shared)
+    assert person(server, doubtful[1]).agent == "taken"
     admin.submit("/admin/agents/confirm", {"person": doubtful[2]})  # alone it is a decision
     assert person(server, doubtful[2]).agent == "twin"
+
+
+def test_an_agent_that_somebody_is_already_is_typed_twice(admin: Visitor, server: Server) -> None:
+    add_person(server, "First Holder", directory="d-first", agent="held")
+    made = add_person(server, "Second Holder")
+    path = f"/admin/agents/people/{made}"
+    page = admin.submit(path, {"do": "save", "agent": "Held"})
+    assert page.status == 422
+    assert "First Holder (d-first): already this agent." in page
+    assert person(server, made).agent is None
+    admin.submit(path, {"do": "save", "agent": "Held", "shared": page.value("shared")})
+    assert person(server, made).agent == "held"
+
+
+def test_people_of_one_name_are_told_apart(admin: Visitor, server: Server) -> None:
+    one = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    for subject, directory in ((one, "d-same-1"), ("short-id", "d-same-2")):
+        add_person(server, "Sam Same", subject=subject, directory=directory)
+    page = admin.get("/admin/agents")
+    for words in ("id 0f8fad5b…28950e", "id short-id", "directory d-same-1", "directory d-same-2"):
+        assert words in page, words
+
+
+def test_people_of_a_directory_that_may_come_no_more_are_marked(
+    admin: Visitor, server: Server
+) -> None:
+    add_person(server, "Former", directory="https://old.example")
+    assert "directory not allowed" not in admin.get("/admin/agents")
+    held = {"issuer": "https://new.example", "client_id": "c", "provider": "oidc"}
+    server.request("PUT", "/v1/admin/sign-in", held, scope="admin")
+    try:
+        assert "directory not allowed" in admin.get("/admin/agents")
+    finally:
+        server.request("PUT", "/v1/admin/sign-in", {}, scope="admin")
 
 
 def test_saving_roles_settles_no_proposal(admin: Visitor, server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -16,6 +17,7 @@ from adapter import changes, people, saving
 from adapter.errors import MalformedInput, NotFound, Place
 from adapter.hub import Feed, monotonic
 from adapter.i18n import Texts
+from adapter.identity.people import LOCAL, Person
 from adapter.services import Services
 from adapter.store import people as stored_people, sessions, settings as stored
 from adapter.store.settings import Alias
@@ -132,6 +134,8 @@ def _page(
         form=form,
         connected=_by_agent(_connected(request, who.tenant)),
         persons=persons,
+        alike=_alike(persons),
+        shut_out=_shut_out(services, who.tenant, persons),
         waiting=[
             (directory, list(each))
             for directory, each in groupby(by_directory, key=lambda each: each.directory)
@@ -147,6 +151,21 @@ def _page(
         around={"top": _("shown on its own"), "unknown": _("a page that hides its address")},
         sign_out_path=lambda agent: f"{SIGN_OUT}?agent={quote(agent, safe='')}",
     )
+
+
+def _alike(persons: Sequence[Person]) -> set[str]:
+    """Give the ids of people whom their name and e-mail do not tell apart."""
+    seen = Counter(each.label.casefold() for each in persons)
+    return {each.id for each in persons if seen[each.label.casefold()] > 1}
+
+
+def _shut_out(services: Services, tenant: Tenant, persons: Sequence[Person]) -> set[str]:
+    """Give the directories that the provider in force lets in no more."""
+    settings = services.registry[tenant].sign_in
+    if settings is None:
+        return set()
+    named = {each.directory for each in persons} - {LOCAL}
+    return {each for each in named if not settings.lets_in(each)}
 
 
 def _by_agent(connected: Sequence[Connected]) -> list[tuple[str | None, list[Connected]]]:

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter import changes, people
+from adapter import agent_ids, changes, people
 from adapter.batch import Batch
 from adapter.errors import InvalidSettings, Place
 from adapter.i18n import Texts
@@ -40,7 +40,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     _require_whole(form)
     person = _person(request, who)
     do = form.text("do")
-    wrong = _own_fault(request, who, person, form)
+    wrong = _own_fault(request, who, person, form) or _shared_unseen(request, person, form)
     if wrong:
         return _page(request, who, person, 422, errors=wrong, form=form)
 
@@ -84,6 +84,12 @@ async def confirm(request: Request, who: Principal, form: Form) -> Response:
     _ = pages.texts(request)
     services = requests.services(request)
     directory, named = form.raw("directory"), form.raw("person")
+    if named and not directory:
+        person = _read(request, who, named)
+        others = _sharing(request, person, person.proposed)
+        # Two people of one agent see the same contacts: that takes a second, informed step.
+        if others and form.all("shared") != tuple(each.id for each in others):
+            return _asked(request, person, person.proposed or "", others)
 
     def job(batch: Batch) -> people.Confirmed:
         if directory:
@@ -134,10 +140,29 @@ def _told(_: Texts, done: people.Confirmed) -> str:
     return _.gap.join(said)
 
 
-def _person(request: Request, who: Principal) -> Person:
+def _asked(request: Request, person: Person, agent: str, others: Sequence[Person]) -> Response:
+    """Ask before somebody becomes an agent that others are already."""
+    return pages.render(
+        request, "portal/agents/share.html", person=person, agent=agent, others=others
+    )
+
+
+def _sharing(request: Request, person: Person, agent: str | None) -> list[Person]:
+    if not agent:
+        return []
     database = requests.services(request).database
     with database.reading():
-        return people.get(database.raw.cursor(), who.tenant, request.path_params["person"])
+        return people.sharing(database.raw.cursor(), person, agent)
+
+
+def _person(request: Request, who: Principal) -> Person:
+    return _read(request, who, request.path_params["person"])
+
+
+def _read(request: Request, who: Principal, person: str) -> Person:
+    database = requests.services(request).database
+    with database.reading():
+        return people.get(database.raw.cursor(), who.tenant, person)
 
 
 def _require_whole(form: Form) -> None:
@@ -160,6 +185,29 @@ def _own_fault(request: Request, who: Principal, person: Person, form: Form) -> 
     return []
 
 
+def _shared_unseen(request: Request, person: Person, form: Form) -> list[Place]:
+    """Refuse once that somebody becomes an agent that others are already: saving again agrees."""
+    _ = pages.texts(request)
+    named = form.text("agent")
+    if form.text("do") != "save" or not named or agent_ids.fault(named) is not None:
+        return []
+    others = _sharing(request, person, named)
+    if not others or _same(named, person.agent) or _same(named, form.text("shared")):
+        return []
+    told = ", ".join(f"{each.label} ({each.directory})" for each in others)
+    said = _(
+        "%(people)s: already this agent. Both would see the same contacts. Save again if that is"
+        " meant.",
+        people=told,
+    )
+    return [Place("agent", said)]
+
+
+def _same(one: str, other: str | None) -> bool:
+    """Whether two spellings name one agent."""
+    return other is not None and one.casefold() == other.casefold()
+
+
 def _page(
     request: Request,
     who: Principal,
@@ -176,6 +224,7 @@ def _page(
         errors=errors,
         form=form,
         person=person,
+        shared=form.text("agent") if any(each.at == "agent" for each in errors) else "",
         all_roles=roles.ROLES,
         roles=sign_in_pages.role_names(pages.texts(request)),
         is_self=person.id == who.person,
