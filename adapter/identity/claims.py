@@ -7,6 +7,7 @@ claims-validation. No library that we use does all of it.
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, TypeGuard
 
@@ -37,6 +38,8 @@ def check(
     `issuer` is the one of the discovery document, where `{tenantid}` stands for any directory of
     Entra; `directories` are the `tid` that may sign in (None: the issuer alone decides); `now` in
     seconds since 1970.
+
+    `exp` and `iat` are required (OpenID Connect Core, 2), as whole or broken, but finite numbers.
 
     Raises:
         BadClaim: naming the first that is wrong.
@@ -73,7 +76,7 @@ def is_name(value: object) -> TypeGuard[str]:
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
-    expires, begins, issued = claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0)
+    expires, begins, issued = claims.get("exp"), claims.get("nbf", 0), claims.get("iat")
     if not _is_number(expires):
         raise BadClaim("exp", "it does not say when it ends")
     if expires + SKEW <= now:
@@ -95,4 +98,7 @@ def _is_for(audience: object, client_id: str, party: object) -> bool:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    # JSON's 1e999 is read as infinity: a token that never ends says nothing.
+    return isinstance(value, int) or math.isfinite(value)
