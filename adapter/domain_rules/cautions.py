@@ -39,6 +39,11 @@ def cautions(rules: Iterable[Rule], index: RuleIndex) -> Iterator[Caution]:
                 yield found
 
 
+def _is_too_wide(rule: Rule) -> bool:
+    shared = public_suffixes.is_public_suffix(rule.host) or crm_hosts.shared_by(rule.host)
+    return rule.wildcard and bool(shared)
+
+
 def _too_wide(rule: Rule, index: RuleIndex) -> Caution | None:
     if not rule.wildcard:
         return None
@@ -49,7 +54,7 @@ def _too_wide(rule: Rule, index: RuleIndex) -> Caution | None:
     if vendor:
         detail = (
             f"every customer of {vendor} has a host under `{rule.host}` and could show the "
-            f"adapter, a free trial is enough: name your own organisation's host instead, such as "
+            f"panel, a free trial is enough: name your own organisation's host instead, such as "
             f"`https://contoso.{rule.host}`"
         )
         return _caution(rule, "shared-suffix", detail)
@@ -91,9 +96,14 @@ def _wider(rule: Rule, key: Key, index: RuleIndex) -> Rule | None:
 def _scheme(rule: Rule) -> Caution | None:
     if rule.scheme is None:
         detail = "without a protocol it admits http too, which anyone on the network can forge"
-        return _caution(rule, "any-scheme", detail, f"https://{rule.text}")
+        # What another line warns against is suggested by none, nor an origin that is no host.
+        bad = _is_too_wide(rule) or rule.host == "null"
+        return _caution(rule, "any-scheme", detail, None if bad else f"https://{rule.text}")
     if rule.scheme == "http":
-        detail = "browsers let https pages of that host embed too; our own checks refuse them"
+        detail = (
+            "people cannot sign in to the panel on an http page: give it https; browsers let https "
+            "pages of that host embed too, our own checks refuse them"
+        )
         return _caution(rule, "http", detail)
     return None
 

@@ -36,6 +36,15 @@ CAUTIONED = [
 ]
 
 
+def test_no_line_is_suggested_that_another_warning_is_against() -> None:
+    text = "*.com\n*.crm4.dynamics.com\n*.co.jp\nnull\ncontoso.example"
+    found = DomainRules.parse(text).warnings
+    assert {each.suggestion for each in found if each.code == "any-scheme"} == {
+        None,
+        "https://contoso.example",
+    }
+
+
 @pytest.mark.parametrize(("rules", "codes"), CAUTIONED, ids=ascii)
 def test_rules_that_may_not_be_meant_are_warned_about(rules: str, codes: list[str]) -> None:
     assert [caution.code for caution in DomainRules.parse(rules).warnings] == codes
@@ -45,6 +54,20 @@ def test_the_warning_about_shared_hosts_names_the_region_and_the_better_rule() -
     (caution,) = DomainRules.parse("https://*.crm7.dynamics.com").warnings
     assert "Dynamics 365 (Japan)" in caution.detail
     assert "https://contoso.crm7.dynamics.com" in caution.detail
+
+
+def test_no_line_is_suggested_that_another_warning_is_against() -> None:
+    text = "*.com\n*.crm4.dynamics.com\n*.co.jp\nnull\ncontoso.example"
+    found = DomainRules.parse(text).warnings
+    assert [each.suggestion for each in found if each.code == "any-scheme"] == [
+        *(None, None, None, None),
+        "https://contoso.example",
+    ]
+
+
+def test_the_warning_about_http_says_that_nobody_can_sign_in_there() -> None:
+    (caution,) = DomainRules.parse("http://a.example").warnings
+    assert "people cannot sign in to the panel on an http page" in caution.detail
 
 
 def test_the_warning_about_a_shadowed_rule_names_the_line() -> None:

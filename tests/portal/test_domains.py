@@ -115,8 +115,10 @@ def test_a_bad_line_is_named_and_what_was_typed_stays(server: Server, admin: Vis
     page = save(admin, f"{CONTOSO}\n\nhttps://contoso.example/path\n*\n")
     assert page.status == 422
     assert page.value("text") == f"{CONTOSO}\n\nhttps://contoso.example/path\n*\n"
-    assert "Line 3 `https://contoso.example/path`: a rule ends after the domain" in page
-    assert "Line 4 `*`: a wildcard needs a domain after it" in page
+    told = page.html.partition('id="errors"')[2]
+    assert "Line 3 <code>https://contoso.example/path</code>: a rule ends after the domain" in told
+    assert "Line 4 <code>*</code>: a wildcard needs a domain after it" in told
+    assert "`" not in page.text
     assert "#text" in page.links
     assert rules(server) == ""
 

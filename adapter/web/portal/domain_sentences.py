@@ -102,14 +102,17 @@ _PRESETS = (
 _WARNINGS = (
     N_("anyone can register a name under `%(host)s`: every such site may embed"),
     N_(
-        "every customer of %(vendor)s has a host under `%(host)s` and could show the adapter, a "
+        "every customer of %(vendor)s has a host under `%(host)s` and could show the panel, a "
         "free trial is enough: name your own organisation's host instead, such as `%(better)s`"
     ),
     N_("`%(host)s` itself is not matched, only names below it"),
     N_("everything it admits is admitted by %(rule)s already"),
     N_("everything it admits is admitted by %(rule)s and %(other)s already"),
     N_("without a protocol it admits http too, which anyone on the network can forge"),
-    N_("browsers let https pages of that host embed too; our own checks refuse them"),
+    N_(
+        "people cannot sign in to the panel on an http page: give it https; browsers let https "
+        "pages of that host embed too, our own checks refuse them"
+    ),
     N_("browsers know this host as `%(host)s`"),
     N_("people read this host as `%(host)s`"),
     N_("Dynamics 365 (%(region)s)"),
