@@ -174,7 +174,9 @@ def put_setting(
     who: str,
     expected_version: int | None = None,
 ) -> int:
-    """Replace a setting and give its new version; 0 is the version of what was never set.
+    """Replace a setting and give its version: a new one where the value is new.
+
+    0 is the version of what was never set.
 
     Raises:
         NotFound: there is no such tenant.
@@ -195,6 +197,8 @@ def put_setting(
         version = 0 if row is None else row.version
         if expected_version is not None and expected_version != version:
             raise Conflict(f"{name} is at version {version}, not {expected_version}: read it again")
+        if row is not None and row.value == value:
+            return version  # nothing to tell anybody, and nothing for the audit log
         values = {"value": value, "version": version + 1, "changed": micros(now)}
         database.connection.execute(
             upsert(table)
@@ -245,7 +249,13 @@ def put_alias(database: Database, alias: Alias, now: datetime, *, who: str) -> N
     """Store an alias that an admin gives; it replaces a learnt one."""
     table = schema.agent_aliases
     values = {"agent": alias.agent, "origin": alias.origin, "created": micros(now)}
+    known = table.c.tenant == alias.tenant, table.c.source_id == alias.source_id
     with database.transaction():
+        row = database.connection.execute(
+            select(table.c.agent, table.c.origin).where(*known)
+        ).one_or_none()
+        if row is not None and (row.agent, row.origin) == (alias.agent, alias.origin):
+            return
         database.connection.execute(
             upsert(table)
             .values(tenant=alias.tenant, source_id=alias.source_id, **values)

@@ -79,6 +79,8 @@ def put(
         raise Conflict(f"{NAME} is at version {version}, not {expected_version}: read it again")
     encoded = None if sealed is None else base64.b64encode(sealed).decode()
     value = msgspec.json.encode(StoredSignIn(settings, encoded)).decode()
+    if row is not None and row[0] == value:
+        return version
     cursor.execute(
         "INSERT INTO tenant_settings (tenant, name, value, version, changed) VALUES (?,?,?,?,?)"
         " ON CONFLICT (tenant, name) DO UPDATE SET value=excluded.value,"

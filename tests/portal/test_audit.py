@@ -145,14 +145,43 @@ def test_a_key_without_a_name_leaves_no_gap(server: Server) -> None:
 
 
 def test_a_filter_that_finds_nothing_says_so(admin: Visitor) -> None:
-    page = admin.get("/admin/audit?text=no-such-thing&from=2020-01-01&to=nonsense")
+    page = admin.get("/admin/audit?text=no-such-thing&from=2020-01-01&to=2020-01-02")
     assert "Nothing was found." in page
     assert page.value("text") == "no-such-thing"
 
 
-@pytest.mark.parametrize("query", ["before=x", "after=-1", "before=99999999999999999999", "from=x"])
+@pytest.mark.parametrize("query", ["before=x", "after=-1", "before=99999999999999999999"])
 def test_a_strange_address_shows_the_newest_entries(admin: Visitor, query: str) -> None:
     assert admin.get(f"/admin/audit?{query}").status == 200
+
+
+@pytest.mark.parametrize("query", ["from=2026-13-45", "to=x", "from=0001-01-01T00:00"])
+def test_a_day_that_is_none_is_refused(admin: Visitor, query: str) -> None:
+    page = admin.get(f"/admin/audit?{query}")
+    assert page.status == 400
+    assert "write a date as 2027-05-31" in page
+
+
+def test_a_save_that_changes_nothing_leaves_no_entry(admin: Visitor, server: Server) -> None:
+    def entries() -> int:
+        return len(server.request("GET", "/v1/admin/audit", scope="admin").json()["audit"])
+
+    settings = {"locale": "en", "zone": "Asia/Tokyo"}
+    alias = {"source_id": "arn:same", "alias_agent": "sam"}
+    sign_in = {"issuer": "https://same.example", "client_id": "c", "provider": "oidc"}
+
+    def save() -> None:
+        admin.submit("/admin/settings", settings)
+        admin.submit("/admin/agents/aliases", alias)
+        server.request("PUT", "/v1/admin/sign-in", sign_in, scope="admin")
+
+    save()
+    before = entries()
+    save()
+    assert entries() == before
+    admin.submit("/admin/settings", {"locale": "", "zone": ""})
+    server.request("PUT", "/v1/admin/sign-in", {}, scope="admin")
+    assert entries() == before + 2
 
 
 def test_differences_show_what_changed_with_a_little_around_it() -> None:

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapter.errors import MalformedInput
 from adapter.i18n import Texts
 from adapter.store import audit_pages
 from adapter.store.audit_pages import AuditEntry
@@ -73,12 +74,18 @@ def _link(kept: dict[str, str], **more: int) -> str:
 
 
 def _day(written: Formats, text: str | None) -> datetime | None:
-    """Give the beginning of a day (`2026-11-22`) in the reader's time zone."""
-    try:
-        day = date.fromisoformat(text or "")
-        return datetime.combine(day, time(), written.zone).astimezone(UTC)
-    except (ValueError, OverflowError):
+    """Give the beginning of a day (`2026-11-22`) in the reader's time zone; None where none is.
+
+    Raises:
+        MalformedInput: it is no day.
+    """
+    if not text:
         return None
+    try:
+        day = date.fromisoformat(text)
+        return datetime.combine(day, time(), written.zone).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MalformedInput("write a date as 2027-05-31") from error
 
 
 def _position(text: str | None) -> int | None:

@@ -43,9 +43,10 @@ async def save(request: Request, who: Principal, form: Form) -> Response:
         text = preferences.dump(preferences.parse(preferences.dump(chosen)))
     except InvalidSettings as error:
         return _page(request, who, 422, errors=_said(_, error), form=form)
-    now = datetime.now(UTC)
-    stored.put_setting(services.database, who.tenant, stored.PREFERENCES, text, now, who=who.label)
-    await changes.apply(services)
+    if text != preferences.dump(kept):
+        now, name = datetime.now(UTC), stored.PREFERENCES
+        stored.put_setting(services.database, who.tenant, name, text, now, who=who.label)
+        await changes.apply(services)
     return pages.redirect(request, PATH, _("Saved."))
 
 
@@ -54,9 +55,9 @@ async def sign_in(request: Request, who: Principal, form: Form) -> Response:
     _ = pages.texts(request)
     services = requests.services(request)
     do = form.text("do")
-    if do != "off" and not form.ticked("no-secret"):
-        if lost := forms.lost_secrets(_, form, "client_secret"):
-            return _page(request, who, 422, errors=lost, form=form)
+    lost = forms.lost_secrets(_, form, "client_secret")
+    if lost and do != "off" and not form.ticked("no-secret"):
+        return _page(request, who, 422, errors=lost, form=form)
     if do == "test":
         try:
             tried = await sign_in_admin.try_out(services, who.tenant, _given(form))
