@@ -12,7 +12,11 @@ LASTS = timedelta(hours=24)
 
 
 def add(cursor: sqlite3.Cursor, tenant: Tenant, digest: bytes, now: datetime) -> None:
-    """Store a new link; those that are over are forgotten."""
+    """Store a new link, which replaces the tenant's older ones; those that are over are forgotten.
+
+    Every start of the server prints one for as long as there is no admin: one is good at a time.
+    """
+    end(cursor, tenant)
     cursor.execute("DELETE FROM admin_links WHERE expires<=?", (micros(now),))
     cursor.execute(
         "INSERT INTO admin_links (digest, tenant, expires) VALUES (?,?,?)",

@@ -122,6 +122,12 @@ def test_serve_prints_a_link_until_there_was_an_admin(tmp_path: Path) -> None:
             assert office.first_admin_links() == []
 
 
+def test_the_newest_link_replaces_the_older_ones(visitor: Visitor, server: Server) -> None:
+    old, new = link(server), link(server)
+    assert enter(visitor, old).status_code != 303
+    assert enter(visitor, new).status_code == 303
+
+
 def test_an_admin_of_the_directory_comes_to_the_page_asked_for(
     visitor: Visitor, provider: OpenIdProvider
 ) -> None:
