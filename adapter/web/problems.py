@@ -26,6 +26,7 @@ from adapter.errors import (
 )
 from adapter.identity.refusals import AgentUnconfirmed, NotAnAgent
 from adapter.signing_in.errors import SignInError
+from adapter.web import requests
 from adapter.web.requests import UnknownTenant
 
 CONTENT_TYPE = "application/problem+json"
@@ -119,6 +120,10 @@ async def on_error(_request: Request, error: Exception) -> Response:
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: no such route, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    try:
+        requests.tenant(request)
+    except requests.NOBODYS as wrong:
+        return response(of(wrong))  # nothing is at this address, whatever the path
     title = _TITLES.get(error.status_code, "The request was refused")
     name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
     answer = response(plain(error.status_code, name, title, error.detail))

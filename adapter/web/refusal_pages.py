@@ -6,6 +6,8 @@ gets the same status and headers with one card: what is wrong, and where the pag
 
 from __future__ import annotations
 
+import re
+
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,11 +15,12 @@ from starlette.responses import Response
 
 from adapter.errors import ScreenpopError
 from adapter.i18n import Texts
-from adapter.web import cards, languages, principals, problems
+from adapter.web import cards, languages, principals, problems, requests
 from adapter.web.phrases import Said
 from adapter.web.sign_in_sentences import PHRASES
 
-_KEPT = ("retry-after", "www-authenticate", "allow")
+_NOTHING = re.compile(r"q\s*=\s*0(?:\.0{0,3})?", re.IGNORECASE)
+_KEPT = ("vary", "retry-after", "www-authenticate", "allow")
 """Headers of a problem that a page has too."""
 
 
@@ -29,7 +32,16 @@ def is_wanted(request: Request) -> bool:
     headers = request.headers
     accept = headers.get("accept", "")
     script = "x-screenpop" in headers or headers.get("sec-fetch-mode", "navigate") != "navigate"
-    return "text/html" in accept and "json" not in accept and not script
+    return _takes_html(accept) and "json" not in accept and not script
+
+
+def _takes_html(accept: str) -> bool:
+    """Whether `text/html` is named, and not by a weight of nothing (RFC 9110, 12.4.2)."""
+    for each in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        if kind == "text/html":
+            return not any(_NOTHING.fullmatch(part) for part in parameters)
+    return False
 
 
 def title(_: Texts, status: int) -> str:
@@ -47,40 +59,48 @@ def title(_: Texts, status: int) -> str:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """Answer one of our errors (Starlette exception handler)."""
-    answer = await problems.on_error(request, error)
+    answer = _varying(await problems.on_error(request, error))
     if not is_wanted(request):
         return answer
     assert isinstance(error, ScreenpopError)  # noqa: S101 - registered for this type
     _ = Texts(languages.of_window(request))
-    return _card(_, answer, PHRASES.tell(_, str(error)))
+    return _card(_, request, answer, PHRASES.tell(_, str(error)))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: no such route, no such method."""
-    answer = await problems.on_http_exception(request, error)
+    answer = _varying(await problems.on_http_exception(request, error))
     if not is_wanted(request):
         return answer
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     _ = Texts(languages.of_window(request))
+    if wrong := requests.fault_of_host(request):
+        return _card(_, request, answer, PHRASES.tell(_, wrong))
     told = {
         404: _("Check the address, or begin at one of these pages."),
         405: _("This address is for programs and forms, and cannot be opened by itself."),
     }.get(error.status_code)
     said = PHRASES.tell(_, error.detail) if told is None else Said(told, english=False)
-    return _card(_, answer, said)
+    return _card(_, request, answer, said)
 
 
 async def on_fault(request: Request, error: Exception) -> Response:
     """Answer a fault of ours without a stack trace; the server has logged it."""
-    answer = await problems.on_fault(request, error)
+    answer = _varying(await problems.on_fault(request, error))
     if not is_wanted(request):
         return answer
     _ = Texts(languages.of_window(request))
     told = _("Nothing was lost. The server's log says more; try again later.")
-    return _card(_, answer, Said(told, english=False))
+    return _card(_, request, answer, Said(told, english=False))
 
 
-def _card(_: Texts, problem: Response, said: Said) -> Response:
+def _varying(answer: Response) -> Response:
+    """Tell caches that `Accept` chooses between page and problem (RFC 9110, 12.5.5)."""
+    answer.headers.append("vary", "Accept")
+    return answer
+
+
+def _card(_: Texts, request: Request, problem: Response, said: Said) -> Response:
     detail = (
         Markup('<p lang="en">{}</p>').format(said.text) if said.english else cards.line(said.text)
     )
@@ -88,6 +108,8 @@ def _card(_: Texts, problem: Response, said: Said) -> Response:
         cards.way(_("Open the agent panel"), "/"),
         cards.way(_("Open the portal"), principals.HOME),
     ]
+    if requests.fault_of_host(request):
+        ways = []  # no page of ours is at this address
     kept = {name: value for name in _KEPT if (value := problem.headers.get(name)) is not None}
     page = cards.page(_.locale, title(_, problem.status_code), [detail, *ways])
     return Response(page, problem.status_code, {**cards.HEADERS, **kept})

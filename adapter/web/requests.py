@@ -18,9 +18,20 @@ from adapter.web import addresses
 BODY_LIMIT = 256 * 1024
 """Bytes of a JSON body on routes for browsers and admins."""
 
+NO_HOST = "the Host header names no host"
+NO_TENANT = "this host name is no tenant of this server"
+
 
 class UnknownTenant(NotFound):
     """The request's Host is no tenant of ours (HTTP 421)."""
+
+
+class NoHost(MalformedInput):
+    """The request's Host is no host at all (HTTP 400)."""
+
+
+NOBODYS = (UnknownTenant, NoHost)
+"""What a request raises that is for no tenant."""
 
 
 def services(request: Request) -> Services:
@@ -32,12 +43,25 @@ def tenant(request: Request) -> Tenant:
     """Give the tenant of the request's host.
 
     Raises:
+        NoHost: the Host header is no host, and must not come back in our addresses.
         UnknownTenant: no tenant has this host name.
     """
-    found = services(request).registry.tenant_of_host(request.headers.get("host", ""))
+    host = request.headers.get("host", "")
+    if not addresses.is_host(host):
+        raise NoHost(NO_HOST)
+    found = services(request).registry.tenant_of_host(host)
     if found is None:
-        raise UnknownTenant("this host name is no tenant of this server")
+        raise UnknownTenant(NO_TENANT)
     return found
+
+
+def fault_of_host(request: Request) -> str:
+    """Say what is wrong with the address that a request came to; empty where nothing is."""
+    try:
+        tenant(request)
+    except NOBODYS as wrong:
+        return str(wrong)
+    return ""
 
 
 def admin(request: Request) -> tuple[Tenant, Key]:

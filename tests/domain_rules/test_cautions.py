@@ -36,15 +36,6 @@ CAUTIONED = [
 ]
 
 
-def test_no_line_is_suggested_that_another_warning_is_against() -> None:
-    text = "*.com\n*.crm4.dynamics.com\n*.co.jp\nnull\ncontoso.example"
-    found = DomainRules.parse(text).warnings
-    assert {each.suggestion for each in found if each.code == "any-scheme"} == {
-        None,
-        "https://contoso.example",
-    }
-
-
 @pytest.mark.parametrize(("rules", "codes"), CAUTIONED, ids=ascii)
 def test_rules_that_may_not_be_meant_are_warned_about(rules: str, codes: list[str]) -> None:
     assert [caution.code for caution in DomainRules.parse(rules).warnings] == codes

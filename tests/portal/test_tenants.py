@@ -63,6 +63,12 @@ def test_a_host_that_is_no_tenant_has_no_portal(server: Server) -> None:
         assert page.status == 421
         assert "acme" not in page.html
         assert page.response.headers["x-frame-options"] == "DENY"
+        assert "/admin" not in page.links
+        lost = acme.get("/nope", accept="text/html")
+        assert lost.status == 421
+        assert "No organization has this address" in lost
+        assert not lost.links
+        assert acme.send("GET", "/nope").json()["type"] == "urn:screenpop:problem:unknown-tenant"
 
 
 def test_the_machine_is_none_of_a_tenants_business(server: Server) -> None:

@@ -52,6 +52,8 @@ def test_a_browser_gets_a_page_in_its_language(
     "headers",
     [
         {"accept": "*/*"},
+        {"accept": "text/html;q=0, */*"},
+        {"accept": "application/xml, text/html; q=0.0"},
         {"accept": "application/json"},
         {"accept": "application/problem+json, text/html;q=0.5"},
         {**BROWSER, "sec-fetch-mode": "cors"},
@@ -81,3 +83,37 @@ def test_a_page_speaks_english_to_who_wants_neither_language(server: Server) -> 
     page = ask(server, "/nothing", **BROWSER, accept_language="de")
     assert '<html lang="en">' in page.text
     assert "There is no such page" in page.text
+
+
+def test_caches_are_told_that_the_wish_for_a_page_chooses(server: Server) -> None:
+    for headers in (BROWSER, {"accept": "*/*"}):
+        assert ask(server, "/nothing", **headers).headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:80/x?",
+        "localhost:8755; script-src *",
+        "evil.example, other.example",
+        "user@evil.example",
+        "evil.example:port",
+        "[::1",
+        "<b>",
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/admin", "/nothing", "/v1/signin/callback"])
+def test_a_host_header_that_is_no_host_comes_back_nowhere(
+    server: Server, path: str, host: str
+) -> None:
+    for headers in (BROWSER, {"accept": "*/*"}):
+        answer = ask(server, path, **headers, host=host)
+        assert answer.status_code == 400
+        assert "the Host header names no host" in answer.text
+        assert "evil" not in answer.text + str(answer.headers)
+        assert 'href="/' not in answer.text.partition("<body")[2]
+
+
+@pytest.mark.parametrize("host", ["pop.example", "POP_1.example.:8443", "[2001:db8::1]:80", "box"])
+def test_a_host_header_that_is_a_host_is_taken(server: Server, host: str) -> None:
+    assert ask(server, "/nothing", host=host).status_code == 404

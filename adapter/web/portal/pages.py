@@ -137,6 +137,7 @@ def refusal(request: Request, error: ScreenpopError) -> Response:
         status,
         title=refusal_pages.title(_, status),
         detail=tell(_, str(error)),
+        has_pages=not requests.fault_of_host(request),
         # One that is the whole of it is said already.
         details=[(each.at, tell(_, each.detail)) for each in places] if len(places) > 1 else (),
     )
@@ -175,6 +176,6 @@ def _of_tenant(request: Request) -> Preferences:
     services = requests.services(request)
     try:
         known = services.registry[requests.tenant(request)].preferences
-    except requests.UnknownTenant:
+    except requests.NOBODYS:
         known = Preferences()
     return Preferences(known.locale or services.settings.locale, known.zone)
