@@ -7,7 +7,7 @@ import { signInCard } from "../../adapter/static/panel/sign_in_words.js";
 import { FakeClock } from "./fake_world.mjs";
 
 /** A panel whose server answers what the test says, each path in turn. */
-function world(answers, { opens = true } = {}) {
+function world(answers, { opens = true, secure = true } = {}) {
   const clock = new FakeClock();
   const it = { clock, asked: [], opened: [], states: [], signedIn: [] };
   let seed = 0;
@@ -25,6 +25,7 @@ function world(answers, { opens = true } = {}) {
       return opens ? {} : null;
     },
     language: "ja",
+    secure,
     clock,
     random: (count) => new Uint8Array(count).fill(++seed),
     digest: async (text) => new TextEncoder().encode(`digest of ${text}`),
@@ -44,6 +45,16 @@ test("the window opens within the click, before anything is asked", () => {
   assert.equal(it.opened.length, 1);
   assert.match(it.opened[0], /^\/sign-in\/start\?tx=[\w-]{32}&lang=ja$/);
   assert.equal(it.window.state.name, "waiting");
+});
+
+test("a page without https says so, and opens no window in vain", () => {
+  const it = world({}, { secure: false });
+  it.window.start();
+  assert.equal(it.opened.length, 0);
+  assert.equal(it.asked.length, 0);
+  const view = signInCard({ state: it.window.state, label: "x", held: null, wasLive: false, byChoice: false });
+  assert.match(view.title, /https/);
+  assert.match(view.detail, /every page around it/);
 });
 
 test("the secret goes to the server alone, as its digest first", async () => {

@@ -146,6 +146,7 @@ const signIn = new SignInWindow({
     }
   },
   language: document.documentElement.lang,
+  secure: window.isSecureContext,
   clock,
   random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
   digest: async (text) =>

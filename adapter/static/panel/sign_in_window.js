@@ -7,7 +7,7 @@
 
 /**
  * `name` is what the panel shows; `reason` is the server's (`denied`, `unavailable`, …) or ours
- * (`expired`, `offline`).
+ * (`expired`, `offline`, `insecure`).
  * @typedef {{name: "idle"} | {name: "blocked", url: string, code: string}
  *   | {name: "waiting", code: string} | {name: "failed", reason: string, detail: string}} SignInState
  */
@@ -31,8 +31,8 @@ export class SignInWindow {
    *   ask: (path: string, body: Record<string, unknown>) => Promise<{status: number, body: Record<string, unknown>}>,
    *   open: (url: string) => unknown, clock: import("./feed.js").Clock,
    *   random: (bytes: number) => Uint8Array, digest: (text: string) => Promise<Uint8Array>,
-   *   language: string, changed: () => void, signedIn: (bearer: unknown) => void}} ports
-   *   `open` gives null where the browser lets no window open
+   *   language: string, secure?: boolean, changed: () => void, signedIn: (bearer: unknown) => void}} ports
+   *   `secure`: whether the page is a secure context; `open` gives null where the browser lets no window open
    */
   constructor(ports) {
     this.#ports = ports;
@@ -44,6 +44,8 @@ export class SignInWindow {
    */
   start({ choose = false } = {}) {
     const turn = ++this.#turn;
+    // Only a secure context has `crypto.subtle` (https://www.w3.org/TR/secure-contexts/).
+    if (this.#ports.secure === false) return this.#end({ name: "failed", reason: "insecure", detail: "" });
     const { random, open, language } = this.#ports;
     this.#secret = { tx: base64url(random(24)), verifier: base64url(random(32)) };
     const url = `/sign-in/start?tx=${this.#secret.tx}&lang=${language}`;

@@ -30,6 +30,10 @@ const REASONS = {
     title: msg("The sign-in took too long"),
     detail: msg("A sign-in must end within ten minutes. Begin again."),
   },
+  insecure: {
+    title: msg("This page must begin with https"),
+    detail: msg("Browsers let nobody sign in on an http page, nor in a frame of one. Ask your administrator to give the panel and every page around it an https address."),
+  },
   offline: {
     title: msg("The server cannot be reached"),
     detail: msg("Check your network and begin again."),
@@ -87,7 +91,7 @@ export function signInCard({ state, label, held, wasLive, byChoice, endsAt = nul
   }
   if (state.name === "failed") {
     const { title, detail } = REASONS[state.reason] ?? OTHER;
-    const tells = !["denied", "revoked", "wrong-directory"].includes(state.reason);
+    const tells = !["denied", "revoked", "insecure", "wrong-directory"].includes(state.reason);
     return {
       ...view,
       title: t(title),
