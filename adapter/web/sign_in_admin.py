@@ -25,6 +25,7 @@ from adapter.web.contacts import json_response
 
 LONGEST_SECRET = 4096
 AGAIN = "give it again: the stored one is for another issuer or client_id"
+NO_ROLES = "nobody gets a role by signing in: an admin gives each person one, or set default_role"
 
 
 async def get_sign_in(request: Request) -> Response:
@@ -115,9 +116,7 @@ async def try_out(services: Services, tenant: Tenant, given: dict[str, Any]) -> 
     if directories is not None and not directories:
         warnings.append("no directory may sign in: name those that may (directories)")
     if not provider.settings.roles and provider.settings.default_role is None:
-        warnings.append(
-            "nobody gets a role by signing in: an admin gives each person one, or set default_role"
-        )
+        warnings.append(NO_ROLES)
     return {
         "ok": not any("no " in each and "role" not in each for each in warnings),
         "issuer": document.issuer,

@@ -96,6 +96,28 @@ def test_every_fault_stands_at_its_field_and_what_was_typed_stays(
     assert "There is no integration account yet" in visitor.get(HOME)
 
 
+def test_every_field_that_is_missing_is_told_at_once(
+    visitor: Visitor, dynamics: Simulation
+) -> None:
+    del dynamics
+    page = visitor.submit(f"{HOME}/new", {"version": "0", "access": "application"})
+    assert page.status == 422
+    assert {"name-error", "client_id-error", "api_url-error"} <= page.ids
+    summary = page.html.partition('id="errors"')[2].partition("</section>")[0]
+    assert "Application (client) ID: this is needed" in summary
+
+
+def test_a_secret_that_a_refusal_emptied_is_asked_for_again(
+    visitor: Visitor, dynamics: Simulation
+) -> None:
+    page = visitor.submit(f"{HOME}/new", account_fields(dynamics, client_id="abc"))
+    assert page.value("client_secret-emptied") == "1"
+    again = account_fields(dynamics, client_secret="") | {"client_secret-emptied": "1"}
+    page = visitor.submit(f"{HOME}/new", again)
+    assert page.status == 422
+    assert "#client_secret" in page.links
+
+
 def test_an_account_needs_a_name_of_its_own(visitor: Visitor, dynamics: Simulation) -> None:
     assert "Give the account a name." in visitor.submit(
         f"{HOME}/new", account_fields(dynamics, name="")

@@ -13,6 +13,7 @@ from adapter.preferences import Preferences
 from tests import principals
 from tests.portal.visitor import Visitor
 from tests.server import Server
+from tests.signin.openid import OpenIdProvider
 
 PATH = "/admin/settings"
 SIGN_IN = f"{PATH}/sign-in"
@@ -114,6 +115,18 @@ def test_a_test_says_what_is_wrong_and_saves_nothing(server: Server, admin: Visi
     assert page.value("client_id") == "c"
     kept = server.request("GET", "/v1/admin/sign-in", scope="admin").json()
     assert kept["provider"] is None
+
+
+def test_what_a_test_advises_is_a_warning_that_names_the_forms_fields(
+    server: Server, admin: Visitor
+) -> None:
+    with OpenIdProvider([f"{server.url}/v1/signin/callback"]) as provider:
+        issuer = str(provider.settings()["issuer"])
+        page = admin.submit(SIGN_IN, {"issuer": issuer, "client_id": "c", "do": "test"})
+    assert "The provider answers." in page
+    assert "default_role" not in page.text
+    warning = page.html.partition("note--warning")[2].partition("</div>")[0]
+    assert "Whoever has none of these" in warning
 
 
 def test_a_secret_that_a_test_emptied_is_asked_for_again(server: Server, admin: Visitor) -> None:

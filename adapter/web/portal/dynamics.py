@@ -16,6 +16,7 @@ from adapter.connections import AccountDesk, AccountView
 from adapter.connections.consents import LASTS, PATHS
 from adapter.dataverse.errors import DataverseError
 from adapter.errors import Conflict, InvalidSettings, MalformedInput, NotFound, Place
+from adapter.i18n import Texts
 from adapter.store.accounts import Side
 from adapter.web import consent_cookies, requests
 from adapter.web.accounts import connections, steps_off
@@ -55,7 +56,9 @@ async def create(request: Request, who: Principal, form: Form) -> Response:
     _ = pages.texts(request)
     name = form.text("name")
     if not name:
-        wrong = [Place("name", _("Give the account a name."))]
+        loopback = requests.services(request).settings.allow_loopback
+        others = dynamics_forms.missing(form, _speaker(request), allow_loopback=loopback)
+        wrong = [Place("name", _("Give the account a name.")), *others]
         return _form_page(request, None, 422, errors=wrong, form=form)
     taken = [each.name for each in _desk(request).listed(who.tenant)]
     if name.casefold() in {each.casefold() for each in taken}:
@@ -332,11 +335,28 @@ def _form_page(
         "portal/dynamics/account.html",
         status,
         errors=errors or (),
+        labels=_labels(pages.texts(request)),
         form=form,
         warnings=[] if account is None else _warnings(account),
         back="wizard" if back == "wizard" else "",
         **form_values(request, account),
     )
+
+
+def _labels(_: Texts) -> dict[str, str]:
+    """Name the fields whose faults do not say which field is meant."""
+    return {
+        "api_url": _("API URL or environment URL"),
+        "app_id": _("Dynamics app ID"),
+        "client_id": _("Application (client) ID"),
+        "directory_id": _("Directory (tenant) ID"),
+        "authorization_url": _("Authorization URL"),
+        "token_url": _("Token URL"),
+        "client_secret": _("Client secret"),
+        "secret_expires": _("The secret expires on"),
+        "scope": _("Scope"),
+        "recording_bucket": _("Recording bucket name"),
+    }
 
 
 def _doing(act: Act) -> Callable[[Request, Principal, Form], Awaitable[Response]]:

@@ -116,5 +116,15 @@ def look(form: Form, *, allow_loopback: bool) -> tuple[Explained | None, tuple[P
     return explain(parsed.account), ()
 
 
+def missing(form: Form, say: Callable[[str], str], *, allow_loopback: bool) -> list[Place]:
+    """Give every fault of a form whose account has no name yet."""
+    given = fields(form) | {"name": "account"}
+    try:
+        accounts.parse(given, known=AccountSecrets(), allow_loopback=allow_loopback)
+    except InvalidSettings as invalid:
+        return faults(invalid.places, say)
+    return []
+
+
 def _text(value: Any) -> str:
     return "" if value is None else str(value)

@@ -154,7 +154,16 @@ def _told(texts: Texts, tried: Mapping[str, Any]) -> dict[str, Any]:
     told = dict(tried)
     if "detail" in told:
         told["detail"] = PHRASES.say(texts, told["detail"])
-    told["warnings"] = [PHRASES.say(texts, each) for each in told.get("warnings", ())]
+    told["warnings"] = [
+        # The document's name of the field is nothing that stands on the page.
+        texts(
+            "Nobody gets a role by signing in: an admin gives each person one on the page Agents,"
+            " or choose one under Roles at “Whoever has none of these”."
+        )
+        if each == sign_in_admin.NO_ROLES
+        else PHRASES.say(texts, each)
+        for each in told.get("warnings", ())
+    ]
     return told
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapter import changes, steps
 from adapter.connections import AccountNotReady
 from adapter.errors import Conflict, InvalidSettings, NotFound, Place
+from adapter.events import Stage
 from adapter.services import Services
 from adapter.steps import Rehearsed, Steps
 from adapter.steps.definitions import LAST
@@ -54,6 +56,9 @@ async def start(request: Request, who: Principal, form: Form) -> Response:
         wrong = [Place("start", _("Choose what to begin with."))]
         return _overview(request, who, 422, errors=wrong, form=form)
     draft = steps_drafts.of_steps(wanted, base=current.steps_version, who=who.label)
+    if form.text("start") == "current" and wanted.steps:
+        # What is in force was gone through before.
+        draft = msgspec.structs.replace(draft, reached=LAST_PAGE)
     _save(services, who, draft, expected=form.number("draft"))
     return pages.redirect(request, f"{HOME}/draft/1")
 
@@ -168,6 +173,7 @@ async def trial(request: Request, who: Principal) -> Response:
         request,
         "portal/steps/trial.html",
         422 if errors else 200,
+        stages=list(Stage),
         errors=errors,
         run=run,
         contact=contact,

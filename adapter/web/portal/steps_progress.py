@@ -109,7 +109,9 @@ def progress(found: Around, draft: Draft, checked: Checked) -> list[dict[str, An
         if number in draft.steps:
             wrong = steps_forms.of_step(checked.faults, draft.index(number))
             off = not draft.steps[number].get("enabled", True)
-            state = "problem" if wrong else "off" if off else "done"
+            # The examples bring steps along that nobody has looked at yet.
+            seen = min(number, LAST_PAGE) <= draft.reached
+            state = "problem" if wrong else "off" if off else "done" if seen else "empty"
         pages.append({"number": number, "state": state})
     return pages
 
