@@ -73,5 +73,6 @@ class Publisher:
             self._database.raw.tail.put_push(outgoing.tenant, push)
             return
         message = outgoing.message
-        told = f"{message.type} to {', '.join(message.agents)}: {push.sockets} sockets"
+        sockets = "1 socket" if push.sockets == 1 else f"{push.sockets} sockets"
+        told = f"{message.type} to {', '.join(message.agents)}: {sockets}"
         self._trace(outgoing.tenant, message.subject, now, "pushed", told)

@@ -11,10 +11,12 @@ import pytest
 from babel import Locale
 from hypothesis import given, strategies as st
 
+from adapter import workers
 from adapter.store.figures import PopFigure
 from adapter.web.portal import health_figures
 from adapter.web.portal.formats import Formats
 from adapter.web.portal.health_sentences import PHRASES
+from adapter.web.portal.health_workers import WORKERS
 from tests import principals
 from tests.portal.visitor import Visitor
 from tests.server import PANEL, Server, eventually
@@ -100,7 +102,7 @@ def test_pops_are_counted_with_the_time_that_they_took(server: Server, admin: Vi
 def test_the_state_of_the_server_is_shown(admin: Visitor) -> None:
     page = admin.get("/admin/health")
     assert "Events waiting to be stored 0" in page
-    assert "settings watch runs" in page
+    assert "Obeys what the command line or another process has changed runs" in page
     assert "Kept for 30 days" in page
 
 
@@ -111,6 +113,12 @@ def test_health_is_said_in_japanese(server: Server) -> None:
         page = visitor.get("/admin/health")
     assert "ルールがないため、どのページもパネルを表示できません" in page
     assert "no rules" not in page
+    for words in ("settings watch", "key uses", "recollect", "1 ingest", "1 admin"):
+        assert words not in page, words
+
+
+def test_each_worker_is_known_by_what_it_does() -> None:
+    assert set(WORKERS) == set(workers.WORKERS)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ ENGLISH_LEFT = re.compile(r'<span lang="en">|<p lang="en">')
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
-        ("/admin/contacts?stage=zzz", 400, "stage: 段階 zzz はありません"),
+        ("/admin/contacts?stage=zzz", 400, "段階 zzz はありません"),
         ("/admin/contacts?q=" + "x" * 600, 400, "q: 512 文字以内にしてください"),
         ("/admin/contacts/story?id=nobody", 404, "コンタクト nobody は存在しません"),
         ("/admin/agents/people/nobody", 404, "ユーザー nobody は存在しません"),

@@ -89,6 +89,16 @@ def test_the_examples_are_walked_through_and_applied(visitor: Visitor) -> None:
     assert "There is a draft" not in page
 
 
+def test_a_page_of_the_wizard_is_done_only_after_it_was_seen(visitor: Visitor) -> None:
+    def states(page: Page) -> list[str]:
+        return re.findall(r'data-state="(\w+)"', page.html)
+
+    page = begin(visitor)
+    assert states(page) == ["done", "empty", "empty", "empty", "empty"]
+    page = step(visitor, 2)
+    assert states(page) == ["done", "done", "empty", "empty", "empty"]
+
+
 def test_a_draft_is_left_and_resumed_and_says_whose_it_is(visitor: Visitor) -> None:
     begin(visitor)
     page = step(visitor, 4, body='{"category": "left here"}', then="leave")
@@ -348,6 +358,8 @@ def test_a_recorded_contact_is_replayed(visitor: Visitor) -> None:
     for stage in ("created", "answered", "ended"):
         server.report(stage, "c-replay", agent="alice", customer={"phone": "+49302"})
     begin(visitor)
+    page = visitor.get(f"{HOME}/try?contact=c-replay", accept_language="ja")
+    assert not re.search(r"<h3>[^<]*\((created|answered|ended)\)", page.html)
     page = visitor.get(f"{HOME}/try?contact=c-replay")
     assert "POST https://localhost" in page
     assert "+49302" in page

@@ -23,6 +23,7 @@ OURS = [
     ),
     "offered (urn:test e-16)",
     "screenpop.contact.offered to alice, bob: 2 sockets",
+    "screenpop.contact.offered to alice: 1 socket",
     "offered at alice: stage offered is not in the policy",
     "answered at alice: answered: attribute CrmId names a record of account (pop 82f0a3)",
     "answered at alice: answered: attribute CrmId names a record of account (popped before)",
@@ -96,6 +97,13 @@ def test_our_lines_are_the_same_in_english_and_others_in_japanese(line: str) -> 
     # What is left in Latin letters are names, which no translation may lose.
     for name in ("alice", "urn:test e-16", "82f0a3", "phonecall", "CrmId"):
         assert (name in written(japanese)) is (name in line)
+
+
+def test_a_push_that_met_nobody_says_so() -> None:
+    line = "screenpop.contact.offered to alice: 0 sockets"
+    said = written(tell(Texts("en"), line))
+    assert said == "screenpop.contact.offered to alice: no panel was connected"
+    assert "接続中のパネルはありませんでした" in written(tell(Texts("ja"), line))
 
 
 @pytest.mark.parametrize("again", ["", " (tried again in 4.0 s)"])

@@ -59,7 +59,7 @@ def read(text: str, agent_id: str, stage: str) -> Search:
             raise MalformedInput(f"{name}: {fault}", [Place(name, fault)])
     if stage and stage not in set(Stage):
         fault = f"there is no stage {stage[:20]}"
-        raise MalformedInput(f"stage: {fault}", [Place("stage", fault)])
+        raise MalformedInput(fault, [Place("stage", fault)])
     return Search(text=text.strip(), agent=agent_id.strip(), stage=Stage(stage) if stage else None)
 
 

@@ -54,7 +54,7 @@ def _refused(
     decision = rules.explain(origin)
     line = suggest(origin)
     return {
-        "origin": origin,
+        "origin": texts("a page that hides its address") if origin == "unknown" else origin,
         "line": line,
         # A page refused by the server runs no script; one on trial is seen in every way at once.
         "count": (max if trial else sum)(each.count for each in group),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,11 +23,14 @@ from adapter.web.portal import pages
 from adapter.web.portal.formats import Formats
 from adapter.web.portal.health_figures import figures as summed
 from adapter.web.portal.health_sentences import PHRASES
+from adapter.web.portal.health_workers import WORKERS
 from adapter.web.portal.routing import page
 from adapter.web.principals import Principal
 
 PATH = "/admin/health"
 DAYS = 7
+
+_OF_SCOPE = re.compile(r"\d+ (?:admin|feed|ingest|signing)")
 
 PAGES = {
     "domains": "/admin/domains",
@@ -61,7 +65,7 @@ async def show(request: Request, who: Principal) -> Response:
         ],
         truncated=len(pops) >= figures.MOST,
         most=figures.MOST,
-        host=await _host(services),
+        host=await _host(_, services),
         feeds=_feeds(services, who.tenant),
     )
 
@@ -95,20 +99,33 @@ def _told(texts: Texts, finding: Finding) -> dict[str, str]:
     return {
         "check": PHRASES.say(texts, name),
         "status": finding.status,
-        "detail": PHRASES.say(texts, finding.detail),
+        "detail": _keys(texts, finding.detail) or PHRASES.say(texts, finding.detail),
         # Where a page mends it, the command that does the same is no news to an admin.
         "do": "" if path else PHRASES.say(texts, finding.do),
         "page": path if finding.do else "",
     }
 
 
-async def _host(services: Services) -> dict[str, Any] | None:
+def _keys(texts: Texts, detail: str) -> str:
+    """Say how many keys there are of each scope; empty where something else is told."""
+    pieces = detail.split(", ")
+    if not all(_OF_SCOPE.fullmatch(each) for each in pieces):
+        return ""
+    return ", ".join(PHRASES.say(texts, each) for each in pieces)
+
+
+def _said(texts: Texts, worker: str) -> str:
+    told = WORKERS.get(worker)
+    return worker if told is None else texts(told)
+
+
+async def _host(texts: Texts, services: Services) -> dict[str, Any] | None:
     """Measure the database and its queue, where the tenant is alone on the host."""
     if not _is_alone(services):
         return None
     sizes = await asyncio.to_thread(figures.sizes, services.database.path)
     workers: Sequence[tuple[str, bool]] = [
-        (name, not task.done()) for name, task in sorted(services.workers.items())
+        (_said(texts, name), not task.done()) for name, task in sorted(services.workers.items())
     ]
     return {
         "sizes": sizes,

@@ -25,6 +25,7 @@ _POP = re.compile(r"^(?P<reason>.*) \((?P<made>popped before|pop (?P<id>[^\s()]+
 _AT = re.compile(r"^(?P<stage>[a-z]+) at (?P<agent>.+?): (?P<reason>.*)$", re.DOTALL)
 _OFF = re.compile(r"^(steps? \d.*) (\(see to the account: [^()]*\))$", re.DOTALL)
 _NEXT_OFF = re.compile(r"; (?=steps? \d[^:;]* not run: )")
+_PUSHED = re.compile(r"^(?P<what>\S+) to (?P<agents>.*): (?P<count>\d{1,6}) sockets?$", re.DOTALL)
 _STEP = re.compile(r"^(step \d+): (.*)$", re.DOTALL)
 
 
@@ -40,6 +41,8 @@ class Part(msgspec.Struct, frozen=True):
 
 def tell(_: Texts, detail: str) -> list[Part]:
     """Give the pieces of a line of a story, or of the cause of a failed request."""
+    if (pushed := _PUSHED.match(detail)) is not None:
+        return [Part(_pushed(_, pushed["what"], pushed["agents"], int(pushed["count"])))]
     parts: list[Part] = []
     again = _AGAIN.match(detail)
     if again is not None:
@@ -58,6 +61,19 @@ def tell(_: Texts, detail: str) -> list[Part]:
     if again is not None:
         parts.append(Part(" " + PHRASES.say(_, again[2])))
     return parts
+
+
+def _pushed(_: Texts, what: str, agents: str, count: int) -> str:
+    """Say to whom a message went; the story counts sockets, of panels and of other readers."""
+    if not count:
+        return _("%(what)s to %(agents)s: no panel was connected", what=what, agents=agents)
+    return _.many(
+        "%(what)s to %(agents)s: %(num)d socket",
+        "%(what)s to %(agents)s: %(num)d sockets",
+        count,
+        what=what,
+        agents=agents,
+    )
 
 
 def _became(_: Texts, told: str) -> list[Part]:

@@ -15,7 +15,6 @@ _: Callable[[str], str] = str
 SENTENCES: tuple[str, ...] = (
     # Events: adapter/stories.py, adapter/store/journal/story.py.
     _("%(stage)s (%(event)s)"),
-    _("%(what)s to %(agents)s: %(count)s sockets"),
     _("created"),
     _("offered"),
     _("made"),
