@@ -175,7 +175,29 @@ def test_signing_out_everywhere_ends_the_other_window_too(
     for each in (page, other):
         expect(panel_in(each).locator("#connection[data-state=signed-out]")).to_be_visible()
     expect(panel_in(page).locator("sign-in-card")).to_contain_text("You are signed out")
-    expect(panel_in(other).locator("sign-in-card")).to_contain_text("Your session has ended")
+    expect(panel_in(other).locator("sign-in-card")).to_contain_text("Your access was ended")
+
+
+def test_nothing_of_customers_stays_in_sight_when_an_admin_ends_the_access(
+    context: BrowserContext, server: Server
+) -> None:
+    page = signed_in(context, server, "alice")
+    panel = panel_in(page)
+    is_live(panel)
+    contact = f"c-ended-{uuid.uuid4()}"
+    server.report("offered", contact, agent="alice", customer={"phone": "+493012345"})
+    expect(panel.locator("[data-contact]")).to_contain_text("12345")
+    answer = server.request("GET", "/v1/admin/people", scope="admin").json()
+    (alice,) = [each["id"] for each in answer["people"] if each["agent"] == "alice"]
+    path = f"/v1/admin/people/{alice}"
+    server.request("PUT", path, {"revoked": True}, scope="admin")
+    try:
+        expect(panel.locator("sign-in-card")).to_contain_text("Your access was ended")
+        expect(panel.locator("[data-contact]")).to_have_count(0)
+        expect(panel.locator("body")).not_to_contain_text("12345")
+    finally:
+        server.request("PUT", path, {"revoked": False}, scope="admin")
+        server.report("ended", contact, agent="alice")
 
 
 def test_the_window_closes_itself(context: BrowserContext) -> None:

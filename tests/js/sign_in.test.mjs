@@ -165,6 +165,14 @@ test("every state has a title, what to do, and a way on", () => {
   assert.equal(signInCard({ ...base, state: states[2] }).link.href, "/sign-in/start?tx=1");
 });
 
+test("a session that ended before its time says who may have ended it", () => {
+  const view = signInCard({
+    state: { name: "idle" }, label: "x", held: null, wasLive: true, byChoice: false, endedEarly: true,
+  });
+  assert.equal(view.title, "Your access was ended");
+  assert.match(view.detail, /administrator/);
+});
+
 test("somebody who waits for an admin is told for which agent", () => {
   const view = (why, agent) =>
     signInCard({ state: { name: "idle" }, label: "x", held: { why, agent }, wasLive: true, byChoice: false });

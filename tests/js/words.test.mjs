@@ -158,6 +158,7 @@ test("who is signed out reads why, except where a sign-in form is shown", () => 
   assert.equal(title({ reloaded: true }), "This page was reloaded");
   assert.equal(title({}), "This link cannot be used");
   assert.equal(title({ wasLive: true }), "Your session has ended");
+  assert.equal(title({ wasLive: true, endedEarly: true }), "Your access was ended");
   assert.equal(title({ wasLive: true, signedOut: true }), "You are signed out");
 });
 

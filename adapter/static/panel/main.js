@@ -100,6 +100,8 @@ let newVersion = false;
 let wantsTab = !framed;
 let saidLost = false;
 let signedOut = false;
+/** The session ended before its time: an admin ended it, or its person in another window. */
+let endedEarly = false;
 /** Why somebody who is signed in takes no contacts yet. @type {NotYet | null} */
 let held = null;
 let checkAgain = 0;
@@ -121,7 +123,8 @@ const feed = new Feed({
   onState: (next) => {
     feedState = next;
     wasLive ||= next.name === "live";
-    if (next.name === "live") signedOut = false;
+    if (next.name === "live") signedOut = endedEarly = false;
+    if (next.name === "signed-out") ended();
     surround();
   },
   onEvent: received,
@@ -252,6 +255,7 @@ function surround() {
     reloaded: wasReloaded(),
     wasLive,
     signedOut,
+    endedEarly,
     canSignIn: demo === "1" || provider !== "",
     agent: state.agent,
     shift: {
@@ -271,7 +275,7 @@ function drawSignIn() {
   const endsAt = isOut || session.limit === null ? null : timeOfDay(session.limit.at);
   /** @type {SignInCard | null} */ (card)?.update(
     offered
-      ? signInCard({ state: signIn.state, label: provider, held, wasLive, byChoice: signedOut, endsAt })
+      ? signInCard({ state: signIn.state, label: provider, held, wasLive, byChoice: signedOut, endedEarly, endsAt })
       : null,
   );
 }
@@ -353,6 +357,18 @@ function toggleSound() {
   ringer.muted = locked ? false : !ringer.muted;
   remember(() => localStorage, "muted", ringer.muted);
   void ringer.unlock().then(surround);
+}
+
+/**
+ * What customers are called is nobody's any more where the session ended before its time. Notes stay
+ * in memory, for when the same agent signs in again.
+ */
+function ended() {
+  const { limit } = session;
+  if (signedOut || held || !wasLive || limit === null || limit.at <= clock.now()) return;
+  endedEarly = true;
+  state = empty(state.agent);
+  draw();
 }
 
 /** @param {boolean} everywhere also in other windows and on other devices */

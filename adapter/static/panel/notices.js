@@ -10,7 +10,7 @@ import { t } from "./strings.js";
  *   code?: string, action?: {id: "retry" | "reload", label: string}}} Notice
  * @typedef {{feed: import("./feed.js").FeedState, now: number,
  *   verdict: import("./embedder.js").Verdict | null, newVersion: boolean, busy: boolean,
- *   tabsRefused: boolean, reloaded: boolean, wasLive: boolean, signedOut: boolean,
+ *   tabsRefused: boolean, reloaded: boolean, wasLive: boolean, signedOut: boolean, endedEarly?: boolean,
  *   canSignIn: boolean}} Situation
  *   `verdict` is null until the server said whether the page around may show the panel.
  */
@@ -88,10 +88,14 @@ function stopped({ code, reason }) {
 }
 
 /** @param {Situation} situation @returns {Notice} */
-function signedOut({ wasLive, reloaded, signedOut: byChoice }) {
+function signedOut({ wasLive, reloaded, signedOut: byChoice, endedEarly = false }) {
   if (byChoice) {
     const detail = t("Ask for a new link where you opened the panel.");
     return { id: "signed-out", kind: "info", title: t("You are signed out"), detail };
+  }
+  if (endedEarly) {
+    const detail = t("An administrator ended it, or you signed out in another window.");
+    return { id: "signed-out", kind: "error", title: t("Your access was ended"), detail };
   }
   const title = wasLive
     ? t("Your session has ended")

@@ -12,9 +12,9 @@ import { msg, t } from "./strings.js";
 
 /**
  * @typedef {{state: import("./sign_in_window.js").SignInState, label: string,
- *   held: {why: string, agent: string | null} | null, wasLive: boolean, byChoice: boolean,
+ *   held: {why: string, agent: string | null} | null, wasLive: boolean, byChoice: boolean, endedEarly?: boolean,
  *   endsAt?: string | null}} Situation
- *   `endsAt`: the panel works, and the sign-in ends at this time, in words;
+ *   `endedEarly`: the session ended before its time; `endsAt`: the panel works, and the sign-in ends at this time, in words;
  *   `label` names the provider; `held` is why somebody who is signed in takes no contacts yet
  */
 
@@ -61,7 +61,7 @@ const OTHER = {
 };
 
 /** @param {Situation} now @returns {SignInCardView} */
-export function signInCard({ state, label, held, wasLive, byChoice, endsAt = null }) {
+export function signInCard({ state, label, held, wasLive, byChoice, endedEarly = false, endsAt = null }) {
   const start = { id: /** @type {const} */ ("start"), label: t("Sign in with {name}", { name: label }) };
   const view = { state: state.name, code: "", typed: "", link: null, actions: [start] };
   if (state.name === "waiting") {
@@ -102,6 +102,13 @@ export function signInCard({ state, label, held, wasLive, byChoice, endsAt = nul
   }
   if (endsAt !== null) return ending(view, endsAt);
   if (held !== null) return waiting(view, held);
+  if (endedEarly) {
+    return {
+      ...view,
+      title: t("Your access was ended"),
+      detail: t("An administrator ended it, or you signed out in another window."),
+    };
+  }
   return {
     ...view,
     title: byChoice ? t("You are signed out") : wasLive ? t("Your session has ended") : t("Sign in"),
