@@ -48,6 +48,23 @@ def new_admin(server: Server, new_context: Callable[..., BrowserContext]) -> Cal
     return make
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_long_name_squeezes_no_value_and_a_long_value_is_scrolled(
+    server: Server, new_admin: Callable[..., Page], width: int
+) -> None:
+    attributes = {"n" * 300: "word " * 600}
+    server.report("offered", "long-names", agent="lina", attributes=attributes)
+    page = new_admin(viewport={"width": width, "height": 800})
+    page.goto(f"{HOME}/admin/contacts/story?id=long-names")
+    page.get_by_text("1 attribute").click()
+    assert page.evaluate("document.documentElement.scrollHeight") < 4000
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    value = page.locator("dd.long").bounding_box()
+    assert value is not None
+    assert value["width"] > 200
+    assert axe.violations(page) == []
+
+
 def test_the_list_of_contacts_is_kept_up_to_date_until_it_is_paused(
     server: Server, new_admin: Callable[..., Page]
 ) -> None:
