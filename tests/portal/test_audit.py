@@ -174,6 +174,9 @@ def test_a_save_that_changes_nothing_leaves_no_entry(admin: Visitor, server: Ser
         admin.submit("/admin/settings", settings)
         admin.submit("/admin/agents/aliases", alias)
         server.request("PUT", "/v1/admin/sign-in", sign_in, scope="admin")
+        text = {"content-type": "text/plain"}
+        rules = "https://same.example"
+        server.request("PUT", "/v1/admin/domains", rules, scope="admin", headers=text)
 
     save()
     before = entries()

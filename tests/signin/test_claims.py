@@ -98,6 +98,12 @@ def test_a_time_that_is_missing_is_no_time_that_is_over(
         check({**GOOD, claim: value})
 
 
+@pytest.mark.parametrize("claim", ["aud", "iss", "exp", "iat", "tid"])
+def test_no_required_claim_may_be_left_out(claim: str) -> None:
+    with pytest.raises(BadClaim):
+        check({name: value for name, value in GOOD.items() if name != claim})
+
+
 @pytest.mark.parametrize("nonce", [None, "", "n-2", 1, ["n-1"]])
 def test_another_nonce_answers_another_request(nonce: object) -> None:
     with pytest.raises(BadClaim, match="another request"):

@@ -373,12 +373,12 @@ function ended() {
 
 /** @param {boolean} everywhere also in other windows and on other devices */
 async function signOut(everywhere = false) {
+  signedOut = true;
   feed.stop();
   ringer.stop();
   await notes.flush();
   notes.clear();
   state = empty();
-  signedOut = true;
   held = null;
   clock.clearTimeout(checkAgain);
   draw();
