@@ -175,7 +175,7 @@ class _Server(uvicorn.Server):
         # 10,000 sockets' objects live for a shift; walking them costs milliseconds each time.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(10_000, 5, 100)
         port = self.servers[0].sockets[0].getsockname()[1] if self.servers else 0
         log.info("listening", host=self.config.host, port=port)
         if self._started is not None:

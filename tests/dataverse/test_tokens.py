@@ -279,6 +279,7 @@ CLAIMS: dict[str, Any] = {
     "aud": "client",
     "iss": ISSUER.replace("{tenantid}", TID),
     "exp": 2000,
+    "iat": 1000,
     "nbf": 1000,
     "tid": TID,
     "oid": "person",
