@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -61,11 +61,15 @@ PANEL_PROTOCOL = Subprotocol("screenpop.v1")
 READ_PROTOCOL = Subprotocol("cloudevents.json")
 
 
-def _choose(_: ServerProtocol, offered: Any) -> Subprotocol | None:
-    for known in (PANEL_PROTOCOL, READ_PROTOCOL):
-        if known in offered:
-            return known
-    return None
+class _Core(ServerProtocol):
+    """The sans-I/O core. A method, because a function given to it would lead back to it."""
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Choose the first of ours that is offered, or none."""
+        for known in (PANEL_PROTOCOL, READ_PROTOCOL):
+            if known in subprotocols:
+                return known
+        return None
 
 
 def _version(request: Request) -> str | None:
@@ -105,9 +109,8 @@ class FeedSocket(asyncio.Protocol):
     def __init__(self, services: Services, connections: set[Any]) -> None:
         self._services = services
         self._server_connections = connections
-        self._protocol = ServerProtocol(
+        self._protocol = _Core(
             subprotocols=[PANEL_PROTOCOL, READ_PROTOCOL],
-            select_subprotocol=_choose,
             # No deflate: 32 KiB a socket and 20 µs a message for what a LAN does not need.
             extensions=None,
             max_size=MESSAGE_LIMIT,
@@ -150,6 +153,10 @@ class FeedSocket(asyncio.Protocol):
         self._leave()
         if self._close_timer is not None:
             self._close_timer.cancel()
+        # The core's parser leads back to the core: of panels that stayed for long only the
+        # collector's longest rounds, hours apart, would find that.
+        self._protocol.parser.close()
+        self._protocol.parser_exc = None
 
     def data_received(self, data: bytes) -> None:
         """Feed the sans-I/O core, act on what it understood, and write what it wants to say.

@@ -117,6 +117,7 @@ class HttpConnection(HttpToolsProtocol):
         self._stop_idling()
         if self.scope["http_version"] == "1.1":
             super().handle_websocket_upgrade()
+            self.parser = None  # type: ignore[assignment]  # it leads back here
         else:
             self.send_400_response("A websocket needs HTTP/1.1.")
 

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+from pathlib import Path
+
+import pytest
+import uvicorn
+from websockets.asyncio.client import connect
+from websockets.server import ServerProtocol
+
+from adapter import app, server, settings
+from adapter.web.feed_socket import FeedSocket
+from adapter.web.short_requests import ShortConnection
+from tests.server import Server
+
+PANELS = 20
+
+
+def alive() -> dict[str, int]:
+    """Count what the server has made of connections and is not freed yet."""
+    # By `type`: what only pretends to be of another class, a weak proxy, may have lost it.
+    found = [type(each) for each in gc.get_objects()]
+    kinds = (FeedSocket, ServerProtocol, ShortConnection)
+    return {kind.__name__: sum(issubclass(each, kind) for each in found) for kind in kinds}
+
+
+@pytest.mark.parametrize("rude", [False, True], ids=["closing", "cut off"])
+async def test_feeds_that_come_and_go_leave_the_collector_nothing(
+    tmp_path: Path, *, rude: bool
+) -> None:
+    made = Server(tmp_path)
+    made.make_keys()
+    chosen = settings.load(data_dir=tmp_path, port=0)
+    services = app.create_services(chosen)
+    serving = uvicorn.Server(server.config(services, app.create_app(services), chosen))
+    task = asyncio.create_task(serving.serve())
+    while not serving.started:  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0.01)
+    port = serving.servers[0].sockets[0].getsockname()[1]
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(PANELS):
+            async with connect(
+                f"ws://127.0.0.1:{port}/v1/feed?agent=alice",
+                additional_headers={"Authorization": f"Bearer {made.key('feed')}"},
+                subprotocols=["screenpop.v1"],  # type: ignore[list-item]
+            ) as feed:
+                await feed.recv()
+                if rude:
+                    feed.transport.abort()
+        await asyncio.sleep(0.1)
+        left = alive()
+    finally:
+        gc.enable()
+        serving.should_exit = True
+        await task
+    assert max(left.values()) <= 1, left
