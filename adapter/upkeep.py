@@ -31,10 +31,10 @@ milliseconds."""
 TOO_MANY = 20_000
 """Rows from which on events are refused while the database cannot take them."""
 
-INDEX_ROWS = 16_384
+INDEX_ROWS = 65_536
 """Rows of the journal after which its index is written: many at once, because near ones share
-pages and a contact's last row stands for those before it. A restart reads as many in a fifth of a
-second; to sort them takes the loop two or three milliseconds."""
+pages and a contact's last row stands for those before it. A restart reads as many in less than a
+second, and only floods come to so many within `INDEX_DELAY`."""
 
 INDEX_SLICE = 0.0005
 """Seconds of the loop for which it is written, until other things have their turn; with the commit

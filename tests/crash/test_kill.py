@@ -12,7 +12,6 @@ import pytest
 
 from adapter.store import journal
 from adapter.telephony.cloudevents import MAX_BATCH
-from adapter.upkeep import INDEX_ROWS
 from tests.crash.load import storm
 from tests.server import Server, eventually
 
@@ -35,7 +34,7 @@ def test_a_kill_in_the_midst_of_writing_the_index_loses_and_doubles_nothing(tmp_
     with Server(tmp_path, SCREENPOP_RATE_LIMIT="1000000") as server:
         events = [
             server.event("answered", f"c-{number // 2}", agent=f"agent-{number % 40}")
-            for number in range(INDEX_ROWS + MAX_BATCH)
+            for number in range(17 * MAX_BATCH)  # more than are sorted at once
         ]
         batches = [events[at : at + MAX_BATCH] for at in range(0, len(events), MAX_BATCH)]
         for batch in batches:

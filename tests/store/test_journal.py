@@ -207,6 +207,30 @@ def test_a_contact_that_is_erased_between_slices_does_not_come_back(tmp_path: Pa
     database.close()
 
 
+def test_of_many_events_the_index_is_written_a_range_of_keys_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing_behind, "_SORTED_AT_ONCE", 100)
+    database = opened(tmp_path / "j.db")
+    with rows.batch(database, START) as batch:
+        for number in range(200):
+            rows.keep(batch, HERE, event(number, f"c-{number}", "alice"))
+    expected = dict(database.raw.tail.events)
+    order: list[int] = []
+    left: journal.IndexWriting | None = journal.IndexWriting(database.raw.tail)
+    written: set[int] = set()
+    while left is not None:
+        left = rows.write_slice(database, left)
+        keys = {key for (key,) in database.raw.execute("SELECT key FROM event_keys")}
+        order += sorted({key >> 60 for key in keys - written})
+        written = keys
+    assert order == sorted(order)
+    assert set(order) == set(range(8))
+    assert dict(database.raw.execute("SELECT key, position FROM event_keys")) == expected
+    assert not database.raw.tail.rows
+    database.close()
+
+
 def test_a_slice_that_fails_is_written_again(tmp_path: Path) -> None:
     database = opened(tmp_path / "j.db")
     with rows.batch(database, START) as batch:

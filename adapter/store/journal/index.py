@@ -18,7 +18,10 @@ from adapter.store.journal.rows import (
 from adapter.store.journal.tail import Head, Mark, Tail
 from adapter.tenants import Agent, ContactKey, Tenant
 
-_KEY_MASK = (1 << 63) - 1
+KEY_BITS = 63
+"""Of an event's key, which is spread evenly."""
+
+_KEY_MASK = (1 << KEY_BITS) - 1
 
 
 def mark(cursor: sqlite3.Cursor, tenant: Tenant) -> Mark | None:

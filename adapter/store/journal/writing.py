@@ -12,20 +12,27 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 from msgspec.structs import astuple
 
-from adapter.store.journal.index import loaded
+from adapter.store.journal.index import KEY_BITS, loaded
 from adapter.store.journal.rows import pack_pushes
 from adapter.store.journal.tail import Push, Tail
 from adapter.tenants import Tenant
 
 _AT_ONCE = 64
 """Keys after which the clock is looked at: a few tenths of a millisecond."""
+
+_SORTED_AT_ONCE = 16_384
+"""Events from which on their keys are sorted in parts: to sort all would stop the loop."""
+
+_RANGES_BITS = 3
+"""Two to the power of it: the parts."""
 
 
 @dataclass(slots=True)
@@ -37,10 +44,12 @@ class _Part:
     """Of the tail: what is written is what it says when its turn comes."""
     row: Callable[[Any, Any], tuple[Any, ...]]
     """Of a key and its value."""
-    keys: list[Any]
+    choose: Callable[[], list[Any]]
+    """Gives the keys, when the turn of the part has come."""
     see: Callable[[Iterable[Any]], None] | None = None
     """Tells the filter of what is seen of keys."""
-    is_sorted: bool = False
+    keys: list[Any] | None = None
+    """Those that it gave, in the order of the table."""
     begun: int = 0
     """Keys that are in the transaction or were in one before it."""
     done: int = 0
@@ -49,9 +58,9 @@ class _Part:
     def write(self, cursor: sqlite3.Cursor, until: float | None) -> None:
         """Write the next keys in the order of the table, as many as there is time for."""
         self.begun = self.done
-        if not self.is_sorted:
+        if self.keys is None:
+            self.keys = self.choose()
             _sort(self.keys)
-            self.is_sorted = True
         lacking = self.lacking
         while self.begun < len(self.keys):
             keys = self.keys[self.begun : self.begun + _AT_ONCE]
@@ -64,16 +73,18 @@ class _Part:
             if until is not None and time.perf_counter() > until:
                 break
 
-    def forget_written(self) -> None:
-        """Drop what is committed now."""
-        for key in self.keys[self.done : self.begun]:
+    def forget_written(self) -> bool:
+        """Drop what is committed now; give whether that was all."""
+        keys = self.keys or []
+        for key in keys[self.done : self.begun]:
             self.lacking.pop(key, None)
         self.done = self.begun
+        return self.done == len(keys)
 
 
 def _sort(keys: list[Any]) -> None:
     """Sort numbers, or pairs: those by each half, which takes a third of comparing pairs."""
-    if isinstance(keys[0], tuple):
+    if keys and isinstance(keys[0], tuple):
         keys.sort(key=itemgetter(1))
         keys.sort(key=itemgetter(0))
     else:
@@ -106,8 +117,7 @@ class IndexWriting:
     def forget_written(self) -> None:
         """Drop from memory what was written and is committed."""
         if self._parts:
-            self._parts[0].forget_written()
-            if self._parts[0].done == len(self._parts[0].keys):
+            if self._parts[0].forget_written():
                 del self._parts[0]
             return
         self._tail.move_marks(self._ends, self._rows)
@@ -130,36 +140,63 @@ def _write_marks(cursor: sqlite3.Cursor, ends: Mapping[Tenant, tuple[int, int]])
 
 
 def _parts(known: Tail) -> list[_Part]:
-    parts = [
-        _Part(
-            "INSERT OR REPLACE INTO event_keys (key, position) VALUES (?,?)",
-            known.events,
-            lambda key, position: (key, position),
-            list(known.events),
-            known.seen.events.add,
-        ),
-        _Part(
-            "INSERT OR REPLACE INTO contact_heads"
-            " (tenant, contact, position, depth, agent, ended, updated) VALUES (?,?,?,?,?,?,?)",
-            known.contacts,
-            lambda key, head: (*key, *astuple(head)),
-            list(known.contacts),
-            lambda keys: known.seen.contacts.add(map(hash, keys)),
-        ),
-        _Part(
-            "INSERT OR REPLACE INTO agent_heads (tenant, agent, sequence) VALUES (?,?,?)",
-            known.agents,
-            lambda agent, sequence: (*agent, sequence),
-            list(known.agents),
-        ),
-        _Part(
-            "INSERT OR REPLACE INTO pushes (position, body) VALUES (?,?)",
-            known.pushes,
-            _pushes_row,
-            list(known.pushes),
-        ),
-    ]
-    return [part for part in parts if part.keys]
+    """Say what is to be written, the parts of it that are large in pieces."""
+    parts = [_events(known, choose) for choose in _ranges(list(known.events))]
+    if known.contacts:
+        parts.append(
+            _Part(
+                "INSERT OR REPLACE INTO contact_heads"
+                " (tenant, contact, position, depth, agent, ended, updated) VALUES (?,?,?,?,?,?,?)",
+                known.contacts,
+                lambda key, head: (*key, *astuple(head)),
+                list(known.contacts).copy,
+                lambda keys: known.seen.contacts.add(map(hash, keys)),
+            )
+        )
+    if known.agents:
+        parts.append(
+            _Part(
+                "INSERT OR REPLACE INTO agent_heads (tenant, agent, sequence) VALUES (?,?,?)",
+                known.agents,
+                lambda agent, sequence: (*agent, sequence),
+                list(known.agents).copy,
+            )
+        )
+    if known.pushes:
+        parts.append(
+            _Part(
+                "INSERT OR REPLACE INTO pushes (position, body) VALUES (?,?)",
+                known.pushes,
+                _pushes_row,
+                list(known.pushes).copy,
+            )
+        )
+    return parts
+
+
+def _events(known: Tail, choose: Callable[[], list[int]]) -> _Part:
+    return _Part(
+        "INSERT OR REPLACE INTO event_keys (key, position) VALUES (?,?)",
+        known.events,
+        lambda key, position: (key, position),
+        choose,
+        known.seen.events.add,
+    )
+
+
+def _ranges(keys: list[int]) -> Iterator[Callable[[], list[int]]]:
+    """Give functions that each give a part of the keys, a range of the table after the other."""
+    if len(keys) <= _SORTED_AT_ONCE:
+        if keys:
+            yield keys.copy
+        return
+    shift = KEY_BITS - _RANGES_BITS
+    for number in range(1 << _RANGES_BITS):
+        yield partial(_within, keys, number, shift)
+
+
+def _within(keys: list[int], number: int, shift: int) -> list[int]:
+    return [key for key in keys if key >> shift == number]
 
 
 def _pushes_row(_: Tenant, pushes: list[Push]) -> tuple[int, bytes]:
