@@ -86,21 +86,25 @@ class Tail:
     known_agents: dict[Agent, int] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     states: OrderedDict[ContactKey, tuple[Contact, Head]] = field(default_factory=OrderedDict)
-    """Contacts as they are, those used last at the end."""
+    """Contacts as they are, those that came last at the end."""
 
     def put_contact(self, key: ContactKey, head: Head) -> None:
         """Note the newest row of a contact."""
+        before = self.contacts.get(key)
         self.contacts[key] = head
-        if head.agent is not None:
+        if head.agent is not None and (before is None or before.agent != head.agent):
             self.contacts_of.setdefault(Agent(key.tenant, head.agent), set()).add(key)
 
     def put_state(self, key: ContactKey, state: Contact, head: Head) -> None:
-        """Keep a contact's state in memory while it is open; the one not used for longest goes."""
+        """Keep a contact's state in memory while it is open.
+
+        Of too many the one that came first goes, and comes back with its next event: to go by the
+        last use would cost each event a walk to neighbours that no cache has.
+        """
         if state.ended:
             self.states.pop(key, None)
             return
         self.states[key] = (state, head)
-        self.states.move_to_end(key)
         if len(self.states) > KNOWN_STATES:
             self.states.popitem(last=False)
 
