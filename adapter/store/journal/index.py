@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from typing import NamedTuple
 
 from adapter.events import Fact
 from adapter.store.journal import tail
 from adapter.store.journal.rows import (
     SEQUENCE_BITS,
-    Report,
+    Brief,
+    Identity,
     position_of,
     sequence_of,
+    unpack_brief,
     unpack_links,
-    unpack_report,
 )
 from adapter.store.journal.tail import Head, Mark, Tail
 from adapter.tenants import Agent, ContactKey, Tenant
@@ -90,7 +92,7 @@ def next_key(key: int) -> int:
 
 
 def find_event(
-    cursor: sqlite3.Cursor, tenant: Tenant, fact: Fact, key: int | None = None
+    cursor: sqlite3.Cursor, tenant: Tenant, fact: Fact | Identity, key: int | None = None
 ) -> tuple[int, bool]:
     """Look an event up by its identity (source, id).
 
@@ -125,11 +127,11 @@ def has_contact(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
     return head(cursor, key) is not None
 
 
-def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact) -> bool:
+def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact | Identity) -> bool:
     row = cursor.execute("SELECT report FROM journal WHERE position=?", (position,)).fetchone()
     if row is None or row[0] is None:
         return True  # it was erased, and must not come back
-    report = unpack_report(row[0])
+    report = unpack_brief(row[0])
     kept = report.fact or report.seen
     found = mark(cursor, tenant)
     here = found is not None and abs(position) >> SEQUENCE_BITS == found.number
@@ -195,36 +197,41 @@ def _load(cursor: sqlite3.Cursor, known: Tail) -> None:
                 -position_of(behind.number, behind.silent),
                 -end,
             ),
-        ).fetchall()
+        )
+        # As they come, not all at once: after a flood they are many, with all that events say.
+        ends = [_End(*row[:4], None if row[4] is None else unpack_brief(row[4])) for row in rows]
         # Rows with and without a message count apart, so their order does not say which of a
         # contact is newest: the one that no other names as the row before it.
-        reports = [None if row[4] is None else unpack_report(row[4]) for row in rows]
-        followed = {report.previous for report in reports if report is not None}
-        for row, report in zip(rows, reports, strict=True):
-            _take_up(cursor, known, Tenant(tenant), row, report, is_last=row[0] not in followed)
+        followed = {end.report.previous for end in ends if end.report is not None}
+        for end in ends:
+            _take_up(cursor, known, Tenant(tenant), end, is_last=end.position not in followed)
+
+
+class _End(NamedTuple):
+    """A row that the index lacks."""
+
+    position: int
+    time: int
+    subject: str | None
+    links: bytes
+    report: Brief | None
 
 
 def _take_up(
-    cursor: sqlite3.Cursor,
-    known: Tail,
-    tenant: Tenant,
-    row: tuple[int, int, str | None, bytes, bytes | None],
-    report: Report | None,
-    *,
-    is_last: bool,
+    cursor: sqlite3.Cursor, known: Tail, tenant: Tenant, row: _End, *, is_last: bool
 ) -> None:
     """Note what the index lacks of a row that was committed before a crash."""
-    position, time, subject, links, _ = row
+    position, report = row.position, row.report
     sequence = sequence_of(abs(position))
-    for name, _before in unpack_links(links):
+    for name, _before in unpack_links(row.links):
         known.put_agent(Agent(tenant, name), sequence)
     if report is not None:
-        fact = report.fact or report.seen
-        if fact is not None:
-            known.events[find_event(cursor, tenant, fact)[0]] = position
-        if subject is not None and report.seen is None and is_last:
-            last = Head(position, report.depth, report.agent, report.ended, time)
-            known.put_contact(ContactKey(tenant, subject), last)
+        event = report.fact or report.seen
+        if event is not None:
+            known.events[find_event(cursor, tenant, event)[0]] = position
+        if row.subject is not None and report.seen is None and is_last:
+            last = Head(position, report.depth, report.agent, report.ended, row.time)
+            known.put_contact(ContactKey(tenant, row.subject), last)
     count(known, tenant, position)
 
 

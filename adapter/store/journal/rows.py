@@ -34,6 +34,27 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     ended: bool
 
 
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """What tells an event from all others of its tenant."""
+
+    source: str
+    id: str
+
+
+class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A `Report` without what the event said: a server that starts reads many."""
+
+    fact: Identity | None
+    seen: Identity | None
+    received: datetime
+    matched: str | None
+    failure: str | None
+    previous: int
+    depth: int
+    agent: str | None
+    ended: bool
+
+
 Links = list[tuple[str, int]]
 """Each agent of a message with the sequence of the message to them before it; 0 for none."""
 
@@ -61,6 +82,8 @@ def pack_report_of(
 
 
 unpack_report = msgspec.msgpack.Decoder(Report).decode
+unpack_brief = msgspec.msgpack.Decoder(Brief).decode
+"""Unpack of a packed `Report` what a `Brief` has."""
 pack_links = _encode
 """Pack `Links` for their row."""
 pack_pushes = _encode
