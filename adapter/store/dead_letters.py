@@ -60,7 +60,7 @@ def page(
     if after is not None:
         where += " AND (finished, position) < (?, ?)"
     order = "ORDER BY finished DESC, position DESC LIMIT ?"
-    found = outbox.read(cursor, f"{where} {order}", (*values, limit + 1))
+    found = outbox.read_unfinished(cursor, f"{where} {order}", (*values, limit + 1))
     shown = found[:limit]
     return Page(
         letters=shown,
@@ -71,7 +71,9 @@ def page(
 
 def count(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
     """Count a tenant's dead letters."""
-    (total,) = cursor.execute(f"SELECT count(*) FROM outbox WHERE {_DEAD}", (tenant,)).fetchone()
+    (total,) = cursor.execute(
+        f"SELECT count(*) FROM {outbox.UNFINISHED} AND {_DEAD}", (tenant,)
+    ).fetchone()
     return int(total)
 
 
@@ -163,7 +165,7 @@ def _corrected(planned: PlannedRequest, steps: Steps) -> PlannedRequest:
 
 def _chosen(cursor: sqlite3.Cursor, tenant: Tenant, position: int | None) -> list[DueRequest]:
     if position is None:
-        return outbox.read(cursor, f"{_DEAD} ORDER BY position", (tenant,))
+        return outbox.read_unfinished(cursor, f"{_DEAD} ORDER BY position", (tenant,))
     return outbox.read(cursor, f"{_DEAD} AND position=?", (tenant, position))
 
 

@@ -23,6 +23,9 @@ _COLUMNS = (
     "position, tenant, contact, key, planned, created, due, attempts, state, response, cause,"
     " finished, dismissed"
 )
+UNFINISHED = "outbox INDEXED BY unfinished_requests WHERE state<>'done'"
+"""The index is named: SQLite takes a tenant to have ten requests, and would look at all."""
+
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _encode = msgspec.json.Encoder().encode
 _planned = msgspec.json.Decoder(PlannedRequest)
@@ -81,7 +84,7 @@ def waiting(cursor: sqlite3.Cursor, contact: ContactKey) -> list[DueRequest]:
 def contacts_waiting(cursor: sqlite3.Cursor) -> list[ContactKey]:
     """Read which contacts have requests that wait, oldest first (at start)."""
     rows = cursor.execute(
-        "SELECT tenant, contact FROM outbox WHERE state='waiting'"
+        f"SELECT tenant, contact FROM {UNFINISHED} AND state='waiting'"
         " GROUP BY tenant, contact ORDER BY min(position)"
     ).fetchall()
     return [ContactKey(Tenant(tenant), contact) for tenant, contact in rows]
@@ -93,7 +96,7 @@ def contacts_untried(cursor: sqlite3.Cursor, now: datetime) -> list[ContactKey]:
     Also those whose dead letters another process has revived.
     """
     rows = cursor.execute(
-        "SELECT tenant, contact FROM outbox WHERE state='waiting'"
+        f"SELECT tenant, contact FROM {UNFINISHED} AND state='waiting'"
         " GROUP BY tenant, contact HAVING max(attempts)=0 AND min(due)<=?",
         (micros(now),),
     ).fetchall()
@@ -169,15 +172,25 @@ def forget(cursor: sqlite3.Cursor, before: datetime, *, limit: int) -> int:
 def counts(cursor: sqlite3.Cursor) -> dict[str, int]:
     """Count the requests that wait and the dead letters (for metrics)."""
     rows = cursor.execute(
-        "SELECT state, count(*) FROM outbox WHERE state<>'done' AND dismissed IS NULL"
-        " GROUP BY state"
+        f"SELECT state, count(*) FROM {UNFINISHED} AND dismissed IS NULL GROUP BY state"
     ).fetchall()
     return dict(rows)
 
 
 def read(cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]) -> list[DueRequest]:
     """Read the requests of an SQL condition (of this package, never of a request)."""
-    rows = cursor.execute(f"SELECT {_COLUMNS} FROM outbox WHERE {where}", values).fetchall()
+    return _read(cursor, f"outbox WHERE {where}", values)
+
+
+def read_unfinished(
+    cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]
+) -> list[DueRequest]:
+    """Do what `read` does among those that are not done: of all that is kept the least."""
+    return _read(cursor, f"{UNFINISHED} AND {where}", values)
+
+
+def _read(cursor: sqlite3.Cursor, source: str, values: tuple[Any, ...]) -> list[DueRequest]:
+    rows = cursor.execute(f"SELECT {_COLUMNS} FROM {source}", values).fetchall()
     return [
         DueRequest(
             position=row[0],

@@ -199,12 +199,15 @@ def _load(cursor: sqlite3.Cursor, known: Tail) -> None:
             ),
         )
         # As they come, not all at once: after a flood they are many, with all that events say.
-        ends = [_End(*row[:4], None if row[4] is None else unpack_brief(row[4])) for row in rows]
+        ends = [
+            _End(position, time, subject, links, None if report is None else unpack_brief(report))
+            for position, time, subject, links, report in rows
+        ]
         # Rows with and without a message count apart, so their order does not say which of a
         # contact is newest: the one that no other names as the row before it.
-        followed = {end.report.previous for end in ends if end.report is not None}
-        for end in ends:
-            _take_up(cursor, known, Tenant(tenant), end, is_last=end.position not in followed)
+        followed = {row.report.previous for row in ends if row.report is not None}
+        for row in ends:
+            _take_up(cursor, known, Tenant(tenant), row, is_last=row.position not in followed)
 
 
 class _End(NamedTuple):
