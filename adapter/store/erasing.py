@@ -114,9 +114,7 @@ def erase(cursor: sqlite3.Cursor, key: ContactKey, positions: Iterable[int]) -> 
         count["messages"] = journal.empty_rows(cursor, key, positions)
         count["recording links"] = recordings.forget(cursor, key)
         notes.forget(cursor, key)
-        cursor.execute(
-            "DELETE FROM contact_links WHERE tenant=?1 AND (contact=?2 OR linked=?2)", key
-        )
+        journal.forget_links(cursor, key)
     finally:
         cursor.execute("PRAGMA secure_delete=OFF")
     return count

@@ -96,10 +96,4 @@ def _contact(cursor: sqlite3.Cursor, key: ContactKey, positions: set[int]) -> No
     tail.of(cursor).states.pop(key, None)
     notes.forget(cursor, key)
     outbox.keep_ids(cursor, key)
-    linked = cursor.execute(
-        "SELECT linked FROM contact_links WHERE tenant=? AND contact=?", key
-    ).fetchall()
-    pairs = [
-        (key.tenant, *pair) for (other,) in linked for pair in ((key.id, other), (other, key.id))
-    ]
-    cursor.executemany("DELETE FROM contact_links WHERE tenant=? AND contact=? AND linked=?", pairs)
+    journal.forget_links(cursor, key)

@@ -26,7 +26,7 @@ class Local(Server):
         chosen = settings.load(
             data_dir=self.folder, port=self.port, allow_loopback=True, **self.given
         )
-        services = app.create_services(chosen)
+        self.services = services = app.create_services(chosen)
         running = uvicorn.Server(server.config(services, app.create_app(services), chosen))
         thread = threading.Thread(target=running.run)
         thread.start()

@@ -145,6 +145,18 @@ def links_of(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[str, ...]:
     return tuple(linked for (linked,) in rows)
 
 
+def forget_links(cursor: sqlite3.Cursor, key: ContactKey) -> None:
+    """Delete the links of a contact, from both their ends."""
+    tenant, contact = key
+    pairs = [
+        pair for other in links_of(cursor, key) for pair in ((contact, other), (other, contact))
+    ]
+    cursor.executemany(
+        "DELETE FROM contact_links WHERE tenant=? AND contact=? AND linked=?",
+        [(tenant, *pair) for pair in pairs],
+    )
+
+
 def newest_message(cursor: sqlite3.Cursor, key: ContactKey) -> int | None:
     """Give the sequence of a contact's newest change; rows without a message do not count."""
     found = head(cursor, key)
