@@ -14,7 +14,7 @@ help:
 	@echo "make profile      a flame graph of the server under load: build/profile.svg"
 	@echo "make soak         a hundred kills under load, a thousand contacts through faults of"
 	@echo "                  Dynamics: nothing lost, nothing doubled"
-	@echo "make soak-memory  an hour of panels that come and go: the server does not grow"
+	@echo "make soak-memory  an hour of panels that come and go: no growth, no slowing down"
 	@echo "make screenshots  pictures of every page and state in build/screenshots"
 	@echo "make setup        .venv with everything for development"
 	@echo "make clean        remove what the above made"

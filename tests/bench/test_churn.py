@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.churn import judge
+from bench.churn import SLOWER, judge, slowdown
 
 MIB = 1024.0
 EVERY = 15.0
@@ -47,3 +47,9 @@ def test_one_high_sample_is_no_growth() -> None:
 def test_too_few_samples_are_not_judged() -> None:
     with pytest.raises(ValueError, match="too few"):
         judge([75 * MIB] * 6, EVERY)
+
+
+def test_a_server_that_slows_down_is_told_from_one_that_swings() -> None:
+    swinging = [200.0 + 60 * (number % 3) for number in range(60)]
+    assert slowdown(swinging) < SLOWER
+    assert slowdown([200.0 + 10 * number for number in range(60)]) > SLOWER
