@@ -32,7 +32,8 @@ Application = Callable[..., Any]
 """An ASGI application."""
 
 KEEP_ALIVE = 75
-"""Seconds: a platform that sends in bursts must not meet a closing connection each time."""
+"""Seconds at least, a quarter more at most: a platform that sends in bursts must not meet a closing
+connection each time."""
 BACKLOG = 4096
 MAX_PORT = 65535
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)

@@ -10,6 +10,7 @@ how long there has been nothing to do.
 from __future__ import annotations
 
 import asyncio
+import random
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -17,6 +18,9 @@ _TOO_SLOW = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"  # RFC 9110
 )
 
+
+_SPREAD = 1.25
+"""By how much longer than another a connection may be idle."""
 
 _ONE_READ = 0.001
 """Seconds after which the loop has read at least once."""
@@ -52,6 +56,9 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Be idle: pools connect in advance, and one that is closed early loses a request."""
         super().connection_made(transport)
+        # A pool's connections would all be closed in one moment, and a request that is just then on
+        # its way would find one of them: nothing says of it whether it was taken.
+        self.timeout_keep_alive *= random.uniform(1, _SPREAD)  # type: ignore[assignment]  # noqa: S311
         self._be_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:

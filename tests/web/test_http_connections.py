@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
 import threading
 import time
@@ -90,6 +92,19 @@ def test_a_connection_that_says_nothing_is_closed_without_a_word(peer: socket.so
     said, after = until_closed(peer)
     assert said == b""
     assert IDLE * 0.9 < after < IDLE + 1  # a pool that connects in advance is as idle as another
+
+
+def test_idle_connections_of_one_moment_are_closed_one_after_the_other(port: int) -> None:
+    with contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", port)
+        pool = [stack.enter_context(socket.create_connection(address)) for _ in range(40)]
+        waiting, ends = set(pool), []
+        while waiting:
+            for closed in select.select(list(waiting), [], [], 5)[0]:
+                assert closed.recv(1) == b""
+                ends.append(time.monotonic())
+                waiting.remove(closed)
+    assert IDLE * 0.1 < ends[-1] - ends[0] < IDLE
 
 
 def test_a_head_that_trickles_in_is_not_waited_for(peer: socket.socket) -> None:
