@@ -324,9 +324,8 @@ class Office:
         return True
 
     def _setting(self, tenant: str, name: str) -> str | None:
-        here = self.tenant(tenant)
-        rows = stored.all_settings(self.database)
-        return next((r.value for r in rows if r.tenant == here and r.name == name), None)
+        found = stored.setting(self.database, self.tenant(tenant), name)
+        return None if found is None else found.value
 
     def _box(self) -> secret_box.SecretBox:
         secret = self.settings.secret_key

@@ -25,7 +25,7 @@ from adapter.tenants import Agent
 log = structlog.get_logger()
 
 CHUNK = 500
-"""Messages read at once in a replay: some milliseconds of the loop."""
+"""Messages of a replay in one turn of the loop: some milliseconds."""
 
 GRACE = 0.5
 """Seconds in which a panel that lost its socket may come back before its pops go to another."""
@@ -146,6 +146,9 @@ class Subscriptions:
                         ahead[:0] = [each.sequence for each in missed if each.sequence > after]
                     feed.when_drained(lambda after=after: self._go_on(feed, after, ahead))  # type: ignore[misc]
                     return
+            if len(missed) == CHUNK:  # others have their turn: a fast reader's buffer is never full
+                asyncio.get_running_loop().call_soon(self._go_on, feed, after, ahead)
+                return
 
     def _go_on(self, feed: Subscriber, after: int, ahead: list[int] | None = None) -> None:
         try:

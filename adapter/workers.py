@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -23,14 +24,22 @@ log = structlog.get_logger()
 
 SWEEP_EVERY = 12.5
 """Seconds between two looks at a socket."""
+RECOLLECT_LOOK_EVERY = 10.0
 FORGET_EVERY = 3600.0
 SESSIONS_EVERY = 60.0
+SESSIONS_AT_ONCE = 500
+"""In one commit: a few milliseconds of the loop."""
 ENVIRONMENTS_EVERY = 300.0
 """Seconds until an environment that could not be asked is asked again."""
 KEY_USES_EVERY = 60.0
-FORGET_STEP = 200
-"""Rows of each table in one commit: some milliseconds of the loop."""
+FORGET_STEP = 50
+"""Rows of each table in one commit: some milliseconds of the loop, more where the disk has them."""
 FORGET_PAUSE = 0.02
+INDEX_AT_ONCE = 1_000
+"""Rows of which the index is written in one go: some milliseconds."""
+INDEX_LOOKS = 100
+INDEX_LOOK_EVERY = 0.1
+"""Seconds. After so many looks it is written whatever it takes: a flood never leaves few."""
 
 
 async def watch(services: Services) -> None:
@@ -100,11 +109,14 @@ async def checkpoint(services: Services) -> None:
 async def recollect(services: Services) -> None:
     """Learn which events and contacts the journal's index has, so that new ones need no look.
 
-    The scan takes a second for some millions of them.
+    The scan takes a second for some millions of them. When there are many more it is done again.
     """
     seen = services.database.raw.tail.seen
-    seen.include(await asyncio.to_thread(maintenance.seen, services.database.path))
-    await asyncio.Event().wait()
+    while True:
+        if seen.is_due:
+            seen.watch()
+            seen.include(await asyncio.to_thread(maintenance.seen, services.database.path))
+        await asyncio.sleep(RECOLLECT_LOOK_EVERY)
 
 
 async def forget(services: Services) -> None:
@@ -112,7 +124,7 @@ async def forget(services: Services) -> None:
     while True:
         horizon = datetime.now(UTC) - timedelta(days=services.settings.retention_days)
         count = 0
-        services.committer.write_index()
+        await _write_index(services)
         while deleted := await services.committer.submit(
             lambda batch, horizon=horizon: _forget_step(batch, horizon)  # type: ignore[misc]
         ):
@@ -123,6 +135,15 @@ async def forget(services: Services) -> None:
             await _forget_audiences(services)
             log.info("retention", deleted=count, before=horizon.isoformat())
         await asyncio.sleep(FORGET_EVERY)
+
+
+async def _write_index(services: Services) -> None:
+    """Write what the index lacks, when that has become little: it is written in slices anyway."""
+    for _ in range(INDEX_LOOKS):
+        if services.database.raw.tail.rows <= INDEX_AT_ONCE:
+            break
+        await asyncio.sleep(INDEX_LOOK_EVERY)
+    services.committer.write_index()
 
 
 def _forget_step(batch: Batch, horizon: datetime) -> int:
@@ -199,13 +220,16 @@ async def keep_sessions(services: Services) -> None:
     while True:
         await asyncio.sleep(SESSIONS_EVERY)
         used = [socket.session for socket in services.sockets if socket.session is not None]
-
-        def job(batch: Batch, used: list[bytes] = used) -> None:
-            sessions.touch(batch.cursor, used, batch.now)
-            sessions.forget(batch.cursor, batch.now)
-
-        await services.committer.submit(job)
+        for first in range(0, len(used), SESSIONS_AT_ONCE):
+            await services.committer.submit(
+                partial(_touch, some=used[first : first + SESSIONS_AT_ONCE])
+            )
+        await services.committer.submit(lambda batch: sessions.forget(batch.cursor, batch.now))
         changes.close_ended_sessions(services)
+
+
+def _touch(batch: Batch, *, some: list[bytes]) -> None:
+    sessions.touch(batch.cursor, some, batch.now)
 
 
 WORKERS: dict[str, Callable[[Services], Awaitable[None]]] = {

@@ -63,6 +63,8 @@ class Clients:
         self._spawn = spawn
         self._make = make or self._client
         self._open: dict[tuple[Tenant, str], _Open] = {}
+        self._of_tenant: dict[Tenant, dict[str, _Open]] = {}
+        """The same by tenant: each event of one with steps asks."""
         self.changed: Callable[[], None] = _nobody
         """Is told when an account may be used that could not, or by another secret."""
 
@@ -105,8 +107,8 @@ class Clients:
         """Give the recording buckets that a tenant's accounts name; empty: any."""
         return frozenset(
             each.stored.applied.account.recording_bucket
-            for (of, _), each in self._open.items()
-            if of == tenant and each.stored.applied and each.stored.applied.account.recording_bucket
+            for each in self._of_tenant.get(tenant, {}).values()
+            if each.stored.applied and each.stored.applied.account.recording_bucket
         )
 
     def refresh(self) -> None:
@@ -130,6 +132,9 @@ class Clients:
         for gone in known_by_id.values():
             self._retire(gone.client)
         self._open = opened
+        self._of_tenant = {}
+        for (tenant, name), each in opened.items():
+            self._of_tenant.setdefault(tenant, {})[name] = each
         if self._state() != before:
             self.changed()
 
@@ -146,6 +151,7 @@ class Clients:
             if each.client is not None:
                 await each.client.close(within=5.0)
         self._open.clear()
+        self._of_tenant.clear()
 
     def _state(self) -> dict[tuple[Tenant, str], object]:
         """Give what work that waits for an account wants to know: a new test may have passed."""
@@ -155,7 +161,7 @@ class Clients:
         }
 
     def _find(self, tenant: Tenant, name: str | None) -> _Open:
-        mine = {each.stored.name: each for (of, _), each in self._open.items() if of == tenant}
+        mine = self._of_tenant.get(tenant, {})
         return mine[choosing.choose([each.stored for each in mine.values()], name).name]
 
     def _opened(self, account: StoredAccount, old: _Open | None) -> _Open:

@@ -23,7 +23,6 @@ from adapter.tenants import ContactKey, Tenant
 PAGE = 50
 LONGEST_PAGE = 500
 
-_DEAD = "tenant=? AND state='failed' AND dismissed IS NULL"
 _CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,18})")
 
 
@@ -56,11 +55,11 @@ def page(
     if not 0 < limit <= LONGEST_PAGE:
         text = f"from 1 to {LONGEST_PAGE}"
         raise MalformedInput(f"limit: {text}", [Place("limit", text)])
-    where, values = _DEAD, (tenant, *_after(after))
+    source, values = outbox.DEAD, (tenant, *_after(after))
     if after is not None:
-        where += " AND (finished, position) < (?, ?)"
+        source += " AND (finished, position) < (?, ?)"
     order = "ORDER BY finished DESC, position DESC LIMIT ?"
-    found = outbox.read_unfinished(cursor, f"{where} {order}", (*values, limit + 1))
+    found = outbox.read_from(cursor, f"{source} {order}", (*values, limit + 1))
     shown = found[:limit]
     return Page(
         letters=shown,
@@ -71,9 +70,7 @@ def page(
 
 def count(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
     """Count a tenant's dead letters."""
-    (total,) = cursor.execute(
-        f"SELECT count(*) FROM {outbox.UNFINISHED} AND {_DEAD}", (tenant,)
-    ).fetchone()
+    (total,) = cursor.execute(f"SELECT count(*) FROM {outbox.DEAD}", (tenant,)).fetchone()
     return int(total)
 
 
@@ -165,14 +162,14 @@ def _corrected(planned: PlannedRequest, steps: Steps) -> PlannedRequest:
 
 def _chosen(cursor: sqlite3.Cursor, tenant: Tenant, position: int | None) -> list[DueRequest]:
     if position is None:
-        return outbox.read_unfinished(cursor, f"{_DEAD} ORDER BY position", (tenant,))
-    return outbox.read(cursor, f"{_DEAD} AND position=?", (tenant, position))
+        return outbox.read_from(cursor, f"{outbox.DEAD} ORDER BY position", (tenant,))
+    return outbox.read(cursor, f"{outbox.IS_DEAD} AND position=?", (tenant, position))
 
 
 def _died_of(cursor: sqlite3.Cursor, letters: list[DueRequest]) -> list[DueRequest]:
     found: list[DueRequest] = []
     for letter in letters:
-        where = f"{_DEAD} AND contact=? ORDER BY position"
+        where = f"{outbox.IS_DEAD} AND contact=? ORDER BY position"
         others = outbox.read(cursor, where, letter.contact)
         found += dependents(letter, others)
     return found

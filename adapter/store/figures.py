@@ -49,6 +49,7 @@ def pops(path: Path, tenant: Tenant, since: datetime) -> list[PopFigure]:
     """
     try:
         with closing(_reader(path)) as connection:
+            connection.execute("BEGIN")  # or the journal's end is read again after each commit
             rows = connection.execute(
                 "SELECT created, outcome, finished, contact"
                 f" FROM (SELECT * FROM pops ORDER BY rowid DESC LIMIT {MOST}) AS latest"

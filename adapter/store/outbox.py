@@ -26,6 +26,9 @@ _COLUMNS = (
 UNFINISHED = "outbox INDEXED BY unfinished_requests WHERE state<>'done'"
 """The index is named: SQLite takes a tenant to have ten requests, and would look at all."""
 
+IS_DEAD = "tenant=? AND state='failed' AND dismissed IS NULL"
+DEAD = f"outbox INDEXED BY dead_letters WHERE {IS_DEAD}"
+
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _encode = msgspec.json.Encoder().encode
 _planned = msgspec.json.Decoder(PlannedRequest)
@@ -179,17 +182,14 @@ def counts(cursor: sqlite3.Cursor) -> dict[str, int]:
 
 def read(cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]) -> list[DueRequest]:
     """Read the requests of an SQL condition (of this package, never of a request)."""
-    return _read(cursor, f"outbox WHERE {where}", values)
+    return read_from(cursor, f"outbox WHERE {where}", values)
 
 
-def read_unfinished(
-    cursor: sqlite3.Cursor, where: str, values: tuple[Any, ...]
-) -> list[DueRequest]:
-    """Do what `read` does among those that are not done: of all that is kept the least."""
-    return _read(cursor, f"{UNFINISHED} AND {where}", values)
+def read_from(cursor: sqlite3.Cursor, source: str, values: tuple[Any, ...]) -> list[DueRequest]:
+    """Do what `read` does with a source (`UNFINISHED`, `DEAD`), which has an index and a condition.
 
-
-def _read(cursor: sqlite3.Cursor, source: str, values: tuple[Any, ...]) -> list[DueRequest]:
+    Of all that is kept those are the least.
+    """
     rows = cursor.execute(f"SELECT {_COLUMNS} FROM {source}", values).fetchall()
     return [
         DueRequest(

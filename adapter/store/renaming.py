@@ -110,7 +110,9 @@ def _rename_in_steps(database: Database, stored: StoredAccount, name: str, now: 
 
 def _rename_in_requests(cursor: Cursor, tenant: Tenant, old: str, new: str) -> None:
     """Change what waits or may be replayed; what is done keeps what it was."""
-    waiting = outbox.read_unfinished(cursor, "tenant=? ORDER BY position", (tenant,))
+    waiting = outbox.read_from(
+        cursor, f"{outbox.UNFINISHED} AND tenant=? ORDER BY position", (tenant,)
+    )
     for each in waiting:
         step = _with_account(each.planned.step, old, new)
         if step != each.planned.step:

@@ -71,7 +71,7 @@ contact_heads = Table(
     Column("agent", Text),
     Column("ended", Boolean, nullable=False),
     Column("updated", BigInteger, nullable=False),
-    Index("open_contacts", "tenant", "agent", sqlite_where=text("ended = 0")),
+    Index("open_contacts", "tenant", "agent", "updated", sqlite_where=text("ended = 0")),
     sqlite_with_rowid=False,
 )
 
@@ -120,7 +120,8 @@ pops = Table(
     Column("outcome", Text),
     Column("finished", BigInteger),
     UniqueConstraint("tenant", "contact", "agent", "stage", name="one_pop"),
-    Index("unfinished_pops", "tenant", "agent", sqlite_where=text("finished IS NULL")),
+    Index("unfinished_pops", "tenant", "agent", "created", sqlite_where=text("finished IS NULL")),
+    Index("erased_pops", "tenant", sqlite_where=text("outcome = 'erased'")),
 )
 
 trace = Table(
@@ -239,6 +240,7 @@ audit = Table(
     Column("what", Text, nullable=False),
     Column("before", Text),
     Column("after", Text),
+    Index("audit_of_tenant", "tenant"),
 )
 
 heartbeat = Table(
@@ -312,6 +314,12 @@ outbox = Table(
     Column("dismissed", BigInteger),
     UniqueConstraint("tenant", "contact", "key", name="one_request"),
     Index("unfinished_requests", "state", sqlite_where=text("state <> 'done'")),
+    Index(
+        "dead_letters",
+        "tenant",
+        "finished",
+        sqlite_where=text("state = 'failed' AND dismissed IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

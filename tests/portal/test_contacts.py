@@ -159,6 +159,7 @@ def test_the_script_gets_rows_only_when_something_has_changed(
     assert first.text.lstrip().startswith("<tr")
     assert "live-1" in first.text
     sequence = first.headers["x-sequence"]
+    assert 0 <= float(first.headers["x-ask-again-after"]) < 20  # twenty times what it has taken
     same = supervisor.send("GET", f"/admin/contacts/rows?agent=liv&since={sequence}")
     assert same.status_code == 204
     server.report("answered", "live-1", agent="liv")

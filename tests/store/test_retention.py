@@ -102,6 +102,16 @@ def test_each_step_deletes_a_bounded_number_of_rows(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("thirty_days")
+def test_a_step_deletes_no_more_rows_where_there_are_more_tenants(database: Database) -> None:
+    for number in range(30):
+        with rows.batch(database, day(number)) as batch:
+            report(batch, THERE, number)
+    steps = forget(database, day(100))
+    assert max(steps) <= 2 * LIMIT  # the journal of all, trace
+    assert count(database, "journal") == 2  # the last of each
+
+
+@pytest.mark.usefixtures("thirty_days")
 def test_the_last_sequence_is_kept_though_everything_is_old(database: Database) -> None:
     forget(database, day(1000))
     cursor = database.raw.cursor()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,18 +25,49 @@ numbers = st.sets(st.integers(-(2**63), 2**63 - 1), max_size=50)
 def test_what_was_added_may_be_held_whenever_it_was_added(
     before: set[int], read: set[int], after: set[int]
 ) -> None:
-    live, scanned = Filter(), Filter()
+    live, scanned = Filter(), Filter.of(len(read))
     live.add(before)
     assert live.may_hold(1)  # it does not know yet what there was before it
     scanned.add(read)
     live.include(scanned)
     live.add(after)
     assert all(live.may_hold(each) for each in before | read | after)
+    live.watch()
+    again = Filter.of(1_000_000)
+    again.add(before | read | after)
+    live.add([7])  # which the scan may have missed
+    assert all(live.may_hold(each) for each in before | read | after)
+    live.include(again)
+    assert all(live.may_hold(each) for each in before | read | after | {7})
+
+
+def test_a_filter_that_would_claim_too_much_is_due_again_and_the_next_is_larger() -> None:
+    dice = random.Random(7)
+
+    def claimed(held: Filter) -> int:
+        return sum(held.may_hold(dice.getrandbits(63)) for _ in range(10_000))
+
+    live = Filter()
+    assert live.is_due
+    live.include(Filter.of(0))
+    added: list[int] = []
+    while not live.is_due:
+        some = [dice.getrandbits(63) for _ in range(100_000)]
+        live.add(some)
+        added += some
+    before = claimed(live)
+    assert 50 < before < 300  # one or two of a hundred
+    larger = Filter.of(len(added))
+    larger.add(added)
+    live.watch()
+    live.include(larger)
+    assert not live.is_due
+    assert claimed(live) < before / 2
 
 
 def test_of_many_new_numbers_hardly_one_may_be_held() -> None:
     live = Filter()
-    live.include(Filter())
+    live.include(Filter.of(0))
     live.add(number * 0x9E3779B97F4A7C15 & (1 << 63) - 1 for number in range(100_000))
     claimed = sum(
         live.may_hold(number * 0xD1B54A32D192ED03 & (1 << 63) - 1) for number in range(1, 10_000)

@@ -12,6 +12,7 @@ function keepUpToDate(from, row) {
   const button = row.querySelector("[data-live-pause]");
   const into = document.querySelector(from.dataset.liveInto);
   let sequence = from.dataset.sequence;
+  let every = EVERY;
   let paused = false;
   let timer;
 
@@ -25,7 +26,7 @@ function keepUpToDate(from, row) {
 
   async function ask() {
     // A selection would be lost under somebody's hands.
-    if (!document.getSelection().isCollapsed) return later(EVERY);
+    if (!document.getSelection().isCollapsed) return later(every);
     try {
       const response = await fetch(`${from.dataset.live}&since=${sequence}`, { redirect: "manual" });
       if (paused) return;
@@ -35,10 +36,12 @@ function keepUpToDate(from, row) {
         const html = await response.text();
         if (paused) return;
         sequence = response.headers.get("x-sequence");
+        // What takes the server long is asked for less often.
+        every = Math.max(EVERY, 1_000 * Number(response.headers.get("x-ask-again-after")));
         replace(into, html);
       }
       say("on");
-      later(EVERY);
+      later(every);
     } catch (error) {
       if (paused) return;
       console.warn("portal: no answer", error);

@@ -9,49 +9,89 @@ Trade-offs in Hash Coding with Allowable Errors", 1970).
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from adapter.tenants import ContactKey, Tenant
 
-_BITS = 26
-"""Two to the power of it: 8 MiB. Of five million events one new one in fifty is looked up."""
+_BITS_EACH: Final = 16
+"""Of a filter that is full: of sixty new numbers one is looked up."""
+_LEAST: Final = 1 << 24
+_MOST: Final = 1 << 29
+"""Bits: 2 MiB, full with a million numbers, and 64 MiB."""
 
-_BYTES = 1 << _BITS - 3
-_MASK = (1 << _BITS) - 1
+_AT_ONCE: Final = 2_000
+"""Numbers that a scan takes until the event loop's thread may go on: a millisecond."""
 
 
 class Filter:
-    """A set of 63-bit numbers, evenly spread, that may claim to hold more than it was told."""
+    """A set of 63-bit numbers, evenly spread, that may claim to hold more than it was told.
 
-    __slots__ = ("_bits", "_is_whole")
+    It knows nothing until it has taken in another, which was filled with what there was before.
+    """
+
+    __slots__ = ("_bits", "_late", "_mask", "_room")
 
     def __init__(self) -> None:
-        self._bits = bytearray(_BYTES)
-        self._is_whole = False
+        self._bits = bytearray()
+        self._mask = 0
+        self._room = 0
+        """How many numbers more it should take."""
+        self._late: list[int] | None = []
+        """What it was told since `watch`, until `include`."""
+
+    @classmethod
+    def of(cls, count: int) -> Filter:
+        """Make one to be filled with so many numbers and taken in by another."""
+        made = cls()
+        size = _LEAST
+        while size < 2 * count * _BITS_EACH and size < _MOST:
+            size *= 2
+        made._bits = bytearray(size >> 3)
+        made._mask = size - 1
+        made._room = max(size // _BITS_EACH, count + size // _BITS_EACH // 4)
+        made._late = None
+        return made
 
     def may_hold(self, number: int) -> bool:
         """Whether the number may have been added; always while `include` has not been called."""
-        if not self._is_whole:
-            return True
-        first, second = number & _MASK, number >> _BITS & _MASK
         bits = self._bits
+        if not bits:
+            return True
+        first, second = number & self._mask, number >> 31 & self._mask
         return bool(bits[first >> 3] >> (first & 7) & bits[second >> 3] >> (second & 7) & 1)
 
     def add(self, numbers: Iterable[int]) -> None:
         """Add numbers."""
-        bits = self._bits
+        numbers = list(numbers)
+        if self._late is not None:
+            self._late += numbers
+        bits, mask = self._bits, self._mask
+        if not bits:
+            return
         for number in numbers:
-            first, second = number & _MASK, number >> _BITS & _MASK
+            first, second = number & mask, number >> 31 & mask
             bits[first >> 3] |= 1 << (first & 7)
             bits[second >> 3] |= 1 << (second & 7)
+        self._room -= len(numbers)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be filled: it knows nothing yet, or claims too much by now."""
+        return not self._bits or self._room < 0
+
+    def watch(self) -> None:
+        """Keep apart what is added from now on: another is filled, which does not hear of it."""
+        self._late = []
 
     def include(self, other: Filter) -> None:
-        """Add what another holds that was filled with all there was before this one began."""
-        both = int.from_bytes(self._bits, "big") | int.from_bytes(other._bits, "big")
-        self._bits = bytearray(both.to_bytes(_BYTES, "big"))
-        self._is_whole = True
+        """Be what another is that was filled since `watch`, and what was added meanwhile."""
+        late, self._late = self._late, None
+        self._bits, self._mask, self._room = other._bits, other._mask, other._room
+        self.add(late or ())
 
 
 class Seen:
@@ -59,22 +99,39 @@ class Seen:
 
     __slots__ = ("contacts", "events")
 
-    def __init__(self) -> None:
-        self.events = Filter()
-        self.contacts = Filter()
+    def __init__(self, events: Filter | None = None, contacts: Filter | None = None) -> None:
+        self.events = events or Filter()
+        self.contacts = contacts or Filter()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the index is to be read for it."""
+        return self.events.is_due or self.contacts.is_due
+
+    def watch(self) -> None:
+        """Begin to keep what `read`, which comes next, may miss."""
+        self.events.watch()
+        self.contacts.watch()
 
     def include(self, other: Seen) -> None:
-        """Be sure from now on, having been told of everything since `other` was read."""
+        """Be sure from now on, having been told of everything since `watch`."""
         self.events.include(other.events)
         self.contacts.include(other.contacts)
 
 
 def read(path: Path) -> Seen:
     """Read the whole index by a connection of its own (for a thread); raises `sqlite3.Error`."""
-    found = Seen()
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reading:
-        found.events.add(key for (key,) in reading.execute("SELECT key FROM event_keys"))
+        (events,) = reading.execute("SELECT count(*) FROM event_keys").fetchone()
+        (contacts,) = reading.execute("SELECT count(*) FROM contact_heads").fetchone()
+        found = Seen(Filter.of(events), Filter.of(contacts))
+        keys = reading.execute("SELECT key FROM event_keys")
+        while some := keys.fetchmany(_AT_ONCE):
+            found.events.add(key for (key,) in some)
+            time.sleep(0)  # the event loop has waited for this thread's lock
         heads = reading.execute("SELECT tenant, contact FROM contact_heads")
-        # The hash of this process: it is kept nowhere.
-        found.contacts.add(hash(ContactKey(Tenant(row[0]), row[1])) for row in heads)
+        while some := heads.fetchmany(_AT_ONCE):
+            # The hash of this process: it is kept nowhere.
+            found.contacts.add(hash(ContactKey(Tenant(row[0]), row[1])) for row in some)
+            time.sleep(0)
     return found

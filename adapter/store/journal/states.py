@@ -86,16 +86,20 @@ def keep_state(cursor: sqlite3.Cursor, key: ContactKey) -> None:
 
 
 def open_keys(
-    cursor: sqlite3.Cursor, tenant: Tenant, agent: str | None
+    cursor: sqlite3.Cursor, tenant: Tenant, agent: str | None, *, since: int = 0
 ) -> list[tuple[ContactKey, Head]]:
-    """Give the contacts that are not over, of one agent or of the tenant, oldest change first."""
+    """Give the contacts that are not over, of one agent or of the tenant, oldest change first.
+
+    `since`: those that changed at this time or later (microseconds since 1970), for there are
+    always some whose end nobody reports.
+    """
     known = loaded(cursor)
-    where = "tenant=? AND ended=0" + ("" if agent is None else " AND agent=?")
+    where = "tenant=? AND ended=0 AND updated>=?" + ("" if agent is None else " AND agent=?")
     # The index is named: SQLite takes a tenant to have ten contacts, and would look at all.
     rows = cursor.execute(
         "SELECT contact, position, depth, agent, updated FROM contact_heads"
         f" INDEXED BY open_contacts WHERE {where}",
-        (tenant,) if agent is None else (tenant, agent),
+        (tenant, since) if agent is None else (tenant, since, agent),
     ).fetchall()
     found = {
         ContactKey(tenant, row[0]): Head(row[1], row[2], row[3], False, row[4]) for row in rows
@@ -108,19 +112,16 @@ def open_keys(
             found.update((key, last) for key, last in newer if not last.ended)
         else:
             found.update(known.open_of(Agent(tenant, agent)))
-    return sorted(found.items(), key=lambda each: each[1].updated)
+    late = (each for each in found.items() if each[1].updated >= since)
+    return sorted(late, key=lambda each: each[1].updated)
 
 
 def open_contacts(
     cursor: sqlite3.Cursor, tenant: Tenant, agent: str | None, *, since: datetime
 ) -> list[Contact]:
     """Read the contacts that are not over: of one agent, or of the tenant."""
-    old = micros(since)
-    known = (
-        contact_with_head(cursor, key)
-        for key, found in open_keys(cursor, tenant, agent)
-        if found.updated >= old
-    )
+    keys = open_keys(cursor, tenant, agent, since=micros(since))
+    known = (contact_with_head(cursor, key) for key, _ in keys)
     return [each[0] for each in known if each is not None]
 
 

@@ -25,8 +25,8 @@ from adapter.store.journal.rows import pack_pushes
 from adapter.store.journal.tail import Push, Tail
 from adapter.tenants import Tenant
 
-_AT_ONCE = 64
-"""Keys after which the clock is looked at: a few tenths of a millisecond."""
+_AT_ONCE = 16
+"""Keys after which the clock is looked at: in a large index each may have a page of its own."""
 
 _SORTED_AT_ONCE = 16_384
 """Events from which on their keys are sorted in parts: to sort all would stop the loop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -30,6 +31,9 @@ STORY = HOME + "/story"
 ROWS = HOME + "/rows"
 LINES = STORY + "/lines"
 _LONGEST_SEQUENCE = 18
+_SHARE = 20
+"""A page that is kept up to date asks again after so many times what its search has taken: a long
+one, left open on somebody's second screen, must not cost calls anything."""
 
 
 async def show(request: Request, who: Principal) -> Response:
@@ -47,8 +51,11 @@ async def rows(request: Request, who: Principal) -> Response:
     """Give the first page's rows alone, for the script that keeps it up to date."""
     if _is_current(request, who.tenant):
         return Response(status_code=204)
+    began = time.monotonic()
     values = await _list(request, who.tenant, _search(request))
-    return _part(request, "portal/contacts/rows.html", values)
+    answer = _part(request, "portal/contacts/rows.html", values)
+    answer.headers["x-ask-again-after"] = f"{_SHARE * (time.monotonic() - began):.1f}"  # seconds
+    return answer
 
 
 async def story(request: Request, who: Principal) -> Response:
