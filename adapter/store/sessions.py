@@ -123,13 +123,26 @@ def agents(cursor: sqlite3.Cursor) -> dict[bytes, str | None]:
 
     A session with a person is the agent that the person is now; None without the role for it.
     """
+    return some_agents(cursor, 0, most=-1)[0]
+
+
+def some_agents(
+    cursor: sqlite3.Cursor, after: int, *, most: int
+) -> tuple[dict[bytes, str | None], int | None]:
+    """Do what `agents` does for at most so many sessions, in the order in which they were added.
+
+    Begin with `after=0`, and give the number that comes back for the next part; None at the end.
+    """
     rows = cursor.execute(
-        "SELECT sessions.chain, CASE WHEN sessions.person IS NULL THEN sessions.agent"
+        "SELECT sessions.rowid, sessions.chain, CASE WHEN sessions.person IS NULL"
+        " THEN sessions.agent"
         " WHEN people.revoked IS NULL AND ' '||given_roles||' '||token_roles||' ' LIKE '% agent %'"
-        " THEN people.agent END FROM sessions"
-        " LEFT JOIN people ON people.id=sessions.person WHERE sessions.kind='panel'"
-    )
-    return {bytes(chain): agent for chain, agent in rows}
+        " THEN people.agent END FROM sessions LEFT JOIN people ON people.id=sessions.person"
+        " WHERE sessions.rowid>? AND sessions.kind='panel' ORDER BY sessions.rowid LIMIT ?",
+        (after, most),
+    ).fetchall()
+    found = {bytes(chain): agent for _, chain, agent in rows}
+    return found, rows[-1][0] if len(rows) == most else None
 
 
 def touch(cursor: sqlite3.Cursor, seen: Iterable[bytes], now: datetime) -> None:
