@@ -12,6 +12,7 @@ import structlog
 from adapter.close_codes import UNAUTHENTICATED
 from adapter.committer import Committer
 from adapter.connections import Connections
+from adapter.embedders import Embedders
 from adapter.environments import Environments
 from adapter.greetings import Greetings
 from adapter.hub import Hub
@@ -96,6 +97,7 @@ class Services:
     key_uses: KeyUses = field(default_factory=KeyUses)
     recent_requests: RecentRequests = field(default_factory=RecentRequests)
     greetings: Greetings = field(default_factory=Greetings)
+    embedders: Embedders = field(default_factory=Embedders)
     workers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """The background tasks by name; `/readyz` says which has died."""
 

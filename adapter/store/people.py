@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,20 @@ _COLUMNS = (
     "id, tenant, directory, subject, name, email, token_roles, given_roles, agent, proposed,"
     " revoked, created, seen"
 )
+_BY_NAME = "name COLLATE NOCASE, id"
+_WAITING = "tenant=? AND proposed<>'' AND coalesce(agent, '')='' AND revoked IS NULL"
+_FAIRLY = f"row_number() OVER (PARTITION BY directory ORDER BY {_BY_NAME}), directory"
+"""The first of each directory, then the second of each: none hides another where they are many."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """The first of the people who are looked for."""
+
+    people: list[Person]
+    total: int
+    """How many there are."""
+    agents: frozenset[str] = frozenset()
+    """The agents that all of them are; left empty where everybody is looked for."""
 
 
 def new_id() -> str:
@@ -72,8 +87,60 @@ def find(cursor: sqlite3.Cursor, tenant: Tenant, directory: str, subject: str) -
 def listed(cursor: sqlite3.Cursor, tenant: Tenant) -> list[Person]:
     """Read a tenant's people by name."""
     rows = cursor.execute(
-        f"SELECT {_COLUMNS} FROM people WHERE tenant=? ORDER BY name COLLATE NOCASE, id",
+        f"SELECT {_COLUMNS} FROM people WHERE tenant=? ORDER BY {_BY_NAME}",
         (tenant,),
+    )
+    return [_person(row) for row in rows]
+
+
+def found(
+    cursor: sqlite3.Cursor, tenant: Tenant, wanted: str, *, most: int, waiting: bool = False
+) -> Found:
+    """Read the first people by name whose name, e-mail or agent has `wanted` in it, case-folded.
+
+    `waiting`: of those who wait for their proposed agent, some of each directory.
+    """
+    where, order = (_WAITING, _FAIRLY) if waiting else ("tenant=?", _BY_NAME)
+    if not wanted:
+        (total,) = cursor.execute(
+            f"SELECT count(*) FROM people WHERE {where}", (tenant,)
+        ).fetchone()
+        rows = cursor.execute(
+            f"SELECT {_COLUMNS} FROM people WHERE {where} ORDER BY {order} LIMIT ?", (tenant, most)
+        )
+        return Found(people=[_person(row) for row in rows], total=total)
+    # SQLite folds the case of ASCII alone. Whole people are made of those that are shown.
+    rows = cursor.execute(
+        f"SELECT id, agent, proposed, name, email FROM people WHERE {where} ORDER BY {order}",
+        (tenant,),
+    )
+    like = [row for row in rows if any(each and wanted in each.casefold() for each in row[1:])]
+    shown = [row[0] for row in like[:most]]
+    marks = ",".join("?" * len(shown))
+    rows = cursor.execute(f"SELECT {_COLUMNS} FROM people WHERE id IN ({marks})", shown)
+    whole = {row[0]: _person(row) for row in rows}
+    return Found(
+        people=[whole[each] for each in shown],
+        total=len(like),
+        agents=frozenset(row[1] for row in like if row[1]),
+    )
+
+
+def waiting_of_directories(cursor: sqlite3.Cursor, tenant: Tenant) -> dict[str, int]:
+    """Count the people who wait for their proposed agent, by directory."""
+    return dict(
+        cursor.execute(
+            f"SELECT directory, count(*) FROM people WHERE {_WAITING} GROUP BY directory", (tenant,)
+        )
+    )
+
+
+def namesakes(cursor: sqlite3.Cursor, tenant: Tenant, names: Collection[str]) -> list[Person]:
+    """Read the people who have one of some names (the case of ASCII letters does not count)."""
+    marks = ",".join("?" * len(names))
+    rows = cursor.execute(
+        f"SELECT {_COLUMNS} FROM people WHERE tenant=? AND name COLLATE NOCASE IN ({marks})",
+        (tenant, *names),
     )
     return [_person(row) for row in rows]
 

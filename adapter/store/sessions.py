@@ -7,7 +7,7 @@ one is first used. `chain` stays, so feeds are closed by it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -23,6 +23,13 @@ _COLUMNS = (
     "digest, chain, tenant, kind, person, agent, embedder, origin, created, issued, seen, expires,"
     " replaced"
 )
+
+_AGENT = (
+    "CASE WHEN sessions.person IS NULL THEN sessions.agent"
+    " WHEN people.revoked IS NULL AND ' '||given_roles||' '||token_roles||' ' LIKE '% agent %'"
+    " THEN people.agent END"
+)
+"""Who a session with its person is now; NULL without the role for it."""
 
 
 class StoredSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +70,19 @@ class StoredSession(msgspec.Struct, frozen=True, kw_only=True):
     def seen(self) -> datetime:
         """When it was last used, or had a feed open."""
         return self.seen_at or self.created
+
+
+class EmbeddedPanel(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a panel's session where only the pages around it matter."""
+
+    row: int
+    """Its place in the table: where the next part begins."""
+    chain: bytes
+    around: tuple[str, ...]
+    """The origins that framed it, the nearest first; `top` or `unknown`."""
+    agent: str
+    """Whose it is: the agent's id, else the person's name, else `?`."""
+    seen: datetime
 
 
 def add(cursor: sqlite3.Cursor, session: StoredSession) -> None:
@@ -108,14 +128,45 @@ def of_chain(cursor: sqlite3.Cursor, tenant: Tenant, chain: bytes) -> StoredSess
     return None if row is None else _session(row)
 
 
-def listed(cursor: sqlite3.Cursor, tenant: Tenant, now: datetime) -> list[StoredSession]:
-    """Read a tenant's sessions within their absolute limit, the newest bearer of each."""
+def of_chains(
+    cursor: sqlite3.Cursor, tenant: Tenant, chains: Collection[bytes]
+) -> dict[bytes, StoredSession]:
+    """Read the newest bearers of some sessions, by their chains, in one statement."""
+    marks = ",".join("?" * len(chains))
     rows = cursor.execute(
-        f"SELECT {_COLUMNS} FROM sessions WHERE tenant=? AND expires>? AND replaced IS NULL"
-        " ORDER BY created DESC, rowid DESC",
-        (tenant, micros(now)),
+        f"SELECT {_COLUMNS} FROM sessions WHERE chain IN ({marks}) AND tenant=?"
+        " ORDER BY issued, rowid",
+        (*chains, tenant),
     )
-    return list({each.chain: each for each in map(_session, rows)}.values())
+    return {each.chain: each for each in map(_session, rows)}
+
+
+def embedded(
+    cursor: sqlite3.Cursor, tenant: Tenant, now: datetime, *, after: int, most: int
+) -> list[EmbeddedPanel]:
+    """Read a part of the tenant's panels within their absolute limit: those behind row `after`.
+
+    A session that two tabs have renewed is there twice.
+    """
+    # Who takes no contacts (yet) has no agent's name.
+    rows = cursor.execute(
+        "SELECT sessions.rowid, chain, embedder,"
+        f" coalesce(nullif({_AGENT}, ''), nullif(sessions.agent, ''), people.name, '?'),"
+        " sessions.seen FROM sessions LEFT JOIN people ON people.id=sessions.person"
+        " WHERE sessions.tenant=? AND kind='panel' AND expires>? AND replaced IS NULL"
+        " AND sessions.rowid>? ORDER BY sessions.rowid LIMIT ?",
+        (tenant, micros(now), after, most),
+    )
+    return [
+        EmbeddedPanel(
+            row=row,
+            chain=bytes(chain),
+            around=tuple(embedder.split()),
+            agent=agent,
+            seen=moment(seen),
+        )
+        for row, chain, embedder, agent, seen in rows
+    ]
 
 
 def agents(cursor: sqlite3.Cursor) -> dict[bytes, str | None]:
@@ -134,10 +185,8 @@ def some_agents(
     Begin with `after=0`, and give the number that comes back for the next part; None at the end.
     """
     rows = cursor.execute(
-        "SELECT sessions.rowid, sessions.chain, CASE WHEN sessions.person IS NULL"
-        " THEN sessions.agent"
-        " WHEN people.revoked IS NULL AND ' '||given_roles||' '||token_roles||' ' LIKE '% agent %'"
-        " THEN people.agent END FROM sessions LEFT JOIN people ON people.id=sessions.person"
+        f"SELECT sessions.rowid, sessions.chain, {_AGENT} FROM sessions"
+        " LEFT JOIN people ON people.id=sessions.person"
         " WHERE sessions.rowid>? AND sessions.kind='panel' ORDER BY sessions.rowid LIMIT ?",
         (after, most),
     ).fetchall()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from adapter.store import sessions
 from adapter.store.sessions import StoredSession
 from adapter.tenants import Tenant
 from tests import principals
+from tests.feed.local import Local
 from tests.portal.visitor import Page, Visitor
 from tests.server import Server, eventually
 
@@ -87,8 +90,13 @@ def a_panel_in(
     server: Server, embedder: str, agent: str | None = "alice", person: str | None = None
 ) -> None:
     """Let there be a panel's session that began inside of a page."""
+    with server.office() as office, office.database.transaction() as cursor:
+        sessions.add(cursor, session_in(embedder, agent, person))
+
+
+def session_in(embedder: str, agent: str | None, person: str | None = None) -> StoredSession:
     now = datetime.now(UTC)
-    session = StoredSession(
+    return StoredSession(
         digest=credentials.digest(credentials.new_bearer()),
         tenant=Tenant("default"),
         agent=agent,
@@ -98,8 +106,6 @@ def a_panel_in(
         created=now,
         expires=now + timedelta(hours=1),
     )
-    with server.office() as office, office.database.transaction() as cursor:
-        sessions.add(cursor, session)
 
 
 def test_what_is_saved_is_in_force_and_in_the_audit_log(server: Server, admin: Visitor) -> None:
@@ -330,3 +336,25 @@ def test_reasons_are_said_in_japanese(server: Server) -> None:
         page = save(admin, "https://contoso.example/path")
     assert "1 行目" in page
     assert "パスは書けません" in page
+
+
+def test_a_check_of_what_is_typed_reads_no_sessions_and_no_people_again(tmp_path: Path) -> None:
+    with Local(tmp_path) as server, Visitor(server, principals.sign_in_as_admin(server)) as admin:
+        save(admin, CONTOSO)
+        with server.office() as office, office.database.transaction() as cursor:
+            for number in range(300):
+                sessions.add(cursor, session_in(CONTOSO, f"agent-{number:03}"))
+        named = ", ".join(f"agent-{number:03}" for number in range(5))
+        cut_off = [{"origin": CONTOSO, "agents": f"{named} and 295 more"}]
+        asked: list[str] = []
+        for typed in ("https://a", "https://ab", "https://abc"):
+            told = admin.ask(f"{PATH}/check", {"text": f"{typed}.example", "origin": ""}).json()
+            assert told["cut_off"] == cut_off
+            server.services.database.raw.set_trace_callback(asked.append)
+        assert admin.get(PATH).status == 200  # in force: nobody can be cut off
+        server.services.database.raw.set_trace_callback(None)
+        assert not [each for each in asked if "kind='panel'" in each and "embedder" in each]
+        assert not [
+            each for each in asked if re.search(r"FROM people WHERE tenant='\w+' ORD", each)
+        ]
+        assert f"{named} …" in save(admin, "https://a.example")

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import math
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
-from urllib.parse import quote
+from typing import Final
+from urllib.parse import urlencode
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapter import changes, people, saving
 from adapter.errors import MalformedInput, NotFound, Place
-from adapter.hub import Feed, monotonic
 from adapter.i18n import Texts
 from adapter.identity.people import LOCAL, Person
 from adapter.services import Services
-from adapter.store import people as stored_people, sessions, settings as stored
-from adapter.store.settings import Alias
+from adapter.store import alias_lists, people as stored_people, settings as stored
 from adapter.tenants import Agent, Tenant
 from adapter.web import requests, sign_in_pages
-from adapter.web.feed_socket import FeedSocket
-from adapter.web.portal import forms, pages
+from adapter.web.portal import connected, forms, pages
 from adapter.web.portal.forms import Form
 from adapter.web.portal.refusal_sentences import PHRASES
 from adapter.web.portal.routing import page
@@ -33,44 +30,28 @@ from adapter.web.principals import Principal
 HOME = "/admin/agents"
 SIGN_OUT = HOME + "/sign-out"
 ALIASES = HOME + "/aliases"
-
-
-class Connected(msgspec.Struct, frozen=True, kw_only=True):
-    """One open feed, as the page shows it."""
-
-    agent: str | None
-    """None on a wallboard."""
-    kind: str
-    """`panel`, `listener` or `wallboard`."""
-    panel: str | None
-    since: datetime | None
-    """When its feed was opened; None where only a service key knows."""
-    signed_in: datetime | None
-    embedder: str | None
-    """The page around it, `top` or `unknown`; None where no session tells."""
-    version: str | None
-    visible: bool
-    interacted: datetime | None
-    key: str | None
-    """The name of the key that let it in."""
-    has_session: bool
+MOST: Final = 100
+"""Rows of each list: a centre has thousands, and whoever looks for one of them names it."""
+LONGEST: Final = 512
+"""Characters of what is looked for."""
 
 
 async def show(request: Request, who: Principal) -> Response:
     """Show who is connected, who has signed in, and the sources' names."""
-    return _page(request, who)
+    return await _page(request, who)
 
 
 async def confirm_sign_out(request: Request, who: Principal) -> Response:
     """Ask before an agent is signed out."""
     agent = _agent(request, who.tenant, request.query_params.get("agent", ""))
-    connected = [each for each in _connected(request, who.tenant) if each.agent == agent.id]
+    feeds = connected.of_agent(requests.services(request), agent)
     return pages.render(
         request,
         "portal/agents/sign_out.html",
         agent=agent.id,
-        count=sum(each.has_session for each in connected),
-        by_key=sum(not each.has_session for each in connected),
+        count=feeds.by_session,
+        by_key=feeds.by_key,
+        query=query(request),
     )
 
 
@@ -85,7 +66,7 @@ async def sign_out(request: Request, who: Principal, form: Form) -> Response:
         )
     )
     changes.close_ended_sessions(services)
-    return pages.redirect(request, HOME, _("%(agent)s is signed out.", agent=agent.id))
+    return pages.redirect(request, home(request), _("%(agent)s is signed out.", agent=agent.id))
 
 
 async def put_alias(request: Request, who: Principal, form: Form) -> Response:
@@ -95,11 +76,11 @@ async def put_alias(request: Request, who: Principal, form: Form) -> Response:
     try:
         alias = saving.alias(who.tenant, form.text("alias_agent"), form.text("source_id"))
     except MalformedInput as error:
-        return _page(request, who, 422, errors=_in_words(error, _), form=form)
+        return await _page(request, who, 422, errors=_in_words(error, _), form=form)
     stored.put_alias(services.database, alias, datetime.now(UTC), who=who.label)
     await changes.apply(services)
     said = _("%(name)s stands for %(agent)s now.", name=alias.source_id, agent=alias.agent)
-    return pages.redirect(request, HOME, said)
+    return pages.redirect(request, home(request), said)
 
 
 async def remove_alias(request: Request, who: Principal, form: Form) -> Response:
@@ -109,10 +90,27 @@ async def remove_alias(request: Request, who: Principal, form: Form) -> Response
     source_id = form.raw("source_id")
     stored.remove_alias(services.database, who.tenant, source_id, datetime.now(UTC), who=who.label)
     await changes.apply(services)
-    return pages.redirect(request, HOME, _("%(name)s stands for itself now.", name=source_id))
+    return pages.redirect(
+        request, home(request), _("%(name)s stands for itself now.", name=source_id)
+    )
 
 
-def _page(
+def query(request: Request) -> str:
+    """Give `?q=…` of what is looked for, so that one comes back to the same lists; else nothing."""
+    sought = _sought(request)
+    return f"?{urlencode({'q': sought})}" if sought else ""
+
+
+def home(request: Request) -> str:
+    """Give the address of the page, with what is looked for."""
+    return HOME + query(request)
+
+
+def _sought(request: Request) -> str:
+    return request.query_params.get("q", "").strip()[:LONGEST]
+
+
+async def _page(
     request: Request,
     who: Principal,
     status: int = 200,
@@ -122,25 +120,50 @@ def _page(
 ) -> Response:
     _ = pages.texts(request)
     services = requests.services(request)
+    sought = _sought(request)
+    wanted = sought.casefold()
+    # Each takes some milliseconds where there are thousands: others have their turn in between.
     with services.database.reading():
-        persons = stored_people.listed(services.database.raw.cursor(), who.tenant)
-    waiting = [each for each in persons if each.proposed and not each.agent and not each.revoked]
-    by_directory = sorted(waiting, key=lambda each: each.directory)
-    return pages.render(
+        cursor = services.database.raw.cursor()
+        persons = stored_people.found(cursor, who.tenant, wanted, most=MOST)
+    await asyncio.sleep(0)
+    with services.database.reading():
+        cursor = services.database.raw.cursor()
+        waiting = stored_people.found(cursor, who.tenant, wanted, most=MOST, waiting=True)
+        counts = stored_people.waiting_of_directories(cursor, who.tenant)
+    await asyncio.sleep(0)
+    with services.database.reading():
+        cursor = services.database.raw.cursor()
+        aliases = alias_lists.found(cursor, who.tenant, wanted, most=MOST, agents=persons.agents)
+    await asyncio.sleep(0)
+    seen = [*persons.people, *waiting.people]
+    with services.database.reading():
+        cursor = services.database.raw.cursor()
+        namesakes = stored_people.namesakes(cursor, who.tenant, {each.name for each in seen})
+    # Who was found by their own name, or by a source's, is found among the feeds by the agent.
+    also = persons.agents | aliases.agents
+    feeds = connected.listed(services, who.tenant, wanted, also, most=MOST)
+    await asyncio.sleep(0)
+    by_directory = sorted(waiting.people, key=lambda each: each.directory)
+    return await pages.render_in_turns(
         request,
         "portal/agents/list.html",
         status,
         errors=errors,
         form=form,
-        connected=_by_agent(_connected(request, who.tenant)),
+        sought=sought,
+        query=query(request),
+        most_sought=LONGEST,
+        connected=feeds,
         persons=persons,
-        alike=_alike(persons),
-        shut_out=_shut_out(services, who.tenant, persons),
-        waiting=[
-            (directory, list(each))
+        alike=_alike(namesakes),
+        shut_out=_shut_out(services, who.tenant, seen),
+        waiting=waiting,
+        directories=[
+            (directory, list(each), counts[directory])
             for directory, each in groupby(by_directory, key=lambda each: each.directory)
         ],
-        aliases=_aliases(services, who.tenant),
+        aliases=aliases,
         may_change=who.may("admin"),
         roles=sign_in_pages.role_names(_),
         kinds={
@@ -149,8 +172,12 @@ def _page(
             "wallboard": _("Wallboard"),
         },
         around={"top": _("shown on its own"), "unknown": _("a page that hides its address")},
-        sign_out_path=lambda agent: f"{SIGN_OUT}?agent={quote(agent, safe='')}",
+        sign_out_path=lambda agent: f"{SIGN_OUT}?{_sign_out_query(agent, sought)}",
     )
+
+
+def _sign_out_query(agent: str, sought: str) -> str:
+    return urlencode({"agent": agent, **({"q": sought} if sought else {})})
 
 
 def _alike(persons: Sequence[Person]) -> set[str]:
@@ -166,60 +193,6 @@ def _shut_out(services: Services, tenant: Tenant, persons: Sequence[Person]) -> 
         return set()
     named = {each.directory for each in persons} - {LOCAL}
     return {each for each in named if not settings.lets_in(each)}
-
-
-def _by_agent(connected: Sequence[Connected]) -> list[tuple[str | None, list[Connected]]]:
-    return [
-        (agent, list(each))
-        for agent, each in groupby(
-            sorted(connected, key=lambda each: (each.agent is None, each.agent or "")),
-            key=lambda each: each.agent,
-        )
-    ]
-
-
-def _connected(request: Request, tenant: Tenant) -> list[Connected]:
-    services = requests.services(request)
-    feeds = [each for each in services.hub.feeds() if each.tenant == tenant]
-    names = {key.id: key.name or key.id for key in stored.keys(services.database)}
-    with services.database.reading():
-        return [_of_feed(services, each, names) for each in feeds]
-
-
-def _of_feed(services: Services, feed: Feed, names: dict[str, str]) -> Connected:
-    session = None
-    chain = feed.session if isinstance(feed, FeedSocket) else None
-    if chain is not None:
-        session = sessions.of_chain(services.database.raw.cursor(), feed.tenant, chain)
-    panel = feed.panel
-    said = None
-    if panel is not None and feed.agent is not None:
-        said = services.greetings.of(feed.agent, panel.id)
-    return Connected(
-        agent=None if feed.agent is None else feed.agent.id,
-        kind="wallboard" if feed.agent is None else "listener" if panel is None else "panel",
-        panel=None if panel is None else panel.id,
-        since=None if said is None else said.at,
-        signed_in=None if session is None else session.created,
-        embedder=None if session is None else session.embedder,
-        version=None if said is None else said.version,
-        visible=panel is not None and panel.visible,
-        interacted=None if panel is None else _moment(panel.interacted),
-        key=None if feed.key is None else names.get(feed.key, feed.key),
-        has_session=chain is not None,
-    )
-
-
-def _moment(interacted: float) -> datetime | None:
-    """Turn a time of the server's clock into one of the calendar; None where it never was."""
-    if not math.isfinite(interacted):
-        return None
-    return datetime.now(UTC) - timedelta(seconds=monotonic() - interacted)
-
-
-def _aliases(services: Services, tenant: Tenant) -> list[Alias]:
-    mine = [each for each in stored.aliases(services.database) if each.tenant == tenant]
-    return sorted(mine, key=lambda each: (each.agent, each.source_id))
 
 
 def _agent(request: Request, tenant: Tenant, named: str) -> Agent:

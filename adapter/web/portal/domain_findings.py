@@ -4,31 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from adapter.domains import Caution, Decision, DomainRules, Problem, RuleError
+from adapter.embedders import Embedder
 from adapter.errors import InvalidSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """A session of a panel: the pages around it (the nearest first), whose it is, if it is open."""
-
-    around: tuple[str, ...]
-    agent: str
-    connected: bool
-    seen: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CutOff:
-    """A page that shows the panel now and no longer would, with its agents."""
-
-    origin: str
-    agents: tuple[str, ...]
-    connected: int
-    """How many of its panels are open now."""
-    seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +27,8 @@ class Findings:
     rules: int = 0
     tried: str = ""
     decision: Decision | None = None
-    cut_off: tuple[CutOff, ...] = ()
+    cut_off: tuple[Embedder, ...] = ()
+    """The pages that show the panel now and no longer would."""
 
     @property
     def good(self) -> bool:
@@ -60,7 +40,7 @@ def examine(
     text: str,
     *,
     in_force: DomainRules,
-    panels: Iterable[Embedded],
+    embedders: Iterable[Embedder],
     header_limit: int,
     tried: str = "",
 ) -> Findings:
@@ -90,7 +70,7 @@ def examine(
         rules=len(rules),
         tried=tried,
         decision=rules.explain(tried) if tried else None,
-        cut_off=cut_off(in_force, rules, panels),
+        cut_off=cut_off(in_force, rules, embedders),
     )
 
 
@@ -103,21 +83,8 @@ def _without(text: str, bad: set[int]) -> DomainRules:
 
 
 def cut_off(
-    before: DomainRules, after: DomainRules, panels: Iterable[Embedded]
-) -> tuple[CutOff, ...]:
+    before: DomainRules, after: DomainRules, pages: Iterable[Embedder]
+) -> tuple[Embedder, ...]:
     """List the pages that the rules before admit and those after refuse, the busiest first."""
-    lost: dict[str, list[Embedded]] = {}
-    for panel in panels:
-        for origin in panel.around:
-            if before.allows(origin) and not after.allows(origin):
-                lost.setdefault(origin, []).append(panel)
-    found = [
-        CutOff(
-            origin,
-            tuple(sorted({each.agent for each in group})),
-            sum(each.connected for each in group),
-            max(each.seen for each in group),
-        )
-        for origin, group in lost.items()
-    ]
-    return tuple(sorted(found, key=lambda each: (-each.connected, each.origin)))
+    lost = [page for page in pages if before.allows(page.origin) and not after.allows(page.origin)]
+    return tuple(sorted(lost, key=lambda each: (-each.connected, each.origin)))

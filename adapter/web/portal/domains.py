@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapter import changes
+from adapter import changes, embedders
 from adapter.domains import suggest
+from adapter.embedders import Embedder
 from adapter.errors import Conflict, InvalidSettings, Place
 from adapter.i18n import Texts
 from adapter.services import Services
-from adapter.store import audit_pages, people, refusals, sessions, settings as stored
+from adapter.store import audit_pages, refusals, settings as stored
 from adapter.tenants import Tenant
 from adapter.web import requests, trials
 from adapter.web.portal import differences, domain_presets, pages
-from adapter.web.portal.domain_findings import Embedded, Findings, examine
+from adapter.web.portal.domain_findings import Findings, examine
 from adapter.web.portal.domain_sentences import PHRASES
 from adapter.web.portal.domain_views import (
     SHOWN_AGENTS,
@@ -41,8 +43,8 @@ async def show(request: Request, who: Principal) -> Response:
     tried = request.query_params.get("origin", "").strip()
     if "trial" in request.query_params and settings.trial is not None:
         # To be looked at once more, and saved by the button that saves every text.
-        return _page(request, who, settings.trial_text, settings.rules_version, typed=True)
-    return _page(request, who, settings.rules_text, settings.rules_version, tried=tried)
+        return await _page(request, who, settings.trial_text, settings.rules_version, typed=True)
+    return await _page(request, who, settings.rules_text, settings.rules_version, tried=tried)
 
 
 async def change(request: Request, who: Principal, form: Form) -> Response:
@@ -58,9 +60,9 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
         case "trial":
             return await _try_out(request, who, text, at)
         case "preset":
-            return _insert(request, who, form, at)
+            return await _insert(request, who, form, at)
         case _:
-            return _page(request, who, text, at, tried=form.text("origin"), typed=True)
+            return await _page(request, who, text, at, tried=form.text("origin"), typed=True)
 
 
 async def check(request: Request, who: Principal) -> Response:
@@ -70,7 +72,10 @@ async def check(request: Request, who: Principal) -> Response:
     if not isinstance(text, str) or len(text) > LONGEST:
         raise InvalidSettings(f"text: expected a text of at most {LONGEST} characters")
     tried = tried.strip()[:1024] if isinstance(tried, str) else ""
-    found = _examined(request, who.tenant, text, tried)
+    services = requests.services(request)
+    # Asked with every few letters: what was read some seconds ago will do.
+    lately = await services.embedders.lately(services.database, services.sockets, who.tenant)
+    found = _examined(request, who.tenant, text, tried, around=lately)
     return JSONResponse(told(pages.texts(request), found, _limit(request)))
 
 
@@ -96,11 +101,12 @@ async def allow(request: Request, who: Principal, form: Form) -> Response:
 
 async def _save(request: Request, who: Principal, form: Form, version: int) -> Response:
     _ = pages.texts(request)
-    settings = requests.services(request).registry[who.tenant]
     text = form.raw("text")
-    found = _examined(request, who.tenant, text)
+    around = await _embedders(request, who.tenant, text)
+    settings = requests.services(request).registry[who.tenant]
+    found = _examined(request, who.tenant, text, around=around)
     if not found.good:
-        return _page(request, who, text, version, typed=True, status=422)
+        return await _page(request, who, text, version, typed=True, status=422)
     if version != settings.rules_version:
         return _conflict(request, who, text)
     if not differences.lines(settings.rules_text, text):
@@ -132,10 +138,10 @@ async def _try_out(request: Request, who: Principal, text: str, version: int) ->
     _ = pages.texts(request)
     found = _examined(request, who.tenant, text)
     if not found.good:
-        return _page(request, who, text, version, typed=True, status=422)
+        return await _page(request, who, text, version, typed=True, status=422)
     if not found.rules:
         wrong = [Place("text", _("There is no rule to try: it would refuse every page."))]
-        return _page(request, who, text, version, errors=wrong, typed=True, status=422)
+        return await _page(request, who, text, version, errors=wrong, typed=True, status=422)
     await trials.put(requests.services(request), who.tenant, text, who=who.label)
     told = _("The rules are on trial. The rules in force stay; below you see who would be refused.")
     return pages.redirect(request, f"{PATH}#trial", told)
@@ -149,15 +155,17 @@ async def end_trial(request: Request, who: Principal, form: Form) -> Response:
     return pages.redirect(request, PATH, _("The trial has ended; the rules in force stay."))
 
 
-def _insert(request: Request, who: Principal, form: Form, version: int) -> Response:
+async def _insert(request: Request, who: Principal, form: Form, version: int) -> Response:
     _ = pages.texts(request)
     text = form.raw("text")
     try:
         new = domain_presets.lines(form.text("system"), form.text("organisation"))
     except InvalidSettings as error:
         wrong = [Place("organisation", PHRASES.say(_, str(error)))]
-        return _page(request, who, text, version, form=form, errors=wrong, typed=True, status=422)
-    return _page(request, who, domain_presets.added(text, new), version, typed=True)
+        return await _page(
+            request, who, text, version, form=form, errors=wrong, typed=True, status=422
+        )
+    return await _page(request, who, domain_presets.added(text, new), version, typed=True)
 
 
 async def _put(request: Request, who: Principal, text: str, version: int) -> None:
@@ -196,7 +204,7 @@ def _conflict(request: Request, who: Principal, text: str) -> Response:
     )
 
 
-def _page(
+async def _page(
     request: Request,
     who: Principal,
     text: str,
@@ -211,8 +219,9 @@ def _page(
     """Render the page; `typed` where the text is not (or not yet known to be) what is in force."""
     _ = pages.texts(request)
     services = requests.services(request)
+    around = await _embedders(request, who.tenant, text)
     settings = services.registry[who.tenant]
-    found = _examined(request, who.tenant, text, tried)
+    found = _examined(request, who.tenant, text, tried, around=around)
     wrong = list(errors or ())
     if status == 422 and not errors:  # noqa: PLR2004
         wrong = places(_, found)
@@ -254,37 +263,31 @@ def _limit(request: Request) -> int:
     return requests.services(request).settings.csp_limit
 
 
-def _examined(request: Request, tenant: Tenant, text: str, tried: str = "") -> Findings:
+def _examined(
+    request: Request,
+    tenant: Tenant,
+    text: str,
+    tried: str = "",
+    *,
+    around: Sequence[Embedder] = (),
+) -> Findings:
+    """Examine a text; `around` are the pages of which some might be cut off."""
     services = requests.services(request)
     return examine(
         text,
         in_force=services.registry[tenant].rules,
-        panels=_panels(request, tenant),
+        embedders=around,
         header_limit=services.settings.csp_limit,
         tried=tried,
     )
 
 
-def _panels(request: Request, tenant: Tenant) -> list[Embedded]:
-    """List the sessions of panels with the pages around them."""
+async def _embedders(request: Request, tenant: Tenant, text: str) -> Sequence[Embedder]:
+    """List the pages that show panels; none where the text is in force, which cuts off nobody."""
     services = requests.services(request)
-    with services.database.reading():
-        cursor = services.database.raw.cursor()
-        known = sessions.listed(cursor, tenant, datetime.now(UTC))
-        agents = sessions.agents(cursor)
-        # Who takes no contacts (yet) has no agent's name.
-        names = {each.id: each.name for each in people.listed(cursor, tenant)}
-    open_now = {socket.session for socket in services.sockets}
-    return [
-        Embedded(
-            tuple(each.embedder.split()),
-            agents.get(each.chain) or each.agent or names.get(each.person or "", "?"),
-            each.chain in open_now,
-            each.seen,
-        )
-        for each in known
-        if each.kind == "panel"
-    ]
+    if text == services.registry[tenant].rules_text:
+        return ()
+    return await embedders.read(services.database, services.sockets, tenant)
 
 
 ROUTES = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from starlette.datastructures import State
 from starlette.requests import Request
@@ -44,6 +46,8 @@ HEADERS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Of every answer of the portal: shown in no frame, kept by nobody, nothing from elsewhere."""
+TURN: Final = 0.002
+"""Seconds of a long page without letting anybody else have a turn, but for a table in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +88,52 @@ def render(
     `errors` name fields by their `at`: each stands at the top with a link, and at its field. `form`
     is what was typed, which the fields show again (status 422).
     """
+    flash = _flash(request)
+    html = "".join(_parts(request, template, values, flash=flash, errors=errors, form=form))
+    return _answer(html, status, flash)
+
+
+async def render_in_turns(
+    request: Request,
+    template: str,
+    status: int = 200,
+    *,
+    errors: Sequence[Place] = (),
+    form: Form = forms.NOTHING,
+    **values: Any,
+) -> Response:
+    """Render a long page as `render` does, letting others have their turn between its tables."""
+    flash = _flash(request)
+    parts: list[str] = []
+    began = time.monotonic()
+    for part in _parts(request, template, values, flash=flash, errors=errors, form=form):
+        parts.append(part)
+        if time.monotonic() - began > TURN:
+            await asyncio.sleep(0)
+            began = time.monotonic()
+    return _answer("".join(parts), status, flash)
+
+
+def _flash(request: Request) -> Flash | None:
+    who = person(request)
+    return None if who is None else flashes.take(request, who)
+
+
+def _parts(
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    flash: Flash | None,
+    errors: Sequence[Place],
+    form: Form,
+) -> Iterator[str]:
     who, voice = person(request), _voice(request)
-    flash = None if who is None else flashes.take(request, who)
     pages: panel.Pages = request.state.pages
-    html = (
+    return (
         pages.environments[voice.locale]
         .get_template(template)
-        .render(
+        .generate(
             locale=voice.locale,
             locales=i18n.LOCALES,
             asset=pages.assets.url,
@@ -107,6 +150,9 @@ def render(
             **values,
         )
     )
+
+
+def _answer(html: str, status: int, flash: Flash | None) -> Response:
     answer = HTMLResponse(html, status, dict(HEADERS))
     if flash is not None:
         flashes.forget(answer)

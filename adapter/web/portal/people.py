@@ -75,7 +75,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
         "restore": _("%(name)s may sign in again.", name=person.name),
     }
     return pages.redirect(
-        request, agents.HOME, said.get(do, _("%(name)s: saved.", name=person.name))
+        request, agents.home(request), said.get(do, _("%(name)s: saved.", name=person.name))
     )
 
 
@@ -103,7 +103,7 @@ async def confirm(request: Request, who: Principal, form: Form) -> Response:
     done = await services.committer.submit(job)
     changes.close_ended_sessions(services)
     kind: Kind = "warning" if done.left else "success"
-    return pages.redirect(request, agents.HOME, _told(_, done), kind=kind)
+    return pages.redirect(request, agents.home(request), _told(_, done), kind=kind)
 
 
 def _told(_: Texts, done: people.Confirmed) -> str:
@@ -143,7 +143,12 @@ def _told(_: Texts, done: people.Confirmed) -> str:
 def _asked(request: Request, person: Person, agent: str, others: Sequence[Person]) -> Response:
     """Ask before somebody becomes an agent that others are already."""
     return pages.render(
-        request, "portal/agents/share.html", person=person, agent=agent, others=others
+        request,
+        "portal/agents/share.html",
+        person=person,
+        agent=agent,
+        others=others,
+        query=agents.query(request),
     )
 
 
@@ -224,6 +229,7 @@ def _page(
         errors=errors,
         form=form,
         person=person,
+        query=agents.query(request),
         shared=form.text("agent") if any(each.at == "agent" for each in errors) else "",
         all_roles=roles.ROLES,
         roles=sign_in_pages.role_names(pages.texts(request)),
