@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from adapter import credentials, new_keys, people, saving, secret_box, steps
 from adapter.domains import DomainRules
@@ -38,6 +39,9 @@ from adapter.store.dead_letters import Page
 from adapter.store.erasing import Erased
 from adapter.store.settings import Alias, StoredKey
 from adapter.tenants import DEFAULT, Agent, ContactKey, Tenant, agent
+
+ERASED_AT_ONCE: Final = 10
+"""Contacts in one transaction: after each a running server reads the end of the journal again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +232,10 @@ class Office:
     def _erase(self, tenant: Tenant, ids: list[str]) -> Counter[str]:
         count: Counter[str] = Counter()
         rows = erasing.positions(self.database.path, tenant, ids)
-        for each in ids:
+        for first in range(0, len(ids), ERASED_AT_ONCE):
             with self.database.transaction() as cursor:
-                count += erasing.erase(cursor, ContactKey(tenant, each), rows.get(each, ()))
+                for each in ids[first : first + ERASED_AT_ONCE]:
+                    count += erasing.erase(cursor, ContactKey(tenant, each), rows.get(each, ()))
                 installation.count_erasure(cursor)
                 announce(self.database.path)  # a running server looks before it commits
             announce(self.database.path)
