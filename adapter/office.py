@@ -179,10 +179,16 @@ class Office:
         """
         here = self.tenant(tenant)
         current = self.steps(tenant)
-        with self.database.transaction() as cursor:
-            revived = dead_letters.replay(
-                cursor, here, position, _now(), who=self._who, steps=current
-            )
+        revived: set[ContactKey] = set()
+        until = _now()
+        while True:
+            with self.database.transaction() as cursor:
+                some = dead_letters.replay(
+                    cursor, here, position, _now(), who=self._who, steps=current, until=until
+                )
+            revived.update(some)
+            if position is not None or not some:
+                break
         if position is not None and not revived:
             raise NotFound(f"there is no dead letter {position}")
         return len(revived)
@@ -194,10 +200,15 @@ class Office:
             NotFound: there is no such dead letter.
         """
         here = self.tenant(tenant)
-        with self.database.transaction() as cursor:
-            count = dead_letters.dismiss(
-                cursor, here, position, _now(), who=self._who, reason=reason
-            )
+        count, until = 0, _now()
+        while True:
+            with self.database.transaction() as cursor:
+                some = dead_letters.dismiss(
+                    cursor, here, position, _now(), who=self._who, reason=reason, until=until
+                )
+            count += some
+            if position is not None or not some:
+                break
         if position is not None and not count:
             raise NotFound(f"there is no dead letter {position}")
         return count

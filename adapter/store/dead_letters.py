@@ -22,6 +22,8 @@ from adapter.tenants import ContactKey, Tenant
 
 PAGE = 50
 LONGEST_PAGE = 500
+ALL_AT_ONCE = 200
+"""Dead letters in one transaction where all are meant: some ten milliseconds of the event loop."""
 
 _CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,18})")
 
@@ -96,13 +98,18 @@ def replay(
     *,
     who: str,
     steps: Steps,
+    until: datetime | None = None,
 ) -> list[ContactKey]:
     """Let a dead letter (None: all of the tenant) be tried again; give the contacts.
+
+    All are too many for one transaction: it is to be called until it gives none, with one `until`
+    (now), for what fails again meanwhile is not meant.
+
 
     With a letter go those of its contact that died for want of its response: a create that works
     at last is followed by the updates. What an admin has corrected in `steps` since is sent.
     """
-    letters = _chosen(cursor, tenant, position)
+    letters = _chosen(cursor, tenant, position, until or now)
     if position is not None:
         letters = [*letters, *_died_of(cursor, letters)]
     cursor.executemany(
@@ -129,9 +136,13 @@ def dismiss(
     *,
     who: str,
     reason: str = "",
+    until: datetime | None = None,
 ) -> int:
-    """Give up a dead letter (None: all of the tenant) for good; give how many there were."""
-    letters = _chosen(cursor, tenant, position)
+    """Give up a dead letter (None: all of the tenant) for good; give how many there were.
+
+    All are given up as `replay` tries all again.
+    """
+    letters = _chosen(cursor, tenant, position, until or now)
     cursor.executemany(
         "UPDATE outbox SET dismissed=? WHERE position=?",
         [(micros(now), each.position) for each in letters],
@@ -160,9 +171,12 @@ def _corrected(planned: PlannedRequest, steps: Steps) -> PlannedRequest:
     return msgspec.structs.replace(planned, step=step, represent=wanted)
 
 
-def _chosen(cursor: sqlite3.Cursor, tenant: Tenant, position: int | None) -> list[DueRequest]:
-    if position is None:
-        return outbox.read_from(cursor, f"{outbox.DEAD} ORDER BY position", (tenant,))
+def _chosen(
+    cursor: sqlite3.Cursor, tenant: Tenant, position: int | None, until: datetime
+) -> list[DueRequest]:
+    if position is None:  # the first of all: a contact's have failed in their order
+        source = f"{outbox.DEAD} AND finished<=? ORDER BY finished, position LIMIT ?"
+        return outbox.read_from(cursor, source, (tenant, micros(until), ALL_AT_ONCE))
     return outbox.read(cursor, f"{outbox.IS_DEAD} AND position=?", (tenant, position))
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapter.batch import Batch
 from adapter.errors import MalformedInput, NotFound, Place
+from adapter.services import Services
 from adapter.store import dead_letters
+from adapter.tenants import ContactKey, Tenant
 from adapter.web import requests
 from adapter.web.contacts import json_response
 
@@ -41,19 +46,9 @@ async def replay_dead_letters(request: Request) -> Response:
     tenant, key = requests.admin(request)
     services = requests.services(request)
     position = _position(await requests.json_object(request))
-    revived = await services.committer.submit(
-        lambda batch: dead_letters.replay(
-            batch.cursor,
-            tenant,
-            position,
-            batch.now,
-            who=f"key {key.id}",
-            steps=services.registry[tenant].steps,
-        )
-    )
+    revived = await replay(services, tenant, [position], who=f"key {key.id}")
     if position is not None and not revived:
         raise NotFound(f"there is no dead letter {position}")
-    services.committer.queue.wake(revived)
     return json_response({"contacts": len(revived)}, status=202)
 
 
@@ -66,14 +61,61 @@ async def dismiss_dead_letters(request: Request) -> Response:
         raise MalformedInput(
             "/id: name a dead letter, or all", [Place("/id", 'a number, or "all": true')]
         )
-    count = await requests.services(request).committer.submit(
-        lambda batch: dead_letters.dismiss(
-            batch.cursor, tenant, position, batch.now, who=f"key {key.id}", reason=reason
-        )
-    )
+    services, who = requests.services(request), f"key {key.id}"
+    count = await dismiss(services, tenant, [position], who=who, reason=reason)
     if position is not None and not count:
         raise NotFound(f"there is no dead letter {position}")
     return json_response({"dismissed": count})
+
+
+async def replay(
+    services: Services, tenant: Tenant, positions: Sequence[int | None], *, who: str
+) -> list[ContactKey]:
+    """Have dead letters (None: all of the tenant) tried again; give the contacts.
+
+    All are taken in parts, between which others have their turns.
+    """
+    until = datetime.now(UTC)
+    revived: dict[ContactKey, None] = {}
+
+    def job(batch: Batch) -> list[ContactKey]:
+        steps = services.registry[tenant].steps
+        return [
+            contact
+            for position in positions
+            for contact in dead_letters.replay(
+                batch.cursor, tenant, position, batch.now, who=who, steps=steps, until=until
+            )
+        ]
+
+    while True:
+        some = await services.committer.submit(job)
+        services.committer.queue.wake(some)
+        revived.update(dict.fromkeys(some))
+        if None not in positions or not some:
+            return list(revived)
+
+
+async def dismiss(
+    services: Services, tenant: Tenant, positions: Sequence[int | None], *, who: str, reason: str
+) -> int:
+    """Give up dead letters as `replay` has them tried again; give how many there were."""
+    until = datetime.now(UTC)
+    count = 0
+
+    def job(batch: Batch) -> int:
+        return sum(
+            dead_letters.dismiss(
+                batch.cursor, tenant, position, batch.now, who=who, reason=reason, until=until
+            )
+            for position in positions
+        )
+
+    while True:
+        some = await services.committer.submit(job)
+        count += some
+        if None not in positions or not some:
+            return count
 
 
 def _limit(given: str | None) -> int:

@@ -104,6 +104,26 @@ def test_what_waits_for_a_replayed_letters_response_goes_with_it(here: Office) -
     assert [each.position for each in waiting] == [create, end]
 
 
+def test_all_are_revived_or_given_up_in_parts(
+    here: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "ALL_AT_ONCE", 2)
+    with here.database.transaction() as cursor:
+        buried = [bury(cursor, f"c-{number}") for number in range(5)]
+        late = outbox.read(cursor, "position=?", (buried[4],))[0].finished
+        revived = dead_letters.replay(
+            cursor, DEFAULT, None, NOW, who="me", steps=steps.Steps(), until=late
+        )
+        assert len(revived) == 2
+    assert here.replay("default", None) == 3
+    assert here.dead_letters("default").total == 0
+    with here.database.transaction() as cursor:
+        for number in range(5, 10):
+            bury(cursor, f"c-{number}")
+    assert here.dismiss("default", None, "a test") == 5
+    assert here.dead_letters("default").total == 0
+
+
 def test_dependence_goes_on_over_several_steps() -> None:
     def letter(position: int, number: int, body: str) -> outbox.DueRequest:
         step = msgspec.structs.replace(STEPS[0], number=number, body=body)

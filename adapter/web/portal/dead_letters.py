@@ -12,14 +12,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter.batch import Batch
 from adapter.errors import NotFound, Place
-from adapter.services import Services
 from adapter.store import dead_letters as letters
 from adapter.store.outbox import DueRequest
 from adapter.tenants import ContactKey
 from adapter.web import requests
-from adapter.web.dead_letters import LONGEST_REASON
+from adapter.web.dead_letters import LONGEST_REASON, dismiss, replay
 from adapter.web.portal import contact_words, forms, pages, story_phrases
 from adapter.web.portal.contacts import story_path
 from adapter.web.portal.forms import Form
@@ -42,7 +40,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     replay_one = form.text("replay")
     do = "replay" if replay_one else form.text("do")
     if do == "replay-all":
-        contacts = await _replay(services, who, None)
+        contacts = await replay(services, who.tenant, [None], who=who.label)
         return _replayed(request, contacts)
     positions = _positions((replay_one,) if replay_one else form.all("letter"))
     if not positions:
@@ -53,12 +51,15 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
         if not reason:
             wrong = [Place("reason", _("Say why they are given up: the audit log keeps it."))]
             return _page(request, who, 422, errors=wrong, form=form)
-        count = await _dismiss(services, who, positions, reason[:LONGEST_REASON])
+        count = await dismiss(
+            services, who.tenant, positions, who=who.label, reason=reason[:LONGEST_REASON]
+        )
         told = _.many(
             "%(num)d dead letter is given up.", "%(num)d dead letters are given up.", count
         )
         return pages.redirect(request, HOME, told)
-    return _replayed(request, await _replay(services, who, positions))
+    contacts = await replay(services, who.tenant, positions, who=who.label)
+    return _replayed(request, contacts)
 
 
 def _replayed(request: Request, contacts: Sequence[ContactKey]) -> Response:
@@ -71,44 +72,6 @@ def _replayed(request: Request, contacts: Sequence[ContactKey]) -> Response:
         len(contacts),
     )
     return pages.redirect(request, HOME, told)
-
-
-async def _replay(
-    services: Services, who: Principal, positions: Sequence[int] | None
-) -> list[ContactKey]:
-    wanted: Sequence[int | None] = [None] if positions is None else positions
-
-    def job(batch: Batch) -> list[ContactKey]:
-        revived = [
-            contact
-            for position in wanted
-            for contact in letters.replay(
-                batch.cursor,
-                who.tenant,
-                position,
-                batch.now,
-                who=who.label,
-                steps=services.registry[who.tenant].steps,
-            )
-        ]
-        return list(dict.fromkeys(revived))
-
-    contacts = await services.committer.submit(job)
-    services.committer.queue.wake(contacts)
-    return contacts
-
-
-async def _dismiss(
-    services: Services, who: Principal, positions: Sequence[int], reason: str
-) -> int:
-    return await services.committer.submit(
-        lambda batch: sum(
-            letters.dismiss(
-                batch.cursor, who.tenant, position, batch.now, who=who.label, reason=reason
-            )
-            for position in positions
-        )
-    )
 
 
 def _page(
