@@ -116,7 +116,7 @@ async def recollect(services: Services) -> None:
         if seen.is_due:
             seen.watch()
             seen.include(await asyncio.to_thread(maintenance.seen, services.database.path))
-        await asyncio.sleep(RECOLLECT_LOOK_EVERY)
+        await pulse(RECOLLECT_LOOK_EVERY)
 
 
 async def forget(services: Services) -> None:
