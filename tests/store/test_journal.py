@@ -18,6 +18,7 @@ from adapter.messages import EVERYONE
 from adapter.store import journal
 from adapter.store.database import Database
 from adapter.store.journal import index, writing as writing_behind
+from adapter.store.journal.rows import Brief, Report
 from adapter.tenants import Agent, ContactKey, Tenant
 from tests import journal_rows as rows
 
@@ -205,6 +206,10 @@ def test_a_contact_that_is_erased_between_slices_does_not_come_back(tmp_path: Pa
     assert journal.head(cursor, key) is None
     assert len(journal.agents_contacts(cursor, Agent(HERE, "alice"))) == 3
     database.close()
+
+
+def test_a_brief_report_has_the_members_of_a_report_in_their_places() -> None:
+    assert Brief.__struct_fields__ == Report.__struct_fields__
 
 
 def test_of_many_events_the_index_is_written_a_range_of_keys_after_the_other(

@@ -42,7 +42,10 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
 
 
 class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A `Report` without what the event said: a server that starts reads many."""
+    """A `Report` without what the event said: a server that starts reads many.
+
+    It is packed as an array, so its members are those of `Report`, place for place.
+    """
 
     fact: Identity | None
     seen: Identity | None
