@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Frame, Locator, Page, expect
 
 from tests.browser.panels import Desk, pop
 from tests.browser.sites import HOME
@@ -111,9 +111,17 @@ def ring(desk: Desk, contact: str, name: str = CUSTOMER["name"]) -> None:
     )
 
 
-def note_of(page: Page, contact: str) -> Locator:
+def note_of(page: Page | Frame, contact: str) -> Locator:
     """Find where the agent writes about a contact."""
     return page.locator(f":is([data-contact='{contact}'], [data-recent='{contact}']) textarea")
+
+
+def write_about(page: Page | Frame, contact: str, text: str) -> Locator:
+    """Type about a contact as an agent does, who sees the field first: keys wait for nothing."""
+    note = note_of(page, contact)
+    expect(note).to_be_visible()
+    note.press_sequentially(text)
+    return note
 
 
 def is_saved(page: Page, contact: str) -> None:

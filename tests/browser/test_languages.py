@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.panels import Desk, is_live, panel_url
 from tests.browser.sites import HOME
-from tests.browser.states import is_saved, note_of
+from tests.browser.states import is_saved, note_of, write_about
 
 pytestmark = pytest.mark.browser
 
@@ -50,11 +50,11 @@ def test_a_reload_for_the_language_keeps_the_notes(desk: Desk) -> None:
     page = desk.open_panel()
     desk.server.report("offered", "c-keep", agent=desk.agent)
     desk.server.answer(desk.agent, "c-keep")
-    note_of(page, "c-keep").press_sequentially("half a wor")
+    write_about(page, "c-keep", "half a wor")
     page.get_by_role("link", name="日本語").click()
     expect(page.locator("html")).to_have_attribute("lang", "ja")
     is_live(page)
     again = desk.open_panel()
     expect(note_of(again, "c-keep")).to_have_value("half a wor")
-    note_of(again, "c-keep").press_sequentially("d")
+    write_about(again, "c-keep", "d")
     is_saved(again, "c-keep")

@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Error, Page, expect
 from adapter.demo import samples
 from tests.browser.demo import Demo, Station
 from tests.browser.panels import Desk, panel_url, pop
-from tests.browser.states import is_saved, note_of
+from tests.browser.states import is_saved, note_of, write_about
 from tests.server import ORGANISATION
 
 pytestmark = pytest.mark.browser
@@ -34,8 +34,7 @@ def call(desk: Desk, contact: str, *stages: str) -> None:
 def test_typing_goes_on_where_it_was_whatever_comes_in(desk: Desk) -> None:
     page = desk.open_panel()
     call(desk, "c-write", "offered", "answered")
-    note = note_of(page, "c-write")
-    note.press_sequentially("Hello world")
+    note = write_about(page, "c-write", "Hello world")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     assert page.evaluate(CARET) == "1TEXTAREA"
@@ -59,7 +58,7 @@ def test_a_click_below_a_card_that_leaves_for_it_is_not_lost(desk: Desk) -> None
     page = desk.open_panel()
     call(desk, "c-listed", "offered", "answered", "ended")
     call(desk, "c-left", "offered", "answered")
-    note_of(page, "c-left").press_sequentially("Hello")
+    write_about(page, "c-left", "Hello")
     call(desk, "c-left", "ended")
     expect(page.locator("[data-contact=c-left][data-phase=ended]")).to_be_visible()
     # A finger stays on the button for a tenth of a second.
@@ -73,8 +72,7 @@ def test_a_contact_that_rings_out_of_sight_is_pointed_to(new_desk: Callable[...,
     page = desk.open_panel()
     for number in range(3):
         call(desk, f"c-tall-{number}", "offered", "answered")
-    note = note_of(page, "c-tall-0")
-    note.press_sequentially("writing")
+    note = write_about(page, "c-tall-0", "writing")
     call(desk, "c-above", "offered")
     chip = page.get_by_role("button", name="Ringing: c-above")
     expect(chip).to_be_visible()
@@ -99,7 +97,7 @@ def test_a_note_is_there_after_the_tab_has_crashed(desk: Desk) -> None:
 def test_a_page_that_is_left_in_the_middle_of_a_word_saves_it(desk: Desk) -> None:
     page = desk.open_panel()
     call(desk, "c-leave", "offered", "answered")
-    note_of(page, "c-leave").press_sequentially("unfinis")
+    write_about(page, "c-leave", "unfinis")
     page.goto("about:blank")
     again = desk.open_panel()
     expect(note_of(again, "c-leave")).to_have_value("unfinis")
@@ -120,7 +118,7 @@ def test_a_reload_keeps_the_day_and_what_was_just_typed(
     expect(station.panel.locator("[data-phase=ringing]")).to_be_visible()
     demo.act(second, "answer")
     panel = station.panel
-    panel.locator(f"[data-contact='{second}'] textarea").press_sequentially("not yet sav")
+    write_about(panel, second, "not yet sav")
     station.load()
     panel = station.panel
     expect(panel.locator(f"[data-contact='{second}'] textarea")).to_have_value("not yet sav")
