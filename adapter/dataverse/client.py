@@ -86,7 +86,7 @@ class DataverseClient:
     ) -> DataverseResponse:
         """Send one request and give its answer.
 
-        A refused token is renewed once; a read whose connection broke is sent once more. Whatever
+        A refused token is renewed once, and no request that begins meanwhile is sent with it; a read whose connection broke is sent once more. Whatever
         else may be repeated is the caller's to repeat (`error.retriable`, `error.retry_after`).
 
         Raises:
@@ -94,12 +94,10 @@ class DataverseClient:
         """
         url = self._url(request)
         with self.held():
-            token = await self.tokens.token()
             try:
-                return await self._with_token(request, url, token, priority, patience)
+                return await self._in_turn(request, url, priority, patience)
             except TokenRefused:
-                token = await self.tokens.renew(token)
-                return await self._with_token(request, url, token, priority, patience)
+                return await self._in_turn(request, url, priority, patience)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -230,13 +228,19 @@ class DataverseClient:
             pass
         await self._http.aclose()
 
+    async def _in_turn(
+        self, request: DataverseRequest, url: httpx.URL, priority: Priority, patience: float
+    ) -> DataverseResponse:
+        while True:
+            await self.tokens.token()  # who has nothing to send with takes no turn
+            async with self.limiter.turn(priority, patience=patience):
+                token = self.tokens.in_hand
+                # Refused or ended while we waited: what is known to be refused is not sent.
+                if token is not None:
+                    return await self._with_token(request, url, token)
+
     async def _with_token(
-        self,
-        request: DataverseRequest,
-        url: httpx.URL,
-        token: str,
-        priority: Priority,
-        patience: float,
+        self, request: DataverseRequest, url: httpx.URL, token: str
     ) -> DataverseResponse:
         made = self._http.build_request(
             request.method,
@@ -244,17 +248,22 @@ class DataverseClient:
             headers={**requests.headers(request), "Authorization": f"Bearer {token}"},
             content=request.body,
         )
-        async with self.limiter.turn(priority, patience=patience):
-            try:
-                answer = await self._exchange(made)
-            except _Broken:
-                if request.method != "GET":
-                    raise
-                answer = await self._exchange(made)  # a kept connection had gone stale
+        try:
+            answer = await self._exchange(made)
+        except _Broken:
+            if request.method != "GET":
+                raise
+            answer = await self._exchange(made)  # a kept connection had gone stale
         if _is_success(answer):
             _require_dataverse(answer)
+            self.tokens.accepted(token)
             return answer
         error = errors.of_answer(answer.status, answer.headers, answer.body)
+        if isinstance(error, TokenRefused):
+            # Before the turn ends: whoever has the next one must know.
+            self.tokens.refused(token, error)
+            raise error
+        self.tokens.accepted(token)
         if isinstance(error, Throttled):
             error.retry_after = error.retry_after or WITHOUT_RETRY_AFTER
             self.limiter.silence(error.retry_after)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from adapter.dataverse.entra import Entra, Grant
+from adapter.dataverse.errors import DataverseError, TokenRefused
 from adapter.dataverse.sign_in import SignInFailed, SignInUnavailable
 
 log = structlog.get_logger()
@@ -23,7 +24,8 @@ REFRESH_BEFORE = 600.0
 USABLE_UNTIL = 60.0
 """Seconds before the end when a token is no longer sent (or a twentieth of a shorter life)."""
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0
-"""Seconds between two questions while Entra refuses: every waiter gets the same answer."""
+"""Seconds between two questions while Entra refuses, or Dataverse refuses what it gives: every
+waiter gets the same answer."""
 
 
 Redeeming = Callable[[], contextlib.AbstractAsyncContextManager[str | None]]
@@ -68,7 +70,9 @@ class TokenSource:
         self._clock = clock
         self._held: _Held | None = None
         self._fetching = asyncio.Lock()
-        self._failure: SignInFailed | None = None
+        self._on_trial = False
+        """Whether the last token was refused and none since was taken."""
+        self._failure: DataverseError | None = None
         self._ask_again_at = 0.0
         self._wait = SHORTEST_WAIT
 
@@ -77,11 +81,17 @@ class TokenSource:
         """What the token in hand was granted."""
         return self._held.scopes if self._held else ""
 
+    @property
+    def in_hand(self) -> str | None:
+        """The token to send with now; None where `token` has to be waited for."""
+        return self._text() if self._is_usable() else None
+
     async def token(self) -> str:
         """Give a token that Dataverse will take.
 
-        Raises:
-            SignInFailed: Entra gives none; the same answer for a while, so that it is not flooded.
+        Raises the same for a while, so that neither is flooded:
+            SignInFailed: Entra gives none.
+            TokenRefused: Dataverse did not take a fresh one either.
         """
         if self._is_usable():
             return self._text()
@@ -90,14 +100,22 @@ class TokenSource:
                 await self._fetch()
             return self._text()
 
-    async def renew(self, rejected: str) -> str:
-        """Give a token other than one that Dataverse has just refused."""
-        async with self._fetching:
-            if self._held is not None and self._held.text == rejected:
-                self._held = None
-            if not self._is_usable():
-                await self._fetch()
-            return self._text()
+    def refused(self, token: str, error: TokenRefused) -> None:
+        """Give a token that Dataverse refused to nobody any more: who asks now waits for a new one.
+
+        Where that one came in the place of a refused one, there is none for a while.
+        """
+        if self._held is None or self._held.text != token:
+            return
+        self._held = None
+        if self._on_trial:
+            self._pause(error)
+        self._on_trial = True
+
+    def accepted(self, token: str) -> None:
+        """Know that Dataverse takes this token: if it refuses it one day, a new one may do."""
+        if self._on_trial and self._held is not None and self._held.text == token:
+            self._on_trial, self._wait = False, SHORTEST_WAIT
 
     def succeed(self, other: TokenSource) -> None:
         """Go on with another's token (the same identity under a new secret) and renew it soon."""
@@ -114,7 +132,7 @@ class TokenSource:
                 return
             try:
                 await self._fetch()
-            except SignInFailed as error:
+            except DataverseError as error:
                 log.warning(
                     "token not renewed ahead of its end", account=self._account, error=str(error)
                 )
@@ -127,14 +145,20 @@ class TokenSource:
                 self._refresh_token = newest or self._refresh_token
                 grant = await self._redeem()
         except SignInFailed as error:
-            wait = error.retry_after or self._wait
-            self._wait = min(self._wait * 2, LONGEST_WAIT)
-            self._failure, self._ask_again_at = error, self._clock() + wait
+            wait = self._pause(error)
             if isinstance(error, SignInUnavailable) and error.retry_after is None:
                 error.retry_after = wait
             raise
-        self._failure, self._wait = None, SHORTEST_WAIT
+        self._failure = None
+        if not self._on_trial:
+            self._wait = SHORTEST_WAIT
         self._take(grant)
+
+    def _pause(self, error: DataverseError) -> float:
+        wait = error.retry_after or self._wait
+        self._wait = min(self._wait * 2, LONGEST_WAIT)
+        self._failure, self._ask_again_at = error, self._clock() + wait
+        return wait
 
     async def _redeem(self) -> Grant:
         """Ask for a token; a refresh token that comes back is kept, whoever stops waiting."""

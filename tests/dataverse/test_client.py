@@ -8,6 +8,7 @@ import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -19,8 +20,14 @@ from adapter.dataverse.entra import Entra
 from adapter.dataverse.limiter import Limiter
 from adapter.dataverse.requests import DataverseRequest, Priority
 from adapter.dataverse.tokens import TokenSource
-from adapter.demo.simulated.faults import Fault, Kind
+from adapter.demo.simulated.faults import FOREVER, Fault, Kind
 from adapter.demo.simulated.serving import Simulation
+from tests.dataverse.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -242,6 +249,78 @@ async def test_a_token_that_is_refused_again_is_told(
     dynamics.world.faults.plan(Fault(Kind.STATUS, status=401, count=2))
     with pytest.raises(errors.TokenRefused):
         await client.who_am_i()
+
+
+def answered(simulation: Simulation, status: int) -> int:
+    """Count the requests to Dataverse that were answered so."""
+    lines = [line for line in simulation.world.log if line["where"] == "dataverse"]
+    return sum(line["status"] == status for line in lines)
+
+
+def fetches(simulation: Simulation) -> int:
+    return sum(line["where"] == "token" for line in simulation.world.log)
+
+
+@pytest.fixture
+async def narrow(
+    parsed: Parsed, tls: ssl.SSLContext, clock: Clock
+) -> AsyncIterator[DataverseClient]:
+    """Give a client that sends three requests at once, with a token in hand."""
+    tokens = TokenSource(Entra(*parsed, tls=tls), account="main", clock=clock)
+    limiter = Limiter(at_once=3, kept_for_pops=0)
+    made = DataverseClient(parsed.account, tokens, tls=tls, limiter=limiter)
+    await made.who_am_i()
+    yield made
+    await made.close(within=1.0)
+
+
+async def test_a_refused_token_is_not_sent_again_by_those_who_wait_for_their_turn(
+    narrow: DataverseClient, dynamics: Simulation
+) -> None:
+    dynamics.world.behaviour.ahead += timedelta(hours=5)
+    dynamics.world.faults.plan(Fault(Kind.SLOW, where="token", seconds=0.3))
+    values = [{"subject": str(number)} for number in range(30)]
+    async with asyncio.TaskGroup() as group:
+        for each in values:
+            group.create_task(narrow.create("phonecalls", each))
+        while not answered(dynamics, 401):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        late = group.create_task(narrow.create("phonecalls", {"subject": "late"}))
+    assert late.result()
+    assert 1 <= answered(dynamics, 401) <= 3, "those alone that were on their way"
+    assert answered(dynamics, 204) == len(values) + 1
+    assert fetches(dynamics) == 2
+
+
+async def test_where_a_fresh_token_is_refused_too_nothing_is_sent_for_a_while(
+    narrow: DataverseClient, dynamics: Simulation, clock: Clock
+) -> None:
+    dynamics.world.faults.plan(Fault(Kind.STATUS, status=401, count=FOREVER))
+
+    async def storm() -> tuple[int, int]:
+        """Give how many requests were sent, and how many tokens were asked for."""
+        before = answered(dynamics, 401), fetches(dynamics)
+        asked = (narrow.who_am_i() for _ in range(30))
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(each) for each in results} == {errors.TokenRefused}
+        return answered(dynamics, 401) - before[0], fetches(dynamics) - before[1]
+
+    sent, asked = await storm()
+    assert 2 <= sent <= 6
+    assert asked == 1
+    assert await storm() == (0, 0)
+    clock.now += 1.5
+    sent, asked = await storm()
+    assert 1 <= sent <= 3
+    assert asked == 1
+    clock.now += 1.5
+    assert await storm() == (0, 0), "the pause grows"
+    dynamics.world.faults.clear()
+    clock.now += 1.0
+    assert (await narrow.who_am_i())["UserId"]
+    dynamics.world.faults.plan(Fault(Kind.STATUS, status=401))
+    assert await narrow.create("phonecalls", {"subject": "a token that was taken is renewed"})
 
 
 @pytest.mark.parametrize(

@@ -15,25 +15,17 @@ from adapter.accounts import AccountSecrets, IntegrationAccount
 from adapter.accounts.parsing import Parsed
 from adapter.dataverse import entra, id_tokens
 from adapter.dataverse.entra import Entra
+from adapter.dataverse.errors import TokenRefused
 from adapter.dataverse.sign_in import SignInFailed, SignInUnavailable
 from adapter.dataverse.tokens import TokenSource
 from adapter.demo.simulated.entra.directory import Certificate
 from adapter.demo.simulated.faults import Fault, Kind
 from adapter.demo.simulated.serving import Simulation
+from tests.dataverse.clock import Clock
 from tests.dataverse.consenting import press
 from tests.test_accounts import certificate
 
 CALLBACK = "https://localhost/v1/dynamics/oauth_callback"
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -136,9 +128,32 @@ async def test_a_token_that_dataverse_refused_is_replaced_once(
     dynamics: Simulation, source: TokenSource
 ) -> None:
     first = await source.token()
-    renewed = await asyncio.gather(*(source.renew(first) for _ in range(5)))
+
+    async def refused() -> str:
+        source.refused(first, TokenRefused("expired"))
+        return await source.token()
+
+    renewed = await asyncio.gather(*(refused() for _ in range(5)))
     assert len(set(renewed)) == 1
     assert renewed[0] != first
+    assert fetches(dynamics) == 2
+
+
+async def test_a_token_that_is_refused_while_it_is_renewed_is_given_to_nobody(
+    dynamics: Simulation, source: TokenSource, clock: Clock
+) -> None:
+    first = await source.token()
+    clock.now += 3599 - 590
+    slow = Fault(Kind.SLOW, where="token", seconds=0.3)
+    dynamics.world.faults.plan(slow)
+    renewing = asyncio.get_running_loop().create_task(source.keep_fresh())
+    while not slow.met:
+        await asyncio.sleep(0.01)
+    assert await source.token() == first
+    source.refused(first, TokenRefused("revoked"))
+    assert source.in_hand is None
+    assert await source.token() != first
+    await renewing
     assert fetches(dynamics) == 2
 
 
@@ -253,7 +268,8 @@ async def test_a_renewed_refresh_token_is_handed_over_to_be_kept(
         on_refresh_token=lambda old, new: kept.append((old, new)),
     )
     first = await source.token()
-    await source.renew(first)
+    source.refused(first, TokenRefused("expired"))
+    await source.token()
     (of_first, one), (of_second, two) = kept
     assert (of_first, of_second) == (grant.refresh_token, one)
     assert len({grant.refresh_token, one, two}) == 3
