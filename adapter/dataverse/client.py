@@ -86,8 +86,9 @@ class DataverseClient:
     ) -> DataverseResponse:
         """Send one request and give its answer.
 
-        A refused token is renewed once, and no request that begins meanwhile is sent with it; a read whose connection broke is sent once more. Whatever
-        else may be repeated is the caller's to repeat (`error.retriable`, `error.retry_after`).
+        A refused token is renewed once, and nothing that begins meanwhile is sent with it; a read
+        whose connection broke is sent once more. Whatever else may be repeated is the caller's to
+        repeat (`error.retriable`, `error.retry_after`).
 
         Raises:
             DataverseError: with status, code, whether it may have happened, and what to do.

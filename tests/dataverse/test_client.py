@@ -283,7 +283,7 @@ async def test_a_refused_token_is_not_sent_again_by_those_who_wait_for_their_tur
     async with asyncio.TaskGroup() as group:
         for each in values:
             group.create_task(narrow.create("phonecalls", each))
-        while not answered(dynamics, 401):
+        while not answered(dynamics, 401):  # noqa: ASYNC110 - it runs in a thread
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         late = group.create_task(narrow.create("phonecalls", {"subject": "late"}))

@@ -147,7 +147,7 @@ async def test_a_token_that_is_refused_while_it_is_renewed_is_given_to_nobody(
     slow = Fault(Kind.SLOW, where="token", seconds=0.3)
     dynamics.world.faults.plan(slow)
     renewing = asyncio.get_running_loop().create_task(source.keep_fresh())
-    while not slow.met:
+    while not slow.met:  # noqa: ASYNC110 - it runs in a thread
         await asyncio.sleep(0.01)
     assert await source.token() == first
     source.refused(first, TokenRefused("revoked"))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +17,7 @@ import httpx
 from adapter.demo.simulated.dataverse import seeding
 from adapter.demo.simulated.faults import FOREVER, Fault, Kind
 from adapter.demo.simulated.serving import Simulation
-from tests.outbox.office import ENDED_AND_COMPLETED, followed, letters, set_steps
+from tests.outbox.office import ENDED_AND_COMPLETED, followed, letters, set_steps, waiting
 from tests.server import PATIENCE, Server
 
 POSTERS = 8
@@ -100,7 +98,7 @@ def storm(server: Server, dynamics: Simulation, *, contacts: int, kills: int, se
     dynamics.world.faults.clear()
     result.faults = sum(fault.met for fault in planned)
     settled = _settle(server, within=6 * PATIENCE + contacts / 10)
-    assert settled, f"still waiting: {_waiting(server)[:5]}"
+    assert settled, f"still waiting: {waiting(server)[:5]}"
     _audit(server, dynamics, stories, result)
     result.requests = len(dynamics.world.log)
     result.seconds = time.monotonic() - started
@@ -195,17 +193,10 @@ def _settle(server: Server, *, within: float) -> bool:
     """Wait until nothing waits to be sent; False after `within` seconds."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        if not _waiting(server):
+        if not waiting(server):
             return True
         time.sleep(0.1)
     return False
-
-
-def _waiting(server: Server) -> list[Any]:
-    with closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as database:
-        return database.execute(
-            "SELECT contact, key, attempts, cause FROM outbox WHERE state='waiting'"
-        ).fetchall()
 
 
 def _audit(server: Server, dynamics: Simulation, stories: Sequence[Story], result: Result) -> None:

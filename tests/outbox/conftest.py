@@ -10,7 +10,7 @@ import pytest
 
 from adapter.demo.simulated.serving import Simulation
 from tests.dataverse.simulation import dynamics, fields, simulation
-from tests.outbox.office import Call, connected, set_steps
+from tests.outbox.office import Call, connected, set_steps, settle
 from tests.server import Server
 
 __all__ = ["dynamics", "fields", "simulation"]
@@ -40,6 +40,7 @@ def server(kept: Server, dynamics: Simulation) -> Iterator[Server]:
     set_steps(kept)
     yield kept
     kept.hang_up()
+    settle(kept, dynamics)
 
 
 @pytest.fixture

@@ -97,6 +97,20 @@ def replay(server: Server, letter: int | None = None) -> None:
     assert answer.status_code == 202, answer.text
 
 
+def waiting(server: Server) -> list[Any]:
+    """List the requests that are still to be sent or on their way."""
+    with contextlib.closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as file:
+        return file.execute(
+            "SELECT contact, key, attempts, cause FROM outbox WHERE state='waiting'"
+        ).fetchall()
+
+
+def settle(server: Server, dynamics: Simulation) -> None:
+    """Let what is on its way arrive: the next test's log and faults are for its own requests."""
+    dynamics.world.faults.clear()
+    eventually(lambda: not waiting(server), "nothing of this test is left to be sent", within=LONG)
+
+
 def break_down(dynamics: Simulation, kind: Kind, **more: Any) -> Fault:
     """Let the next request (or `count`) meet a fault."""
     fault = Fault(kind, **more)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
+from adapter.dataverse.limiter import AT_ONCE
 from adapter.demo.simulated.faults import Kind
 from tests.outbox.office import ENDED_AND_COMPLETED, Call, break_down, set_steps, writes
 from tests.server import eventually
@@ -78,8 +80,7 @@ def test_a_wait_that_is_named_as_a_date_is_kept(call: Call) -> None:
     call.created()
     call.row()
     assert datetime.now(UTC) >= until
-    mine = [line for line in writes(call.dynamics) if call.phone in str(line)]
-    assert len(mine) == 2
+    assert len(writes(call.dynamics)) == 2
     assert call.letters() == []
 
 
@@ -98,9 +99,29 @@ def test_a_token_that_dynamics_refuses_is_renewed_without_a_trace_of_trouble(cal
     _end_every_token(call)
     call.created()
     call.until_told("step 2 POST phonecalls: done")
-    mine = [line for line in writes(call.dynamics, "POST") if call.phone in str(line)]
-    assert [line["status"] for line in mine] == [401, 201]
+    assert [line["status"] for line in writes(call.dynamics, "POST")] == [401, 201]
     assert call.told("step waits") == []
+
+
+def test_of_many_contacts_only_those_on_their_way_send_a_token_that_was_refused(call: Call) -> None:
+    many = [Call(call.server, call.dynamics) for _ in range(150)]
+    call.created()
+    call.until_told("step 2 POST phonecalls: done")
+    break_down(call.dynamics, Kind.SLOW, where="token", seconds=0.5)
+    _end_every_token(call)
+    events = [
+        call.server.event("created", each.id, customer={"phone": each.phone}) for each in many
+    ]
+    assert call.server.post(*events).status_code == 202
+    for each in many:
+        each.until_told("step 2 POST phonecalls: done")
+    statuses = Counter(line["status"] for line in writes(call.dynamics, "POST"))
+    assert statuses[201] == 1 + len(many)
+    assert 1 <= statuses[401] <= AT_ONCE
+    assert set(statuses) == {201, 401}
+    assert sum(line["where"] == "token" for line in call.dynamics.world.log) == 1
+    assert not any(each.told("step waits") for each in many)
+    assert call.letters() == []
 
 
 def test_a_completion_whose_answer_is_lost_leaves_no_note(call: Call) -> None:
