@@ -13,7 +13,7 @@ from adapter.contacts import Contact
 from adapter.events import AgentSeen, ContactEvent, Fact
 from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
-from adapter.registry import Registry
+from adapter.registry import Registry, TenantSettings
 from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Cursor, Database
@@ -148,7 +148,8 @@ class Batch:
         if tenant not in self._silent_numbers:
             self._silent_numbers[tenant] = journal.last_silent(self.cursor, tenant)
         self._silent_numbers[tenant] += 1
-        position = -journal.position_of(self._number(tenant), self._silent_numbers[tenant])
+        number = self._numbers.get(tenant) or self._number(tenant)
+        position = -journal.position_of(number, self._silent_numbers[tenant])
         contact = head = None
         if isinstance(fact, AgentSeen):
             report = Report(None, fact, received, None, failure, 0, 0, None, False)
@@ -174,16 +175,17 @@ class Batch:
         """Stage a line of a contact's story."""
         self._traces.append((tenant, contact, self.now, what, detail))
 
-    def agent_id(self, tenant: Tenant, source_id: str) -> str:
+    def agent_id(self, settings: TenantSettings, source_id: str) -> str:
         """Give the agent behind an id of a source, aliases of this very batch included."""
-        known = self.registry[tenant].agent_id(source_id)
+        known = settings.agent_id(source_id)
         if self.learnt:
-            known = self.learnt.get(Agent(tenant, known), Agent(tenant, known)).id
+            agent = Agent(settings.tenant, known)
+            known = self.learnt.get(agent, agent).id
         return known
 
     def agent(self, tenant: Tenant, source_id: str) -> Agent:
         """Do what `agent_id` does, and give the agent."""
-        return Agent(tenant, self.agent_id(tenant, source_id))
+        return Agent(tenant, self.agent_id(self.registry[tenant], source_id))
 
     def later(self, seconds: float) -> datetime:
         """Give a time from now on."""
@@ -270,7 +272,8 @@ class Batch:
         matched: str | None,
     ) -> None:
         """Add to a contact's entry the event that it came from."""
-        entry.report = _packed(entry, fact, received, matched)
+        assert entry.head is not None  # noqa: S101 - the entry is a contact's
+        entry.report = journal.pack_report_of(fact, received, matched, entry.previous, entry.head)
         entry.event_key = event_key
         self._events[event_key] = (entry.tenant, fact.source, fact.id)
 
@@ -305,7 +308,8 @@ class Batch:
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
         rows = [self._row(entry) for entry in self.outgoing]
-        rows += [self._silent_row(silent) for silent in self._silent]
+        if self._silent:
+            rows += [self._silent_row(silent) for silent in self._silent]
         if rows and self._written is None:
             self._database.keep(rows)
         elif rows:
@@ -339,11 +343,9 @@ class Batch:
             )
 
     def _number(self, tenant: Tenant) -> int:
-        number = self._numbers.get(tenant)
-        if number is None:
-            known = self._tail.marks.get(tenant)
-            number = known.number if known else journal.number_for_writing(self.cursor, tenant)
-            self._numbers[tenant] = number
+        known = self._tail.marks.get(tenant)
+        number = known.number if known else journal.number_for_writing(self.cursor, tenant)
+        self._numbers[tenant] = number
         return number
 
     def _append(
@@ -360,15 +362,15 @@ class Batch:
         self.last_sequences[tenant] = sequence
         pop_id = None if pop is None else pop.id
         message = Message(sequence, kind, subject, self.now, data, agents, pop_id)
-        position = self._number(tenant) << journal.SEQUENCE_BITS | sequence
-        entry = Entry(tenant, message, pop, position)
+        number = self._numbers.get(tenant) or self._number(tenant)
+        entry = Entry(tenant, message, pop, number << journal.SEQUENCE_BITS | sequence)
         self.outgoing.append(entry)
         return entry
 
     def _row(self, entry: Entry) -> Row:
         message, report = entry.message, entry.report
         if report is None and entry.head is not None:
-            report = _packed(entry, None, self.now, None)
+            report = journal.pack_report_of(None, self.now, None, entry.previous, entry.head)
         return (
             entry.position,
             self._micros,
@@ -397,14 +399,6 @@ class Batch:
         no_links = journal.pack_links([])
         contact = silent.contact
         return (silent.position, self._micros, None, contact, no_links, None, None, packed, None)
-
-
-def _packed(
-    entry: Entry, fact: ContactEvent | None, received: datetime, matched: str | None
-) -> bytes:
-    head = entry.head
-    assert head is not None  # noqa: S101 - the entry is a contact's
-    return journal.pack_report_of(fact, received, matched, entry.previous, head)
 
 
 def new_pop_id() -> str:

@@ -7,6 +7,7 @@ back (docs/decisions/0002-where-commits-run.md). Nothing is published before it 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from contextlib import suppress
@@ -38,6 +39,10 @@ LOCK_RETRY = 0.005
 LOCK_PATIENCE = 2.0
 """Seconds that a commit waits for another writer (a command line) before the sender is told 503;
 well below the 5 s that EventBridge waits."""
+
+LOOK_EVERY = 0.005
+"""Seconds for which the files are taken to lie where they lay, where rows go into the redo log: it
+keeps what the database cannot take, and who erases looks once more a tenth of a second later."""
 
 TRACE_DELAY = 0.25
 """Seconds for which trace lines are gathered before they are written."""
@@ -76,10 +81,14 @@ class Committer:
         self._queue: deque[Job] = deque()
         self._weight = 0
         metrics.queue.set_function(lambda: self._weight)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Whose thread commits: asking for the running one is a call into the kernel each time."""
         self._scheduled: asyncio.Handle | None = None
         self._last: dict[Tenant, int] = {}
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
+        self._looked_at = -math.inf
+        """When the files were last looked at, by `time.perf_counter`."""
         self._version = -1
         self._erasures = -1
         """When another process has last written, and how often somebody was erased by then."""
@@ -126,7 +135,10 @@ class Committer:
     def _flush_soon(self) -> None:
         # What arrives while the disk works goes together when it is done.
         if self._scheduled is None and self._unsynced is None and self._queue:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = asyncio.get_running_loop()
+            self._scheduled = loop.call_soon(self._flush)
 
     def run_now(self, work: Work[T]) -> T:
         """Call a function in a transaction of its own, now (where an answer cannot wait).
@@ -204,7 +216,6 @@ class Committer:
 
     def _flush(self) -> None:
         self._scheduled = None
-        loop = asyncio.get_running_loop()
         taken = self._take_group()
         if not taken:
             return
@@ -213,6 +224,7 @@ class Committer:
         except StoreBusy as error:
             if self._has_patience(taken[0]):
                 self._queue.extendleft(reversed(taken))
+                loop = asyncio.get_running_loop()
                 self._scheduled = loop.call_later(LOCK_RETRY, self._flush)
                 return
             results, batches = [error] * len(taken), []
@@ -265,15 +277,14 @@ class Committer:
         return now - first.refused_since < LOCK_PATIENCE
 
     def _take_group(self) -> list[Job]:
-        taken: list[Job] = []
-        weight = 0
+        if self._weight <= GROUP:  # nearly always
+            taken = list(self._queue)
+            self._queue.clear()
+            return taken
+        taken, weight = [], 0
         while self._queue and (not taken or weight + self._queue[0].weight <= GROUP):
-            job = self._queue.popleft()
-            if job.is_given_up():
-                self._weight -= job.weight
-            else:
-                weight += job.weight
-                taken.append(job)
+            taken.append(self._queue.popleft())
+            weight += taken[-1].weight
         return taken
 
     def _transact(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
@@ -317,7 +328,7 @@ class Committer:
         `at_once`: begin one before the first job.
         """
         started = time.perf_counter()
-        self._check_file()
+        self._check_files(started)
         traces: list[journal.TraceLine] = []
         if not jobs:  # the timer's turn: many lines in one commit cost a third of one by one
             traces, self._traces = self._traces, []
@@ -327,7 +338,7 @@ class Committer:
             results = [job.work(batch) for job in jobs]
             if traces:
                 journal.add_traces(batch.cursor, traces)
-            if not batch.is_transaction and not self._database.is_quiet:
+            if not self._database.is_quiet and not batch.is_transaction:
                 self._refuse_what_was_erased()
             batch.finish()
             if batch.is_transaction:
@@ -397,14 +408,12 @@ class Committer:
                 for source, target in batch.learnt.items():
                     self._registry.learn(source.tenant, source.id, target.id)
 
-    def _check_file(self) -> None:
+    def _check_files(self, now: float) -> None:
         if self._lost is not None:
             raise StoreUnavailable(f"{self._lost}; restart the server", retry_after=30)
-        if isinstance(self.failure, StoreCorrupt):
+        if self.failure is not None and isinstance(self.failure, StoreCorrupt):
             # Other pages may still take writes, but the file is to be replaced by a backup.
             raise StoreCorrupt(str(self.failure), retry_after=self.failure.retry_after)
-        # A commit to a file that was moved or deleted succeeds and is lost (one stat, usually).
-        if not self._database.is_same_file():
-            raise StoreUnavailable(
-                f"the database file {self._database.path} was moved or deleted", retry_after=30
-            )
+        if now - self._looked_at > LOOK_EVERY or not self._database.is_quiet:
+            self._database.check_files()
+            self._looked_at = now

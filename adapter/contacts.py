@@ -98,7 +98,7 @@ def advance(contact: Contact | None, event: ContactEvent) -> Contact:
         registers.bounded(contact.attribute_registers, event.attributes, stamp, ATTRIBUTES),
         _stages(contact.stages, event),
         _links(contact, event) if event.links else contact.links,
-        _recordings(contact.recordings, event.recording),
+        _recordings(contact.recordings, event.recording) if event.recording else contact.recordings,
     )
 
 
@@ -146,8 +146,8 @@ def _links(contact: Contact, event: ContactEvent) -> tuple[str, ...]:
     return tuple(sorted(new.union(contact.links))[:MOST_LINKS]) if new else contact.links
 
 
-def _recordings(known: tuple[Recording, ...], new: Recording | None) -> tuple[Recording, ...]:
-    if new is None or new in known:
+def _recordings(known: tuple[Recording, ...], new: Recording) -> tuple[Recording, ...]:
+    if new in known:
         return known
     ordered = sorted({*known, new}, key=lambda each: (each.url, each.kind, each.redacted))
     return tuple(ordered[:MOST_RECORDINGS])

@@ -5,9 +5,14 @@ The hub frames a message once and writes the same bytes to every socket.
 
 from __future__ import annotations
 
+import struct
+
 _TEXT = 0x81  # FIN + opcode 1
 _LENGTH_16 = 126
 _LENGTH_64 = 127
+_head = struct.Struct(">BB").pack
+_head_16 = struct.Struct(">BBH").pack
+_head_64 = struct.Struct(">BBQ").pack
 
 PING = b"\x89\x00"  # FIN + opcode 9, nothing in it
 EMPTY_PONG = b"\x8a\x80"
@@ -17,7 +22,12 @@ EMPTY_PONG_LENGTH = 6
 
 def text(payload: bytes) -> bytes:
     """Frame UTF-8 text."""
-    return _header(_TEXT, len(payload)) + payload
+    length = len(payload)
+    if length < _LENGTH_16:
+        return _head(_TEXT, length) + payload
+    if length < 1 << 16:
+        return _head_16(_TEXT, _LENGTH_16, length) + payload
+    return _head_64(_TEXT, _LENGTH_64, length) + payload
 
 
 def from_client(length: int) -> int:
@@ -25,11 +35,3 @@ def from_client(length: int) -> int:
     if length < _LENGTH_16:
         return length + 6
     return length + (8 if length < 1 << 16 else 14)
-
-
-def _header(first: int, length: int) -> bytes:
-    if length < _LENGTH_16:
-        return bytes((first, length))
-    if length < 1 << 16:
-        return bytes((first, _LENGTH_16)) + length.to_bytes(2, "big")
-    return bytes((first, _LENGTH_64)) + length.to_bytes(8, "big")

@@ -122,7 +122,7 @@ class Hub:
         grouped = [*self._agents.values(), *self._wallboards.values()]
         return [feed for group in grouped for feed in group]
 
-    def publish(self, outgoing: Outgoing, now: datetime) -> int:
+    def publish(self, outgoing: Outgoing) -> int:
         """Write one message to every socket that it is for; give how many, wallboards apart."""
         tenant, message, pop = outgoing.tenant, outgoing.message, outgoing.pop
         targets = self._targets(tenant, message.agents)
@@ -138,6 +138,7 @@ class Hub:
             for feed in targets:
                 feed.send(frame)
         else:
+            now = datetime.now(UTC)
             frame = frames.text(messages.encode(tenant, message, pop_data(pop, None, now)))
             owner = self._owner(pop)
             for feed in targets:

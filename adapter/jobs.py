@@ -28,10 +28,6 @@ class Job(msgspec.Struct, eq=False):
     def tell(self, result: Any) -> None:
         """Hear after the commit what `work` gave, or the exception that there was."""
 
-    def is_given_up(self) -> bool:
-        """Whether nobody wants it done any more."""
-        return False
-
 
 class Call(Job, kw_only=True, eq=False):
     """A function to call in the transaction, of which nobody is told."""
@@ -48,6 +44,10 @@ class Awaited(Call, kw_only=True, eq=False):
 
     future: asyncio.Future[Any]
 
+    def work(self, batch: Batch) -> Any:
+        """Call it, unless who awaited it has gone."""
+        return None if self.future.cancelled() else self.function(batch)
+
     def tell(self, result: Any) -> None:
         """Wake who awaits it; a sender that has gone is none, and what it sent is kept."""
         if self.future.done():
@@ -56,7 +56,3 @@ class Awaited(Call, kw_only=True, eq=False):
             self.future.set_exception(result)
         else:
             self.future.set_result(result)
-
-    def is_given_up(self) -> bool:
-        """Whether who awaited it has gone."""
-        return self.future.cancelled()

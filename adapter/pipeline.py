@@ -97,11 +97,11 @@ def _advance(
     known = batch.known(key)
     new = contacts.advance(None if known is None else known[0], event)
     before = None if known is None else known[1].agent
-    now = batch.agent_id(key.tenant, new.agent) if new.agent else None
-    if event.agent is None or event.agent == new.agent:
-        named = now
-    else:
-        named = batch.agent_id(key.tenant, event.agent)
+    has = new.agent
+    now = batch.agent_id(tenant, has) if has else None
+    named = now
+    if event.agent is not None and event.agent != has:
+        named = batch.agent_id(tenant, event.agent)
     view = contacts.view(new, agent=now)
     entry = batch.put_contact(
         key,

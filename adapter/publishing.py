@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +16,6 @@ from adapter.hub import Hub
 from adapter.step_queue import StepQueue
 from adapter.store.database import Database
 from adapter.store.journal.tail import Push
-from adapter.store.times import micros
 from adapter.tenants import Tenant
 
 log = structlog.get_logger()
@@ -46,33 +46,32 @@ class Publisher:
         """Push the messages of batches in their order, then do what else is due; never raises."""
         if not batches:
             return
-        now = datetime.now(UTC)
-        at = micros(now)
         for batch in batches:
             for outgoing in batch.outgoing:
-                self._push(outgoing, now, at)
+                self._push(outgoing)
         for batch in batches:
             for agent in batch.renamed:
                 self._hub.renamed(agent)
             if batch.due:
                 self._queue.wake(batch.due)
 
-    def _push(self, outgoing: Entry, now: datetime, at: int) -> None:
+    def _push(self, outgoing: Entry) -> None:
         message = outgoing.message
         try:
-            count = self._hub.publish(outgoing, now)
+            count = self._hub.publish(outgoing)
         except Exception:
             # It is committed: its sender must hear so, and whoever missed it can resume.
             log.exception("a message was not pushed", sequence=message.sequence)
             return
         if message.type in TRACED_PUSHES and message.subject is not None:
-            self._note(outgoing, Push(outgoing.position, at, count), now)
+            self._note(outgoing, count)
 
-    def _note(self, outgoing: Entry, push: Push, now: datetime) -> None:
+    def _note(self, outgoing: Entry, count: int) -> None:
         if outgoing.pop is None:
+            push = Push(outgoing.position, time.time_ns() // 1000, count)
             self._database.raw.tail.put_push(outgoing.tenant, push)
             return
         message = outgoing.message
-        sockets = "1 socket" if push.sockets == 1 else f"{push.sockets} sockets"
+        sockets = "1 socket" if count == 1 else f"{count} sockets"
         told = f"{message.type} to {', '.join(message.agents)}: {sockets}"
-        self._trace(outgoing.tenant, message.subject, now, "pushed", told)
+        self._trace(outgoing.tenant, message.subject, datetime.now(UTC), "pushed", told)

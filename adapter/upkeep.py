@@ -72,11 +72,8 @@ class Upkeep:
         self._holds = 0
         self._refused = False
         """Whether the database did not take what waits, and no lock was the reason."""
-
-    @property
-    def is_behind(self) -> bool:
+        self.is_behind = False
         """Whether nothing more may go into the redo log before the database takes what waits."""
-        return self._refused or self._database.waiting > TOO_MANY
 
     def after_commit(self) -> None:
         """See to it that what was kept is written in time.
@@ -91,6 +88,7 @@ class Upkeep:
                 self._catch_up_in(0.0)
         elif self._catch_up_timer is None:
             self._catch_up_in(CATCH_UP_DELAY)
+        self.is_behind = self._refused or waiting > TOO_MANY
         if self._writing is None:
             self._see_to_index()
 
@@ -197,7 +195,7 @@ class Upkeep:
         except StoreUnavailable as error:
             # From now on events are committed by the database itself, which refuses them aloud.
             log.warning("the redo log cannot be emptied", error=str(error))
-            self._refused = True
+            self._refused = self.is_behind = True
         else:
             if self._database.waiting:
                 self._catch_up_in(0.0)

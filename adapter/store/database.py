@@ -230,6 +230,7 @@ class Database:
 
         `most`: of what waits at most so many rows, the oldest.
         """
+        self.check_files()
         cursor = self.raw.cursor()
         rows = self._durability.waiting(most)
         try:
@@ -341,20 +342,25 @@ class Database:
             raise explain(error) from error
         return int(row[0])
 
-    def is_same_file(self) -> bool:
-        """Whether the paths still name the files that are open (commits to moved ones are lost)."""
+    def check_files(self) -> None:
+        """See that the paths still name the files that are open.
+
+        Raises:
+            StoreUnavailable: one was moved or deleted: commits to it would succeed and be lost.
+        """
         # Nothing was moved or deleted in a folder that did not change: one look instead of three.
         folder = _changed(self._folder)
         self.is_quiet = folder is not None and folder == self._folder_seen
         if self.is_quiet:
-            return True
+            return
         self._folder_seen = None
-        if all(_identity(path) == known for path, known in self._files.items()):
-            # What happens within a tick of the clock may leave the time of the folder as it was.
-            if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
-                self._folder_seen = folder
-            return True
-        return False
+        if any(_identity(path) != known for path, known in self._files.items()):
+            raise StoreUnavailable(
+                f"the database file {self.path} was moved or deleted", retry_after=30
+            )
+        # What happens within a tick of the clock may leave the time of the folder as it was.
+        if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
+            self._folder_seen = folder
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
@@ -378,7 +384,7 @@ def _create_private(path: Path) -> None:
 def announce(path: Path) -> None:
     """Change the folder of a database, so that a server looks what was done to it.
 
-    It looks as long as that may be one step of the file system's clock ago (`is_same_file`).
+    It looks as long as that may be one step of the file system's clock ago (`check_files`).
     """
     mark = path.with_name(path.name + "-erased")
     mark.touch()

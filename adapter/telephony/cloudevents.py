@@ -50,7 +50,9 @@ def decode(headers: Mapping[str, str], body: bytes, *, received: datetime) -> De
     Faults of the whole body raise `MalformedInput`, `UnsupportedMediaType` or `PayloadTooLarge`;
     faults of one event are listed in `rejected`, whatever stands beside it.
     """
-    media = _media_type(headers)
+    media = headers.get("content-type", "")
+    if media not in _USUAL:
+        media = _media_type(media)
     if media == STRUCTURED:
         return _one(body, received)
     if media == BATCH:
@@ -85,10 +87,7 @@ def webhook_handshake(headers: Mapping[str, str]) -> dict[str, str] | None:
     }
 
 
-def _media_type(headers: Mapping[str, str]) -> str:
-    said = headers.get("content-type", "")
-    if said in _USUAL:
-        return said
+def _media_type(said: str) -> str:
     media, _, parameters = said.partition(";")
     media = media.strip().lower()
     charset = _CHARSET.search(parameters)

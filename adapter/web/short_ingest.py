@@ -6,7 +6,7 @@ everything that can go wrong to both and compares the answers byte by byte.
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 import structlog
 
@@ -108,8 +108,10 @@ class Post(Job, kw_only=True, eq=False):
 
     def work(self, batch: Batch) -> Receipt:
         """Keep the events."""
-        tenant = cast(Tenant, self.request.tenant)  # or it would have been refused
-        return pipeline.accept(batch, tenant, self.decoded, self.request.received)
+        request = self.request
+        tenant = request.tenant
+        assert tenant is not None  # noqa: S101 - or it would have been refused
+        return pipeline.accept(batch, tenant, self.decoded, request.received)
 
     def tell(self, result: Receipt | Exception) -> None:
         """Hear what has become of it."""

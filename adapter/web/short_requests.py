@@ -194,9 +194,10 @@ class ShortConnection(HttpConnection):
 
     def _take_known(self, head: KnownHead, chunk: bytes) -> bool:
         """Take a chunk that is one request with a known head; False where it is to be parsed."""
-        services = cast(Services, self._services)
+        services = self._services
         if (
-            head.generation != services.registry.generation
+            services is None
+            or head.generation != services.registry.generation
             or not self.cycle.response_complete
             or self.flow.write_paused
         ):
@@ -213,7 +214,7 @@ class ShortConnection(HttpConnection):
             connection=self,
             is_https=head.is_https,
         )
-        self.cycle = cast(RequestResponseCycle, request)
+        self.cycle = request  # type: ignore[assignment]
         self._take(request, body, head)
         return True
 
@@ -240,8 +241,8 @@ class ShortConnection(HttpConnection):
         if request.disconnected or request.response_complete:
             return
         request.response_complete = True
-        if cast(object, self.cycle) is request:
-            self.cycle = cast(RequestResponseCycle, _ANSWERED)
+        if self.cycle is request:  # type: ignore[comparison-overlap]
+            self.cycle = _ANSWERED  # type: ignore[unreachable]
         if answer is None:
             answer, request.keep_alive, request.is_https = _FAULT, False, False
         elif CLOSE in answer.headers:

@@ -13,7 +13,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
 
@@ -171,4 +171,4 @@ class Connection(sqlite3.Connection):
 
 def of(cursor: sqlite3.Cursor) -> Tail:
     """Give the tail of a cursor's connection."""
-    return cast(Connection, cursor.connection).tail
+    return cursor.connection.tail  # type: ignore[attr-defined,no-any-return]  # a `Connection`
