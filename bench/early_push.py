@@ -6,8 +6,6 @@ an agent would see what a crash takes back.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from adapter.batch import Batch
 from adapter.cli.main import run
 from adapter.hub import Hub, Outgoing
@@ -21,14 +19,13 @@ def push_early() -> None:
 
     def finish_and_push(batch: Batch) -> None:
         finish(batch)
-        now = datetime.now(UTC)
         for outgoing in batch.outgoing:
-            pushed[id(outgoing)] = publish(batch.hub, outgoing, now)
+            pushed[id(outgoing)] = publish(batch.hub, outgoing)
 
-    def already_pushed(hub: Hub, outgoing: Outgoing, now: datetime) -> int:
+    def already_pushed(hub: Hub, outgoing: Outgoing) -> int:
         if id(outgoing) in pushed:
             return pushed.pop(id(outgoing))
-        return publish(hub, outgoing, now)
+        return publish(hub, outgoing)
 
     Batch.finish = finish_and_push  # type: ignore[assignment, method-assign]
     Hub.publish = already_pushed  # type: ignore[assignment, method-assign]
