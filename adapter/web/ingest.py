@@ -98,7 +98,10 @@ class Ingest:
             unread = False
             name = intake.prove(services, sender, headers, arrival, body)
             await services.shares.turn(name)
-            decoded = arrival.decoded = source.decode(headers, body, arrival.received)
+            try:
+                decoded = arrival.decoded = source.decode(headers, body, arrival.received)
+            except MalformedInput as error:
+                raise intake.charged(services, name, error) from None
             intake.admit(services, name, decoded)
             receipt = await _accept(services, tenant, decoded, arrival.received)
             intake.note(services, arrival, receipt)
@@ -137,9 +140,12 @@ class Ingest:
             unread = False
             name = intake.prove(services, sender, headers, arrival, body)
             await services.shares.turn(name)
-            if headers.get("content-encoding", "").strip().lower() == "gzip":
-                body = _gunzip(body, limit)
-            request_id, decoded = amazon_firehose.decode(body, received=arrival.received)
+            try:
+                if headers.get("content-encoding", "").strip().lower() == "gzip":
+                    body = _gunzip(body, limit)
+                request_id, decoded = amazon_firehose.decode(body, received=arrival.received)
+            except MalformedInput as error:
+                raise intake.charged(services, name, error) from None
             arrival.body, arrival.decoded = body, decoded
             intake.admit(services, name, decoded)
             receipt = await _accept(services, tenant, decoded, arrival.received)

@@ -18,6 +18,7 @@ import structlog
 from adapter import pipeline, recordings
 from adapter.errors import (
     MalformedInput,
+    Overloaded,
     PayloadTooLarge,
     Place,
     ScreenpopError,
@@ -77,7 +78,8 @@ def note(
     if receipt is not None:
         request.accepted, request.duplicates = receipt.accepted, receipt.duplicates
     if error is not None:
-        error.__traceback__ = None  # its frames hold the request: a circle, for the collector alone
+        # The frames of these hold the request: a circle, for the collector alone.
+        error.__traceback__ = error.__cause__ = error.__context__ = None
         request.error = error
     services.recent_requests.keep(request)
 
@@ -161,6 +163,18 @@ def admit(services: Services, name: str, decoded: Decoded) -> None:
     services.event_limit.take(name, len(decoded.entries) or 1, time.monotonic())
     if not decoded.entries and decoded.rejected:
         raise _none_good(decoded)
+
+
+def charged(services: Services, name: str, fault: MalformedInput) -> ScreenpopError:
+    """Take a body that cannot be decoded off its sender's allowance, as if it were one event.
+
+    Gives what its sender is to be told: the fault, or that it sends too much.
+    """
+    try:
+        services.event_limit.take(name, 1, time.monotonic())
+    except Overloaded as refusal:
+        return refusal
+    return fault
 
 
 def sifted(services: Services, tenant: Tenant, decoded: Decoded, received: datetime) -> Decoded:

@@ -12,7 +12,7 @@ import structlog
 
 from adapter import credentials, pipeline
 from adapter.batch import Batch
-from adapter.errors import ScreenpopError
+from adapter.errors import MalformedInput, ScreenpopError
 from adapter.events import Decoded
 from adapter.jobs import Job
 from adapter.pipeline import Receipt
@@ -96,7 +96,10 @@ class Post(Job, kw_only=True, eq=False):
 
     def _commit_now(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
         services, request = self.services, self.request
-        decoded = cloudevents.decode(headers, body, received=request.received)
+        try:
+            decoded = cloudevents.decode(headers, body, received=request.received)
+        except MalformedInput as error:
+            raise intake.charged(services, name, error) from None
         request.decoded = decoded
         intake.admit(services, name, decoded)
         self.decoded = decoded = intake.sifted(services, tenant, decoded, request.received)

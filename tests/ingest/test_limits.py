@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
+import time
 from contextlib import closing
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.ingest.doors import (
+    AMAZON,
     DOMAIN,
     EVENTS,
+    FIREHOSE,
     OTHER_TENANT,
     QUEUE,
     RATE,
@@ -48,6 +53,37 @@ def test_a_key_that_sends_too_many_events_is_told_when_to_come_again(hosts: Serv
     answer = post(hosts, key, batch(hosts, "more", 1))
     assert "too many" in problem(answer, 429)["detail"]
     assert 1 <= int(answer.headers["retry-after"]) <= 10
+
+
+BROKEN = b'{"data":'
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (EVENTS, BROKEN),
+        (f"{EVENTS}?long", BROKEN),
+        (AMAZON, BROKEN),
+        (FIREHOSE, BROKEN),
+        (FIREHOSE, gzip.compress(b"x" * 1000)[:-9]),
+    ],
+    ids=["short", "long", "amazon-connect", "firehose", "packed"],
+)
+def test_a_body_that_cannot_be_read_costs_what_an_event_costs(
+    hosts: Server, path: str, body: bytes
+) -> None:
+    head = {"Host": HOST, "x-api-key": fresh_key(hosts), "content-type": "application/json"}
+    if body != BROKEN:
+        head["content-encoding"] = "gzip"
+    began = time.monotonic()
+    answers = [
+        hosts.http.post(hosts.url + path, content=body, headers=head) for _ in range(5 * RATE)
+    ]
+    taken = [each for each in answers if each.status_code == 400]
+    refused = [each for each in answers if each.status_code == 429]
+    assert len(taken) + len(refused) == 5 * RATE
+    assert RATE / 2 < len(taken) <= 1 + RATE * (1 + time.monotonic() - began)
+    assert {each.headers["retry-after"] for each in refused} == {"1"}
 
 
 def test_one_key_that_floods_does_not_slow_another(hosts: Server) -> None:
