@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from adapter.errors import MalformedInput
+from adapter.telephony import json_limits
 
 ONE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -67,15 +68,18 @@ def _document(number: int, content: bytes) -> Outgoing:
 
 
 def _decode(content: bytes) -> object:
-    """Decode, or give the error back: half a document is no fault yet."""
+    """Decode, or give the fault back: half a document is none yet."""
     try:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return error
+        return json_limits.not_json(content, error)
 
 
 def _fault(found: object, wanted: str) -> str:
-    return f"not JSON: {found}" if isinstance(found, Exception) else f"not {wanted}"
+    if not isinstance(found, MalformedInput):
+        return f"not {wanted}"
+    (place,) = found.places
+    return f"not JSON: {f'{place.at}: ' if place.at else ''}{place.detail}"
 
 
 def secret_key(secret: str) -> bytes:

@@ -7,6 +7,8 @@ can disagree about it.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -52,7 +54,7 @@ def parse(body: bytes | msgspec.Raw) -> Any:
     try:
         value = _ANY.decode(octets)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _not_json(error) from error
+        raise not_json(octets, error) from error
     except RecursionError as error:  # pragma: no cover - only from an already deep call stack
         raise _too_deep() from error
     if b"\\u0000" in octets and _NUL.search(octets):
@@ -67,7 +69,7 @@ def items(body: bytes, *, most: int) -> list[msgspec.Raw]:
     except msgspec.ValidationError as error:
         raise fault("", "expected an array") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _not_json(error) from error
+        raise not_json(body, error) from error
     except RecursionError as error:
         raise _too_deep() from error
     if len(elements) > most:
@@ -94,6 +96,29 @@ def check_depth(body: bytes) -> None:
         depth += length if braces[run.start()] == _OPENING else -length
         if depth + _PASSES > MAX_DEPTH:
             raise _too_deep()
+
+
+def not_json(text: bytes, error: Exception) -> MalformedInput:
+    """Make the error of a text that msgspec refused to read as whatever JSON it is."""
+    if isinstance(error, msgspec.ValidationError):
+        # The one thing that it can find wrong with a value of which nothing is expected.
+        return fault(_infinite_at(text), "expected a number of at most 1.8e308")
+    found = why_not(text, error)
+    return MalformedInput(f"The body is not JSON: {found}", (Place("", found),))
+
+
+def why_not(text: bytes, error: Exception) -> str:
+    """Say in plain words why msgspec could not read a text, and near which byte."""
+    if not text.strip():
+        return "it is empty"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 (byte {_first_no_text(text)})"
+    said = str(error)
+    if said == "Input data was truncated":
+        return f"it ends too early (byte {len(text)})"
+    return said.removeprefix("JSON is malformed: ")
 
 
 def unstorable(value: Any, at: str) -> MalformedInput:
@@ -125,8 +150,21 @@ def _nul_at(value: Any) -> str:
     return ""  # only under a doubled key, whose first value is gone
 
 
-def _not_json(error: Exception) -> MalformedInput:
-    return MalformedInput(f"The body is not JSON: {error}", (Place("", str(error)),))
+def _first_no_text(text: bytes) -> int:
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _infinite_at(text: bytes) -> str:
+    try:
+        value = json.loads(text, parse_int=float)
+    except (ValueError, RecursionError):
+        return ""  # there is another fault further on
+    numbers = (place for place, found in walk(value, "") if found in (math.inf, -math.inf))
+    return next(numbers, "")
 
 
 def _too_deep() -> PayloadTooLarge:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from adapter.i18n import N_
 
 SENTENCES = (
-    # Hosts, forms and queries: adapter/web/requests.py, callback_answers.py, portal/forms.py.
+    # Hosts, forms, bodies and queries: adapter/web/requests.py, callback_answers.py,
+    # portal/forms.py, adapter/telephony/json_limits.py.
     N_("this host name is no tenant of this server"),
     N_("the Host header names no host"),
     N_("this form must come from our own page"),
@@ -27,7 +28,14 @@ SENTENCES = (
     N_("the form has more than %(most)s fields"),
     N_("the body has more than %(most)s bytes"),
     N_("the body must be a JSON object"),
-    N_("the body is no JSON: %(why)s"),
+    N_("The body is not JSON: %(why)s"),
+    N_("it is empty"),
+    N_("it ends too early (byte %(place)s)"),
+    N_("it is not UTF-8 (byte %(place)s)"),
+    N_("it is nested too deeply"),
+    N_("invalid character (byte %(place)s)"),
+    N_("trailing characters (byte %(place)s)"),
+    N_("expected a number of at most 1.8e308"),
     N_("%(name)s is given twice"),
     # Who asks: adapter/registry.py, credentials.py, adapter/web/panel_sessions.py.
     N_("a service key is needed (Authorization: Bearer …)"),

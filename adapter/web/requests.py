@@ -12,6 +12,7 @@ from adapter import credentials
 from adapter.credentials import Key
 from adapter.errors import Forbidden, MalformedInput, NotFound, PayloadTooLarge
 from adapter.services import Services
+from adapter.telephony import json_limits
 from adapter.tenants import Tenant
 from adapter.web import addresses
 
@@ -131,7 +132,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedInput(f"the body is no JSON: {error}") from error
+        raise json_limits.not_json(content, error) from error
     if not isinstance(value, dict):
         raise MalformedInput("the body must be a JSON object")
     return value

@@ -126,7 +126,13 @@ def test_whatever_is_refused_is_said_in_japanese(
     assert not _untold(patterns, phrases)
 
 
-@pytest.mark.parametrize("body", [b"{", b"{}x", b"[1,,2]", b"[" * 40 + b"]" * 40, b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"{}x", b"[1,,2]", b"[" * 40 + b"]" * 40, b"\xff", b'"\xff"'),
+        *(b"[1e400]", b"1e400"),
+    ],
+)
 def test_what_is_wrong_with_json_is_said_in_japanese(body: bytes) -> None:
     with pytest.raises(errors.MalformedInput) as refused:
         json_limits.parse(body)

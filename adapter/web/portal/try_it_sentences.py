@@ -44,11 +44,6 @@ SENTENCES = (
     N_("has more than %(most)s elements"),
     N_("has more than %(most)s members"),
     # A whole request: adapter/telephony/json_limits.py, cloudevents.py, adapter/web/intake.py.
-    N_("The body is not JSON: %(why)s"),
-    N_("JSON is malformed: %(why)s"),
-    N_("invalid character (byte %(place)s)"),
-    N_("trailing characters (byte %(place)s)"),
-    N_("Input data was truncated"),
     N_("The body is nested deeper than %(most)s levels"),
     N_("nested deeper than %(most)s levels"),
     N_("%(count)s events in one request, at most %(most)s are taken"),
