@@ -125,6 +125,8 @@ class Clients:
         for key, account in listed.items():
             known = known_by_id.pop(account.id, None)
             if known is not None and _same(known.stored, account) and known.client is not None:
+                if _report(account) != _report(known.stored) and not views.failing(account):
+                    known.client.tokens.ask_again()
                 opened[key] = _Open(account, known.client, views.not_ready(account))
             else:
                 opened[key] = self._opened(account, known)
@@ -156,7 +158,7 @@ class Clients:
     def _state(self) -> dict[tuple[Tenant, str], object]:
         """Give what work that waits for an account wants to know: a new test may have passed."""
         return {
-            key: (each.client, each.reason, each.stored.applied and each.stored.applied.report)
+            key: (each.client, each.reason, _report(each.stored))
             for key, each in self._open.items()
         }
 
@@ -209,6 +211,10 @@ def _nobody() -> None:
 def _same(old: StoredAccount, new: StoredAccount) -> bool:
     """Whether a client of the one serves the other: a renewed refresh token changes nothing."""
     return old.id == new.id and old.applied_version == new.applied_version
+
+
+def _report(account: StoredAccount) -> str | None:
+    return account.applied.report if account.applied else None
 
 
 def _same_identity(old: IntegrationAccount, new: IntegrationAccount) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +24,7 @@ from adapter.dataverse.errors import (
     Throttled,
     TokenRefused,
     UnexpectedAnswer,
+    UserMissing,
 )
 from adapter.dataverse.limiter import AT_ONCE, Limiter
 from adapter.dataverse.requests import DataverseRequest, Priority
@@ -63,6 +64,7 @@ class DataverseClient:
         self.limiter = limiter or Limiter()
         self._total = total
         self._base = urlsplit(account.api_url)
+        self._trial = asyncio.Lock()
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -87,8 +89,9 @@ class DataverseClient:
         """Send one request and give its answer.
 
         A refused token is renewed once, and nothing that begins meanwhile is sent with it; a read
-        whose connection broke is sent once more. Whatever else may be repeated is the caller's to
-        repeat (`error.retriable`, `error.retry_after`).
+        whose connection broke is sent once more. After a refusal of the account one request goes
+        first, and after a second one nothing is sent for a while. Whatever else may be repeated is
+        the caller's to repeat (`error.retriable`, `error.retry_after`).
 
         Raises:
             DataverseError: with status, code, whether it may have happened, and what to do.
@@ -234,11 +237,38 @@ class DataverseClient:
     ) -> DataverseResponse:
         while True:
             await self.tokens.token()  # who has nothing to send with takes no turn
-            async with self.limiter.turn(priority, patience=patience):
+            async with (
+                self._one_on_trial(patience) as goes_first,
+                self.limiter.turn(priority, patience=patience),
+            ):
                 token = self.tokens.in_hand
                 # Refused or ended while we waited: what is known to be refused is not sent.
-                if token is not None:
+                if token is not None and (goes_first or not self.tokens.is_on_trial()):
                     return await self._with_token(request, url, token)
+
+    @asynccontextmanager
+    async def _one_on_trial(self, patience: float) -> AsyncIterator[bool]:
+        """Let one request go first while the account is on trial; the others hear what it heard.
+
+        Raises:
+            Throttled: nobody has heard anything after `patience` seconds.
+        """
+        if not self.tokens.is_on_trial():
+            yield False
+            return
+        try:
+            async with asyncio.timeout(patience):
+                await self._trial.acquire()
+        except TimeoutError:
+            text = f"another request has been trying the account for {patience:.0f} s"
+            raise Throttled(text, retry_after=1.0) from None
+        try:
+            if self.tokens.is_on_trial():
+                yield True
+                return
+        finally:
+            self._trial.release()
+        yield False
 
     async def _with_token(
         self, request: DataverseRequest, url: httpx.URL, token: str
@@ -260,9 +290,11 @@ class DataverseClient:
             self.tokens.accepted(token)
             return answer
         error = errors.of_answer(answer.status, answer.headers, answer.body)
-        if isinstance(error, TokenRefused):
-            # Before the turn ends: whoever has the next one must know.
-            self.tokens.refused(token, error)
+        if isinstance(error, TokenRefused | UserMissing):
+            # Before the turn ends: whoever has the next one must know. Where a request names a
+            # caller, it may be that one who is missing, which says nothing of the account.
+            if request.caller is None or isinstance(error, TokenRefused):
+                self.tokens.refused(token, error)
             raise error
         self.tokens.accepted(token)
         if isinstance(error, Throttled):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from adapter.dataverse.entra import Entra, Grant
-from adapter.dataverse.errors import DataverseError, TokenRefused
+from adapter.dataverse.errors import DataverseError, TokenRefused, UserMissing
 from adapter.dataverse.sign_in import SignInFailed, SignInUnavailable
 
 log = structlog.get_logger()
@@ -24,8 +25,8 @@ REFRESH_BEFORE = 600.0
 USABLE_UNTIL = 60.0
 """Seconds before the end when a token is no longer sent (or a twentieth of a shorter life)."""
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0
-"""Seconds between two questions while Entra refuses, or Dataverse refuses what it gives: every
-waiter gets the same answer."""
+"""Seconds between two questions while Entra refuses, or Dataverse refuses what it gives or whom
+that names: every waiter gets the same answer."""
 
 
 Redeeming = Callable[[], contextlib.AbstractAsyncContextManager[str | None]]
@@ -71,7 +72,7 @@ class TokenSource:
         self._held: _Held | None = None
         self._fetching = asyncio.Lock()
         self._on_trial = False
-        """Whether the last token was refused and none since was taken."""
+        """Whether Dataverse refused the last token, or who it names, and has taken none since."""
         self._failure: DataverseError | None = None
         self._ask_again_at = 0.0
         self._wait = SHORTEST_WAIT
@@ -86,12 +87,16 @@ class TokenSource:
         """The token to send with now; None where `token` has to be waited for."""
         return self._text() if self._is_usable() else None
 
+    def is_on_trial(self) -> bool:
+        """Whether nobody knows if Dataverse takes the next token, as it refused the last."""
+        return self._on_trial
+
     async def token(self) -> str:
         """Give a token that Dataverse will take.
 
         Raises the same for a while, so that neither is flooded:
             SignInFailed: Entra gives none.
-            TokenRefused: Dataverse did not take a fresh one either.
+            TokenRefused, UserMissing: Dataverse refused again what was on trial already.
         """
         if self._is_usable():
             return self._text()
@@ -100,22 +105,31 @@ class TokenSource:
                 await self._fetch()
             return self._text()
 
-    def refused(self, token: str, error: TokenRefused) -> None:
-        """Give a token that Dataverse refused to nobody any more: who asks now waits for a new one.
+    def refused(self, token: str, error: TokenRefused | UserMissing) -> None:
+        """Hear that Dataverse refused a token, or who it names: from now on that is on trial.
 
-        Where that one came in the place of a refused one, there is none for a while.
+        A refused token is given to nobody any more: who asks now waits for a new one. Where it was
+        on trial already, there is none for a while.
         """
         if self._held is None or self._held.text != token:
             return
-        self._held = None
         if self._on_trial:
-            self._pause(error)
+            self._held = None
+            # For the others: who has just tried it decides for itself when to come again.
+            told = copy.copy(error)
+            told.retry_after = self._pause(told)
+        elif isinstance(error, TokenRefused):
+            self._held = None
         self._on_trial = True
 
     def accepted(self, token: str) -> None:
         """Know that Dataverse takes this token: if it refuses it one day, a new one may do."""
         if self._on_trial and self._held is not None and self._held.text == token:
             self._on_trial, self._wait = False, SHORTEST_WAIT
+
+    def ask_again(self) -> None:
+        """End the pause: something has changed, as a test of the account has passed."""
+        self._ask_again_at, self._wait = self._clock(), SHORTEST_WAIT
 
     def succeed(self, other: TokenSource) -> None:
         """Go on with another's token (the same identity under a new secret) and renew it soon."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from adapter.connections import AccountDesk, AccountNotReady, Clients
+from adapter.dataverse.errors import UserMissing
 from adapter.demo.simulated.entra.directory import Secret
 from adapter.demo.simulated.faults import Fault, Kind
 from adapter.demo.simulated.serving import Simulation
@@ -66,6 +67,25 @@ async def test_steps_stay_off_until_the_test_has_passed(
     await desk.test(DEFAULT, "main")
     clients.refresh()
     assert await clients.client(DEFAULT).who_am_i()
+
+
+async def test_a_test_that_passes_ends_the_pause_after_a_refusal(
+    clients: Clients, desk: AccountDesk, dynamics: Simulation, fields: dict[str, Any]
+) -> None:
+    await apply(desk, "main", fields)
+    clients.refresh()
+    client = clients.client(DEFAULT)
+    dynamics.world.set_application_user(present=False)
+    for _ in range(4):
+        with pytest.raises(UserMissing):
+            await client.who_am_i()
+    dynamics.world.set_application_user(present=True)
+    with pytest.raises(UserMissing):
+        await client.who_am_i()
+    await desk.test(DEFAULT, "main")
+    clients.refresh()
+    assert clients.client(DEFAULT) is client
+    assert await client.who_am_i()
 
 
 async def test_of_several_accounts_the_default_is_meant(

@@ -307,13 +307,11 @@ async def test_where_a_fresh_token_is_refused_too_nothing_is_sent_for_a_while(
         return answered(dynamics, 401) - before[0], fetches(dynamics) - before[1]
 
     sent, asked = await storm()
-    assert 2 <= sent <= 6
+    assert 2 <= sent <= 4, "those that were on their way, and one with the new token"
     assert asked == 1
     assert await storm() == (0, 0)
     clock.now += 1.5
-    sent, asked = await storm()
-    assert 1 <= sent <= 3
-    assert asked == 1
+    assert await storm() == (1, 1), "one tries, the others hear of it"
     clock.now += 1.5
     assert await storm() == (0, 0), "the pause grows"
     dynamics.world.faults.clear()
@@ -321,6 +319,69 @@ async def test_where_a_fresh_token_is_refused_too_nothing_is_sent_for_a_while(
     assert (await narrow.who_am_i())["UserId"]
     dynamics.world.faults.plan(Fault(Kind.STATUS, status=401))
     assert await narrow.create("phonecalls", {"subject": "a token that was taken is renewed"})
+
+
+async def test_where_the_account_is_no_user_any_more_one_request_tries_for_all(
+    narrow: DataverseClient, dynamics: Simulation, clock: Clock
+) -> None:
+    dynamics.world.set_application_user(present=False)
+
+    async def storm() -> int:
+        """Give how many of thirty requests were sent."""
+        before = answered(dynamics, 403)
+        asked = (narrow.who_am_i() for _ in range(30))
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(each) for each in results} == {errors.UserMissing}
+        return answered(dynamics, 403) - before
+
+    assert 2 <= await storm() <= 4, "those that were on their way, and one on trial"
+    assert await storm() == 0
+    with pytest.raises(errors.UserMissing) as told:
+        await narrow.who_am_i()
+    assert (told.value.status, told.value.retry_after) == (403, 1.0)
+    clock.now += 1.5
+    assert await storm() == 1
+    clock.now += 1.5
+    assert await storm() == 0, "the pause grows"
+    dynamics.world.set_application_user(present=True)
+    clock.now += 1.0
+    values = [{"subject": str(number)} for number in range(30)]
+    dynamics.world.behaviour.latency = 0.05
+    began = time.monotonic()
+    assert all(await asyncio.gather(*(narrow.create("phonecalls", each) for each in values)))
+    assert time.monotonic() - began < 1.2, "once one was taken they go side by side again"
+
+
+async def test_a_missing_agent_does_not_stop_the_account(
+    narrow: DataverseClient, dynamics: Simulation
+) -> None:
+    nobody = str(uuid.uuid4())
+    for _ in range(3):
+        with pytest.raises(errors.UserMissing):
+            await narrow.create("phonecalls", {"subject": "x"}, caller=nobody)
+    assert await narrow.create("phonecalls", {"subject": "x"})
+    assert fetches(dynamics) == 1
+
+
+async def test_one_that_hangs_on_trial_is_not_waited_for_without_end(
+    narrow: DataverseClient, dynamics: Simulation, clock: Clock
+) -> None:
+    dynamics.world.set_application_user(present=False)
+    for _ in range(2):
+        with pytest.raises(errors.UserMissing):
+            await narrow.who_am_i()
+    dynamics.world.set_application_user(present=True)
+    clock.now += 1.5
+    dynamics.world.faults.plan(Fault(Kind.SLOW, method="POST", seconds=0.6))
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(narrow.create("phonecalls", {"subject": "x"}))
+        await asyncio.sleep(0.1)
+        with pytest.raises(errors.Throttled) as told:
+            await narrow.send(requests.who_am_i(), patience=0.1)
+        assert told.value.retry_after == 1.0
+        patient = group.create_task(narrow.who_am_i())
+    assert first.result()
+    assert patient.result()["UserId"]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,10 @@ SENTENCES: tuple[str, ...] = (
     _("that user has no access to the environment"),
     _("the account's user lacks %(privilege)s"),
     _("%(column)s had %(long)s characters and was shortened to %(limit)s"),
-    # The way to Dynamics: adapter/dataverse/client.py, errors.py, transport.py.
+    # The way to Dynamics: adapter/dataverse/client.py, limiter.py, errors.py, transport.py.
+    _("another request has been trying the account for %(time)s s"),
+    _("all %(count)s connections were busy for %(time)s s"),
+    _("Dynamics asked for silence for another %(time)s s"),
     _("%(host)s did not answer in time; it may have done the work"),
     _("%(host)s broke the connection; it may have done the work"),
     _("HTTP %(status)s without an explanation"),
