@@ -129,6 +129,13 @@ def test_a_new_message_inside_another_is_a_protocol_error(raw: Raw) -> None:
     assert raw.close_code() == 1002
 
 
+def test_a_close_inside_a_message_is_a_protocol_error(raw: Raw) -> None:
+    # The library's reading: after a Close nothing may follow, so the message can never be whole.
+    raw.send(TEXT, ASK[:5], fin=False)
+    raw.send(CLOSE, CLOSE_1000)
+    assert raw.close_code() == 1002
+
+
 @pytest.mark.parametrize("opcode", [PING, CLOSE])
 def test_a_control_frame_is_short_and_whole(raw: Raw, opcode: int) -> None:  # 5.5
     raw.send(opcode, CLOSE_1000, fin=False)
