@@ -65,5 +65,5 @@ screenshots:
 
 clean:
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .grimp_cache .hypothesis .import_linter_cache \
-		.mypy_cache .pytest_cache .ruff_cache test-results
-	find adapter tests -name __pycache__ -type d -prune -exec rm -rf {} +
+		.mypy_cache .pytest_cache .ruff_cache .bench test-results
+	find adapter tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
