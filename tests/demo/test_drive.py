@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
 
 from adapter.demo.dialing import dialled
 from adapter.demo.drive import drive, play
 from adapter.errors import Conflict, MalformedInput, NotFound, Unavailable
+from tests import in_loop
 from tests.demo.receiver import Receiver
 
 URL = "http://phone.localhost:8000"
@@ -22,7 +21,7 @@ async def test_a_call_is_played_to_its_recording(phone_site: Starlette, receiver
             transfer_to="bob",
             hangup_after=0,
             recording=True,
-            transport=_with_state(phone_site, dict(state or {})),
+            transport=in_loop.transport(phone_site, dict(state or {})),
         )
     assert call["state"] == "ended"
     assert receiver.stages == [
@@ -32,7 +31,7 @@ async def test_a_call_is_played_to_its_recording(phone_site: Starlette, receiver
 
 async def test_each_refusal_is_the_error_that_it_stands_for(phone_site: Starlette) -> None:
     async with phone_site.router.lifespan_context(phone_site) as state:
-        transport = _with_state(phone_site, dict(state or {}))
+        transport = in_loop.transport(phone_site, dict(state or {}))
         with pytest.raises(MalformedInput, match="mallory"):
             await drive(URL, "ring", {"agent": "mallory", "from": "+123"}, transport=transport)
         with pytest.raises(NotFound, match="none"):
@@ -59,12 +58,3 @@ async def test_a_phone_system_that_is_not_there_is_named() -> None:
 )
 def test_a_name_under_localhost_is_dialled_here(url: str, dial: str, headers: str | None) -> None:
     assert dialled(url) == (dial, {"Host": headers} if headers else {})
-
-
-def _with_state(app: Starlette, state: dict[str, object]) -> httpx.ASGITransport:
-    """Reach an app whose lifespan runs already."""
-
-    async def stateful(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": state}, receive, send)
-
-    return httpx.ASGITransport(stateful)

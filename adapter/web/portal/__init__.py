@@ -6,13 +6,13 @@ How to add a page:
    `routes.py` (and, where it shall be in the menu, its link to `templates/portal/layout.html`)::
 
        async def show(request: Request, who: Principal) -> Response:
-           return pages.render(request, "portal/keys.html", keys=…)
+           return await pages.render(request, "portal/keys.html", keys=…)
 
        async def create(request: Request, who: Principal, form: Form) -> Response:
            _ = pages.texts(request)
            if not form.text("name"):
                wrong = [Place("name", _("Give the key a name."))]
-               return pages.render(request, "portal/keys.html", 422, errors=wrong, form=form)
+               return await pages.render(request, "portal/keys.html", 422, errors=wrong, form=form)
            …
            return pages.redirect(request, "/admin/keys", _("The key is made."))
 

@@ -45,7 +45,7 @@ async def confirm_sign_out(request: Request, who: Principal) -> Response:
     """Ask before an agent is signed out."""
     agent = _agent(request, who.tenant, request.query_params.get("agent", ""))
     feeds = connected.of_agent(requests.services(request), agent)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/agents/sign_out.html",
         agent=agent.id,
@@ -145,7 +145,7 @@ async def _page(
     feeds = connected.listed(services, who.tenant, wanted, also, most=MOST)
     await asyncio.sleep(0)
     by_directory = sorted(waiting.people, key=lambda each: each.directory)
-    return await pages.render_in_turns(
+    return await pages.render(
         request,
         "portal/agents/list.html",
         status,

@@ -45,7 +45,7 @@ async def show(request: Request, who: Principal) -> Response:
             after=_position(query.get("after")),
         )
     kept = {name: query[name] for name in ("text", "from", "to") if query.get(name)}
-    return pages.render(
+    return await pages.render(
         request,
         "portal/audit/page.html",
         form=Form({name: (value,) for name, value in kept.items()}),

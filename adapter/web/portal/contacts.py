@@ -42,7 +42,7 @@ async def show(request: Request, who: Principal) -> Response:
     search = _search(request)
     if search.text and _is_known(services, ContactKey(who.tenant, search.text)):
         return RedirectResponse(story_path(search.text), 303)
-    return pages.render(
+    return await pages.render(
         request, "portal/contacts/list.html", **await _list(request, who.tenant, search)
     )
 
@@ -53,21 +53,21 @@ async def rows(request: Request, who: Principal) -> Response:
         return Response(status_code=204)
     began = time.monotonic()
     values = await _list(request, who.tenant, _search(request))
-    answer = _part(request, "portal/contacts/rows.html", values)
+    answer = await _part(request, "portal/contacts/rows.html", values)
     answer.headers["x-ask-again-after"] = f"{_SHARE * (time.monotonic() - began):.1f}"  # seconds
     return answer
 
 
 async def story(request: Request, who: Principal) -> Response:
     """Tell the story of a contact: `?id=…`."""
-    return pages.render(request, "portal/contacts/story.html", **_story(request, who))
+    return await pages.render(request, "portal/contacts/story.html", **_story(request, who))
 
 
 async def lines(request: Request, who: Principal) -> Response:
     """Give the changing part of a story alone, for the script that keeps it up to date."""
     if _is_current(request, who.tenant):
         return Response(status_code=204)
-    return _part(request, "portal/contacts/lines.html", _story(request, who))
+    return await _part(request, "portal/contacts/lines.html", _story(request, who))
 
 
 def story_path(contact: str) -> str:
@@ -75,8 +75,8 @@ def story_path(contact: str) -> str:
     return f"{STORY}?id={quote(contact, safe='')}"
 
 
-def _part(request: Request, template: str, values: dict[str, Any]) -> Response:
-    answer = pages.render(request, template, **values)
+async def _part(request: Request, template: str, values: dict[str, Any]) -> Response:
+    answer = await pages.render(request, template, **values)
     answer.headers["x-sequence"] = str(values["sequence"])
     return answer
 

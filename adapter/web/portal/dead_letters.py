@@ -30,7 +30,7 @@ _LONGEST_ID = 18
 
 async def show(request: Request, who: Principal) -> Response:
     """List the dead letters, the latest first."""
-    return _page(request, who)
+    return await _page(request, who)
 
 
 async def change(request: Request, who: Principal, form: Form) -> Response:
@@ -45,12 +45,12 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     positions = _positions((replay_one,) if replay_one else form.all("letter"))
     if not positions:
         wrong = [Place("letters", _("Tick the dead letters that you mean."))]
-        return _page(request, who, 422, errors=wrong, form=form)
+        return await _page(request, who, 422, errors=wrong, form=form)
     if do == "dismiss":
         reason = form.text("reason")
         if not reason:
             wrong = [Place("reason", _("Say why they are given up: the audit log keeps it."))]
-            return _page(request, who, 422, errors=wrong, form=form)
+            return await _page(request, who, 422, errors=wrong, form=form)
         count = await dismiss(
             services, who.tenant, positions, who=who.label, reason=reason[:LONGEST_REASON]
         )
@@ -74,7 +74,7 @@ def _replayed(request: Request, contacts: Sequence[ContactKey]) -> Response:
     return pages.redirect(request, HOME, told)
 
 
-def _page(
+async def _page(
     request: Request,
     who: Principal,
     status: int = 200,
@@ -87,7 +87,7 @@ def _page(
     after = request.query_params.get("after") or None
     with services.database.reading():
         found = letters.page(services.database.raw.cursor(), who.tenant, after=after)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/dead_letters/list.html",
         status,

@@ -108,13 +108,13 @@ async def _save(request: Request, who: Principal, form: Form, version: int) -> R
     if not found.good:
         return await _page(request, who, text, version, typed=True, status=422)
     if version != settings.rules_version:
-        return _conflict(request, who, text)
+        return await _conflict(request, who, text)
     if not differences.lines(settings.rules_text, text):
         return pages.redirect(request, PATH, _("Nothing was changed: the rules are as they were."))
     emptied = not found.rules and len(settings.rules) > 0
     if (found.cut_off or emptied) and not form.ticked("confirmed"):
         changed = differences.lines(settings.rules_text, text)
-        return pages.render(
+        return await pages.render(
             request,
             "portal/domains/confirm.html",
             found=found,
@@ -126,7 +126,7 @@ async def _save(request: Request, who: Principal, form: Form, version: int) -> R
     try:
         await _put(request, who, text, version)
     except Conflict:
-        return _conflict(request, who, text)
+        return await _conflict(request, who, text)
     said = _.many(
         "Saved: %(num)d rule is in force.", "Saved: %(num)d rules are in force.", found.rules
     )
@@ -184,7 +184,7 @@ async def _put(request: Request, who: Principal, text: str, version: int) -> Non
         await trials.put(services, who.tenant, "", who=who.label)  # what was tried is in force
 
 
-def _conflict(request: Request, who: Principal, text: str) -> Response:
+async def _conflict(request: Request, who: Principal, text: str) -> Response:
     """Show both texts where somebody else has saved in between."""
     services = requests.services(request)
     services.registry.refresh()
@@ -192,7 +192,7 @@ def _conflict(request: Request, who: Principal, text: str) -> Response:
     with services.database.reading():
         cursor = services.database.raw.cursor()
         latest = audit_pages.latest(cursor, who.tenant, stored.DOMAINS)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/domains/conflict.html",
         409,
@@ -227,7 +227,7 @@ async def _page(
         wrong = places(_, found)
     with services.database.reading():
         listed = refusals.listed(services.database.raw.cursor(), who.tenant)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/domains/rules.html",
         status,

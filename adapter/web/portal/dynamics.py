@@ -36,7 +36,7 @@ Act = Callable[[Request, Principal, Form, AccountView], Awaitable[Response]]
 async def listed(request: Request, who: Principal) -> Response:
     """List the accounts with what is wrong with each."""
     accounts = _desk(request).listed(who.tenant)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/dynamics/accounts.html",
         accounts=accounts,
@@ -48,7 +48,7 @@ async def listed(request: Request, who: Principal) -> Response:
 
 async def begin(request: Request, _who: Principal) -> Response:
     """Show the empty form."""
-    return _form_page(request, None)
+    return await _form_page(request, None)
 
 
 async def create(request: Request, who: Principal, form: Form) -> Response:
@@ -59,17 +59,17 @@ async def create(request: Request, who: Principal, form: Form) -> Response:
         loopback = requests.services(request).settings.allow_loopback
         others = dynamics_forms.missing(form, _speaker(request), allow_loopback=loopback)
         wrong = [Place("name", _("Give the account a name.")), *others]
-        return _form_page(request, None, 422, errors=wrong, form=form)
+        return await _form_page(request, None, 422, errors=wrong, form=form)
     taken = [each.name for each in _desk(request).listed(who.tenant)]
     if name.casefold() in {each.casefold() for each in taken}:
         wrong = [Place("name", _("There is an account of this name already."))]
-        return _form_page(request, None, 422, errors=wrong, form=form)
+        return await _form_page(request, None, 422, errors=wrong, form=form)
     return await _save(request, who, form, name, None)
 
 
 async def show(request: Request, who: Principal) -> Response:
     """Show one account: what is in force, the draft, the tests, and the form."""
-    return _form_page(request, _account(request, who))
+    return await _form_page(request, _account(request, who))
 
 
 async def save(request: Request, who: Principal, form: Form) -> Response:
@@ -128,7 +128,7 @@ async def request_token(
             advice=dynamics_phrases.say(_, error.advice),
         )
         return pages.redirect(request, address(account.name), said, kind="error")
-    answer = pages.render(
+    answer = await pages.render(
         request,
         "portal/dynamics/consent.html",
         account=account,
@@ -150,7 +150,7 @@ async def confirm(request: Request, who: Principal, form: Form, account: Account
         )
     except NotFound:
         told = _("No consent waits for this code: it was used, or is older than ten minutes.")
-        return _form_page(request, account, 422, errors=[Place("code", told)])
+        return await _form_page(request, account, 422, errors=[Place("code", told)])
     said = dynamics_phrases.say(_, result.message)
     return pages.redirect(
         request, address(account.name), said, kind="success" if result.ok else "error"
@@ -205,7 +205,7 @@ async def rename(request: Request, who: Principal, form: Form, account: AccountV
         )
     except InvalidSettings as invalid:
         wrong = dynamics_forms.faults(invalid.places, _speaker(request))
-        return _form_page(request, account, 422, errors=wrong)
+        return await _form_page(request, account, 422, errors=wrong)
     await changes.apply(requests.services(request))
     return pages.redirect(request, address(renamed.name), _("The account has a new name."))
 
@@ -227,7 +227,7 @@ async def remove(request: Request, who: Principal, form: Form, account: AccountV
     _ = pages.texts(request)
     if not form.ticked("sure"):
         wrong = [Place("sure", _("Tick this to remove the account."))]
-        return _form_page(request, account, 422, errors=wrong)
+        return await _form_page(request, account, 422, errors=wrong)
     _desk(request).remove(
         who.tenant, account.name, who=who.label, expected_version=form.number("version")
     )
@@ -239,7 +239,7 @@ async def azure(request: Request, who: Principal) -> Response:
     """Show what to paste into Azure and Dynamics."""
     origin = origin_of(request)
     rules = requests.services(request).registry[who.tenant].rules
-    return pages.render(
+    return await pages.render(
         request,
         "portal/dynamics/azure.html",
         origin=origin,
@@ -293,7 +293,7 @@ async def _save(
     expected = 0 if known is None else form.number("version")
     kept = [each for each in dynamics_forms.SECRETS if not form.ticked(f"remove_{each}")]
     if lost := forms.lost_secrets(_, form, *kept):
-        return _form_page(request, known, 422, errors=lost, form=form)
+        return await _form_page(request, known, 422, errors=lost, form=form)
     try:
         saved = desk.save(
             who.tenant,
@@ -304,7 +304,7 @@ async def _save(
         )
     except InvalidSettings as invalid:
         wrong = dynamics_forms.faults(invalid.places, _speaker(request))
-        return _form_page(request, known, 422, errors=wrong, form=form)
+        return await _form_page(request, known, 422, errors=wrong, form=form)
     except Conflict:
         told = _(
             "Somebody else has saved this account meanwhile. What you typed is still here: save "
@@ -312,7 +312,7 @@ async def _save(
         )
         wrong = [Place("name", told)]
         # The form comes back with the newest version: saving again is then on purpose.
-        return _form_page(request, desk.shown(who.tenant, name), 409, errors=wrong, form=form)
+        return await _form_page(request, desk.shown(who.tenant, name), 409, errors=wrong, form=form)
     back = WIZARD if form.text("back") == "wizard" else address(saved.name)
     if form.text("then") == "leave":
         return pages.redirect(request, back, _("The draft is saved. Nothing is in effect yet."))
@@ -321,7 +321,7 @@ async def _save(
     return pages.redirect(request, back, said, kind="success" if report.valid else "warning")
 
 
-def _form_page(
+async def _form_page(
     request: Request,
     account: AccountView | None,
     status: int = 200,
@@ -330,7 +330,7 @@ def _form_page(
     form: Form = forms.NOTHING,
 ) -> Response:
     back = form.text("back") or request.query_params.get("back", "")
-    return pages.render(
+    return await pages.render(
         request,
         "portal/dynamics/account.html",
         status,

@@ -22,7 +22,7 @@ async def on_fault(request: Request, error: Exception) -> Response:
             return await refusal_pages.on_fault(request, error)
         _ = pages.texts(request)
         told = _("Nothing was lost. The server's log says more; try again later.")
-        return pages.render(
+        return await pages.render(
             request,
             "portal/refusal.html",
             500,

@@ -54,7 +54,7 @@ async def show(request: Request, who: Principal) -> Response:
         figures.pops, services.database.path, who.tenant, min(week, midnight)
     )
     found = checked(services, who.tenant, now)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/health/page.html",
         verdict=worst(found),

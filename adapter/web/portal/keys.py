@@ -30,7 +30,7 @@ HOME = "/admin/keys"
 
 async def show(request: Request, who: Principal) -> Response:
     """List the keys."""
-    return _page(request, who)
+    return await _page(request, who)
 
 
 async def create(request: Request, who: Principal, form: Form) -> Response:
@@ -38,7 +38,7 @@ async def create(request: Request, who: Principal, form: Form) -> Response:
     _ = pages.texts(request)
     wrong = _problems(form, _)
     if wrong:
-        return _page(request, who, 422, errors=wrong, form=form)
+        return await _page(request, who, 422, errors=wrong, form=form)
     services, now = requests.services(request), datetime.now(UTC)
     scope, name = form.text("scope"), form.text("name")
     if scope == SIGNING:
@@ -47,13 +47,13 @@ async def create(request: Request, who: Principal, form: Form) -> Response:
         made = new_keys.service_key(who.tenant, scope, name, now)
     stored.add_key(services.database, made.row, who=who.label)
     await changes.apply(services)
-    return _page(request, who, made=made)
+    return await _page(request, who, made=made)
 
 
 async def confirm(request: Request, who: Principal) -> Response:
     """Ask before a key is revoked."""
     key = _key(requests.services(request), who.tenant, request.path_params["key"])
-    return pages.render(
+    return await pages.render(
         request, "portal/keys/revoke.html", key=key, scopes=_scopes(pages.texts(request))
     )
 
@@ -81,7 +81,7 @@ def _problems(form: Form, _: Texts) -> list[Place]:
     return wrong
 
 
-def _page(
+async def _page(
     request: Request,
     who: Principal,
     status: int = 200,
@@ -92,7 +92,7 @@ def _page(
 ) -> Response:
     _ = pages.texts(request)
     keys = _keys(requests.services(request), who.tenant)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/keys/list.html",
         status,

@@ -48,7 +48,7 @@ async def show(request: Request, who: Principal) -> Response:
         for feed in services.hub.feeds()
         if feed.tenant == who.tenant and feed.panel is not None
     ]
-    return pages.render(
+    return await pages.render(
         request,
         "portal/overview.html",
         tasks=tasks,

@@ -74,7 +74,7 @@ def person(request: Request) -> Principal | None:
     return getattr(state, "principal", None)
 
 
-def render(
+async def render(
     request: Request,
     template: str,
     status: int = 200,
@@ -86,51 +86,13 @@ def render(
     """Render `template` (`portal/keys.html`) with what every page needs, and `values`.
 
     `errors` name fields by their `at`: each stands at the top with a link, and at its field. `form`
-    is what was typed, which the fields show again (status 422).
+    is what was typed, which the fields show again (status 422). Others have their turn between the
+    parts of a long page, so `values` hold what was read, and nothing that reads while it is shown.
     """
-    flash = _flash(request)
-    html = "".join(_parts(request, template, values, flash=flash, errors=errors, form=form))
-    return _answer(html, status, flash)
-
-
-async def render_in_turns(
-    request: Request,
-    template: str,
-    status: int = 200,
-    *,
-    errors: Sequence[Place] = (),
-    form: Form = forms.NOTHING,
-    **values: Any,
-) -> Response:
-    """Render a long page as `render` does, letting others have their turn between its tables."""
-    flash = _flash(request)
-    parts: list[str] = []
-    began = time.monotonic()
-    for part in _parts(request, template, values, flash=flash, errors=errors, form=form):
-        parts.append(part)
-        if time.monotonic() - began > TURN:
-            await asyncio.sleep(0)
-            began = time.monotonic()
-    return _answer("".join(parts), status, flash)
-
-
-def _flash(request: Request) -> Flash | None:
-    who = person(request)
-    return None if who is None else flashes.take(request, who)
-
-
-def _parts(
-    request: Request,
-    template: str,
-    values: Mapping[str, Any],
-    *,
-    flash: Flash | None,
-    errors: Sequence[Place],
-    form: Form,
-) -> Iterator[str]:
     who, voice = person(request), _voice(request)
+    flash = None if who is None else flashes.take(request, who)
     pages: panel.Pages = request.state.pages
-    return (
+    parts = (
         pages.environments[voice.locale]
         .get_template(template)
         .generate(
@@ -150,13 +112,21 @@ def _parts(
             **values,
         )
     )
-
-
-def _answer(html: str, status: int, flash: Flash | None) -> Response:
-    answer = HTMLResponse(html, status, dict(HEADERS))
+    answer = HTMLResponse(await _in_turns(parts), status, dict(HEADERS))
     if flash is not None:
         flashes.forget(answer)
     return answer
+
+
+async def _in_turns(parts: Iterator[str]) -> str:
+    done: list[str] = []
+    began = time.monotonic()
+    for part in parts:
+        done.append(part)
+        if time.monotonic() - began > TURN:
+            await asyncio.sleep(0)
+            began = time.monotonic()
+    return "".join(done)
 
 
 def redirect(request: Request, path: str, said: str = "", *, kind: Kind = "success") -> Response:
@@ -171,13 +141,13 @@ def redirect(request: Request, path: str, said: str = "", *, kind: Kind = "succe
     return answer
 
 
-def refusal(request: Request, error: ScreenpopError) -> Response:
+async def refusal(request: Request, error: ScreenpopError) -> Response:
     """Say in words why a page cannot be shown, or a form cannot be taken."""
     _ = texts(request)
     status = problems.of(error).status
     tell = refusal_sentences.PHRASES.tell
     places = error.places if isinstance(error, MalformedInput) else ()
-    answer = render(
+    answer = await render(
         request,
         "portal/refusal.html",
         status,

@@ -30,7 +30,7 @@ OWN_ROLE: Final = "admin"
 
 async def show(request: Request, who: Principal) -> Response:
     """Show a person."""
-    return _page(request, who, _person(request, who))
+    return await _page(request, who, _person(request, who))
 
 
 async def change(request: Request, who: Principal, form: Form) -> Response:
@@ -42,7 +42,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
     do = form.text("do")
     wrong = _own_fault(request, who, person, form) or _shared_unseen(request, person, form)
     if wrong:
-        return _page(request, who, person, 422, errors=wrong, form=form)
+        return await _page(request, who, person, 422, errors=wrong, form=form)
 
     def job(batch: Batch) -> None:
         now, by = batch.now, who.label
@@ -67,7 +67,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
             Place(each.at.lstrip("/"), PHRASES.say(_, each.detail))
             for each in error.places or [Place("", str(error))]
         ]
-        return _page(request, who, person, 422, errors=wrong, form=form)
+        return await _page(request, who, person, 422, errors=wrong, form=form)
     changes.close_ended_sessions(services)
     said = {
         "sign-out": _("%(name)s is signed out everywhere.", name=person.name),
@@ -89,7 +89,7 @@ async def confirm(request: Request, who: Principal, form: Form) -> Response:
         others = _sharing(request, person, person.proposed)
         # Two people of one agent see the same contacts: that takes a second, informed step.
         if others and form.all("shared") != tuple(each.id for each in others):
-            return _asked(request, person, person.proposed or "", others)
+            return await _asked(request, person, person.proposed or "", others)
 
     def job(batch: Batch) -> people.Confirmed:
         if directory:
@@ -140,9 +140,11 @@ def _told(_: Texts, done: people.Confirmed) -> str:
     return _.gap.join(said)
 
 
-def _asked(request: Request, person: Person, agent: str, others: Sequence[Person]) -> Response:
+async def _asked(
+    request: Request, person: Person, agent: str, others: Sequence[Person]
+) -> Response:
     """Ask before somebody becomes an agent that others are already."""
-    return pages.render(
+    return await pages.render(
         request,
         "portal/agents/share.html",
         person=person,
@@ -213,7 +215,7 @@ def _same(one: str, other: str | None) -> bool:
     return other is not None and one.casefold() == other.casefold()
 
 
-def _page(
+async def _page(
     request: Request,
     who: Principal,
     person: Person,
@@ -222,7 +224,7 @@ def _page(
     errors: Sequence[Place] = (),
     form: Form = forms.NOTHING,
 ) -> Response:
-    return pages.render(
+    return await pages.render(
         request,
         "portal/agents/person.html",
         status,

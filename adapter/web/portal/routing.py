@@ -44,7 +44,7 @@ def page(
                 assert get is not None  # noqa: S101 - else the route has no GET
                 answer = await get(request, _person(request, role))
         except ScreenpopError as error:
-            answer = _refusal(request, error, as_problem=fetch is not None)
+            answer = await _refusal(request, error, as_problem=fetch is not None)
         for name, value in pages.HEADERS.items():
             answer.headers.setdefault(name, value)
         return answer
@@ -72,9 +72,9 @@ def _person(request: Request, role: Role) -> Principal:
     return who
 
 
-def _refusal(request: Request, error: ScreenpopError, *, as_problem: bool) -> Response:
+async def _refusal(request: Request, error: ScreenpopError, *, as_problem: bool) -> Response:
     if as_problem and request.method == "POST":
         return problems.response(problems.of(error))
     if isinstance(error, SignInRequired | RoleMissing):
         raise error  # `app.py` leads to the sign-in
-    return pages.refusal(request, error)
+    return await pages.refusal(request, error)

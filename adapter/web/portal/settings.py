@@ -30,7 +30,7 @@ _LISTS = ("directories", "scopes", "role_claims")
 
 async def show(request: Request, who: Principal) -> Response:
     """Show all settings."""
-    return _page(request, who)
+    return await _page(request, who)
 
 
 async def save(request: Request, who: Principal, form: Form) -> Response:
@@ -42,7 +42,7 @@ async def save(request: Request, who: Principal, form: Form) -> Response:
     try:
         text = preferences.dump(preferences.parse(preferences.dump(chosen)))
     except InvalidSettings as error:
-        return _page(request, who, 422, errors=_said(_, error), form=form)
+        return await _page(request, who, 422, errors=_said(_, error), form=form)
     if text != preferences.dump(kept):
         now, name = datetime.now(UTC), stored.PREFERENCES
         stored.put_setting(services.database, who.tenant, name, text, now, who=who.label)
@@ -57,13 +57,13 @@ async def sign_in(request: Request, who: Principal, form: Form) -> Response:
     do = form.text("do")
     lost = forms.lost_secrets(_, form, "client_secret")
     if lost and do != "off" and not form.ticked("no-secret"):
-        return _page(request, who, 422, errors=lost, form=form)
+        return await _page(request, who, 422, errors=lost, form=form)
     if do == "test":
         try:
             tried = await sign_in_admin.try_out(services, who.tenant, _given(form))
         except InvalidSettings as error:
-            return _page(request, who, 422, errors=_said(_, error), form=form)
-        return _page(request, who, form=form, tried=_told(_, tried))
+            return await _page(request, who, 422, errors=_said(_, error), form=form)
+        return await _page(request, who, form=form, tried=_told(_, tried))
     given = {} if do == "off" else _given(form)
     try:
         await sign_in_admin.save(
@@ -74,15 +74,15 @@ async def sign_in(request: Request, who: Principal, form: Form) -> Response:
             expected_version=form.number("version"),
         )
     except InvalidSettings as error:
-        return _page(request, who, 422, errors=_said(_, error), form=form)
+        return await _page(request, who, 422, errors=_said(_, error), form=form)
     except Conflict:
         changed = [Place("", _("Somebody else has saved these settings: check them, save again."))]
-        return _page(request, who, 409, errors=changed, form=form)
+        return await _page(request, who, 409, errors=changed, form=form)
     said = _("Nobody can sign in by a provider now.") if do == "off" else _("Saved.")
     return pages.redirect(request, PATH, said)
 
 
-def _page(
+async def _page(
     request: Request,
     who: Principal,
     status: int = 200,
@@ -95,7 +95,7 @@ def _page(
     services = requests.services(request)
     held = sign_in_admin.view(services, who.tenant, datetime.now(UTC).date())
     kept = services.registry[who.tenant].preferences
-    return pages.render(
+    return await pages.render(
         request,
         "portal/settings/page.html",
         status,

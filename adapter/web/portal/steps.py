@@ -43,7 +43,7 @@ REVIEW = HOME + "/review"
 
 async def show(request: Request, who: Principal) -> Response:
     """Show the steps in force, what keeps them from running, and the draft."""
-    return _overview(request, who)
+    return await _overview(request, who)
 
 
 async def start(request: Request, who: Principal, form: Form) -> Response:
@@ -54,7 +54,7 @@ async def start(request: Request, who: Principal, form: Form) -> Response:
     wanted = steps_starts.steps_of(form.text("start"), current.steps)
     if wanted is None:
         wrong = [Place("start", _("Choose what to begin with."))]
-        return _overview(request, who, 422, errors=wrong, form=form)
+        return await _overview(request, who, 422, errors=wrong, form=form)
     draft = steps_drafts.of_steps(wanted, base=current.steps_version, who=who.label)
     if form.text("start") == "current" and wanted.steps:
         # What is in force was gone through before.
@@ -82,14 +82,14 @@ async def switch(request: Request, who: Principal, form: Form) -> Response:
     reason = form.text("reason")
     if not on and not reason:
         wrong = [Place("reason", _("Say why, for whoever finds the steps switched off."))]
-        return _overview(request, who, 422, errors=wrong, form=form)
+        return await _overview(request, who, 422, errors=wrong, form=form)
     wanted = steps_switching.switched(current.steps, numbers, on=on)
     try:
         steps.parse_steps(steps.dump(wanted))
     except InvalidSettings as invalid:
         say = dynamics_phrases.speaker(_)
         wrong = [Place("", say(place.detail)) for place in invalid.places]
-        return _overview(request, who, 422, errors=wrong, form=form)
+        return await _overview(request, who, 422, errors=wrong, form=form)
     now = datetime.now(UTC)
     stored.put_steps(
         services.database,
@@ -169,7 +169,7 @@ async def trial(request: Request, who: Principal) -> Response:
             run = found.rehearse(wanted, contact)
         except NotFound:
             errors = [Place("contact", _("No contact of this id is recorded."))]
-    return pages.render(
+    return await pages.render(
         request,
         "portal/steps/trial.html",
         422 if errors else 200,
@@ -196,7 +196,7 @@ def obstacles(services: Services, tenant: Tenant, wanted: Steps) -> list[str]:
     return found
 
 
-def _overview(
+async def _overview(
     request: Request,
     who: Principal,
     status: int = 200,
@@ -206,7 +206,7 @@ def _overview(
 ) -> Response:
     services = requests.services(request)
     current = services.registry[who.tenant]
-    return pages.render(
+    return await pages.render(
         request,
         "portal/steps/overview.html",
         status,
@@ -232,7 +232,7 @@ async def _review(request: Request, who: Principal, kept: Kept, status: int = 20
     found = steps_progress.around(request, who)
     checked = await found.check(kept.draft)
     shown = {} if checked.steps is None else found.previews(checked.steps, steps_trying.MADE_UP)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/steps/review.html",
         status,

@@ -62,8 +62,8 @@ async def show(request: Request, who: Principal) -> Response:
     if kept.draft is None:
         return pages.redirect(request, HOME)
     if number == ENVIRONMENT:
-        return _environment(request, who, kept)
-    return _step(request, who, Shown(number=number, kept=kept, draft=kept.draft))
+        return await _environment(request, who, kept)
+    return await _step(request, who, Shown(number=number, kept=kept, draft=kept.draft))
 
 
 async def save(request: Request, who: Principal, form: Form) -> Response:
@@ -83,7 +83,7 @@ async def save(request: Request, who: Principal, form: Form) -> Response:
             database, who.tenant, draft, now, who=who.label, expected_version=form.number("version")
         )
     except Conflict:
-        return _step(request, who, replace(shown, status=409, overtaken=True))
+        return await _step(request, who, replace(shown, status=409, overtaken=True))
     wish = form.text("then")
     if (target := _page_of(draft, wish)) is not None:
         return pages.redirect(request, target)
@@ -105,7 +105,7 @@ async def save(request: Request, who: Principal, form: Form) -> Response:
             errors=taken.errors,
             checked=checked,
         )
-        return _step(request, who, shown)
+        return await _step(request, who, shown)
     return pages.redirect(request, _neighbour(draft, number, 1), _repaired(request, repairs))
 
 
@@ -131,12 +131,12 @@ async def preview(request: Request, who: Principal) -> Response:
     )
 
 
-def _environment(request: Request, who: Principal, kept: Kept) -> Response:
+async def _environment(request: Request, who: Principal, kept: Kept) -> Response:
     """Show page 1: the integration account."""
     assert kept.draft is not None  # noqa: S101 - the caller looked
     found = steps_progress.around(request, who)
     checked = found.look(kept.draft)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/steps/environment.html",
         accounts=found.accounts,
@@ -149,14 +149,14 @@ def _environment(request: Request, who: Principal, kept: Kept) -> Response:
     )
 
 
-def _step(request: Request, who: Principal, shown: Shown) -> Response:
+async def _step(request: Request, who: Principal, shown: Shown) -> Response:
     number, draft = shown.number, shown.draft
     say = dynamics_phrases.speaker(pages.texts(request))
     found = steps_progress.around(request, who)
     checked = shown.checked or found.look(draft)
     fields = steps_forms.shown(number, draft.steps.get(number))
     errors = [*shown.errors, *steps_progress.faults_of(draft, number, checked, say)]
-    return pages.render(
+    return await pages.render(
         request,
         "portal/steps/pop.html" if fields.opens else "portal/steps/request.html",
         shown.status,

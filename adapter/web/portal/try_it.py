@@ -38,7 +38,7 @@ _LONGEST_NUMBER = 18
 
 async def show(request: Request, who: Principal) -> Response:
     """Show the form for a simulated contact, and the last requests of each source."""
-    return _page(request, who)
+    return await _page(request, who)
 
 
 async def start(request: Request, who: Principal, form: Form) -> Response:
@@ -46,7 +46,7 @@ async def start(request: Request, who: Principal, form: Form) -> Response:
     _ = pages.texts(request)
     wanted, wrong = _read(form, _)
     if wrong:
-        return _page(request, who, 422, errors=wrong, form=form)
+        return await _page(request, who, 422, errors=wrong, form=form)
     services = requests.services(request)
     contact, now = simulated.new_id(), datetime.now(UTC)
     try:
@@ -59,7 +59,7 @@ async def start(request: Request, who: Principal, form: Form) -> Response:
         )
     except MalformedInput as error:
         fault = PHRASES.tell(_, str(error)).text
-        return _page(request, who, 422, errors=[Place("attributes", fault)], form=form)
+        return await _page(request, who, 422, errors=[Place("attributes", fault)], form=form)
     said = _("The contact is on its way to %(agent)s.", agent=wanted.agent)
     return pages.redirect(request, story_path(contact), said)
 
@@ -85,7 +85,7 @@ async def go_on(request: Request, who: Principal, form: Form) -> Response:
 
 async def show_request(request: Request, who: Principal) -> Response:
     """Show one request, redacted."""
-    return _request(request, who, reveal=False)
+    return await _request(request, who, reveal=False)
 
 
 async def reveal_request(request: Request, who: Principal, _form: Form) -> Response:
@@ -95,10 +95,10 @@ async def reveal_request(request: Request, who: Principal, _form: Form) -> Respo
     await requests.services(request).committer.submit(
         lambda batch: audits.add(batch.cursor, who.tenant, batch.now, who=who.label, what=what)
     )
-    return _request(request, who, reveal=True)
+    return await _request(request, who, reveal=True)
 
 
-def _page(
+async def _page(
     request: Request,
     who: Principal,
     status: int = 200,
@@ -110,7 +110,7 @@ def _page(
     services = requests.services(request)
     settings = services.registry[who.tenant]
     recent = services.recent_requests.of(who.tenant)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/try_it/page.html",
         status,
@@ -128,11 +128,11 @@ def _page(
     )
 
 
-def _request(request: Request, who: Principal, *, reveal: bool) -> Response:
+async def _request(request: Request, who: Principal, *, reveal: bool) -> Response:
     source, found = _found(request, who.tenant)
     services = requests.services(request)
     known = _personal(found)
-    return pages.render(
+    return await pages.render(
         request,
         "portal/try_it/request.html",
         source=source,
