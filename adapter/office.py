@@ -177,21 +177,14 @@ class Office:
         Raises:
             NotFound: there is no such dead letter.
         """
-        here = self.tenant(tenant)
-        current = self.steps(tenant)
-        revived: set[ContactKey] = set()
-        until = _now()
-        while True:
-            with self.database.transaction() as cursor:
-                some = dead_letters.replay(
-                    cursor, here, position, _now(), who=self._who, steps=current, until=until
-                )
-            revived.update(some)
-            if position is not None or not some:
-                break
-        if position is not None and not revived:
-            raise NotFound(f"there is no dead letter {position}")
-        return len(revived)
+        here, current, until = self.tenant(tenant), self.steps(tenant), _now()
+
+        def part(cursor: Cursor) -> list[ContactKey]:
+            return dead_letters.replay(
+                cursor, here, position, _now(), who=self._who, steps=current, until=until
+            )
+
+        return len(set(self._in_parts(position, part)))
 
     def dismiss(self, tenant: str, position: int | None, reason: str) -> int:
         """Give up one dead letter (None: all) for good; give how many there were.
@@ -199,19 +192,28 @@ class Office:
         Raises:
             NotFound: there is no such dead letter.
         """
-        here = self.tenant(tenant)
-        count, until = 0, _now()
+        here, until = self.tenant(tenant), _now()
+
+        def part(cursor: Cursor) -> list[ContactKey]:
+            return dead_letters.dismiss(
+                cursor, here, position, _now(), who=self._who, reason=reason, until=until
+            )
+
+        return len(self._in_parts(position, part))
+
+    def _in_parts(
+        self, position: int | None, part: Callable[[Cursor], list[ContactKey]]
+    ) -> list[ContactKey]:
+        """Deal with a dead letter, or with all in as many transactions as it takes to find none."""
+        found: list[ContactKey] = []
         while True:
             with self.database.transaction() as cursor:
-                some = dead_letters.dismiss(
-                    cursor, here, position, _now(), who=self._who, reason=reason, until=until
-                )
-            count += some
+                some = part(cursor)
+            found += some
+            if position is not None and not some:
+                raise NotFound(f"there is no dead letter {position}")
             if position is not None or not some:
-                break
-        if position is not None and not count:
-            raise NotFound(f"there is no dead letter {position}")
-        return count
+                return found
 
     def erase(self, tenant: str, wanted: Sought, *, dry_run: bool = False) -> Erased:
         """Erase the contacts of who is sought; a running server forgets them within a second.

@@ -100,11 +100,10 @@ def replay(
     steps: Steps,
     until: datetime | None = None,
 ) -> list[ContactKey]:
-    """Let a dead letter (None: all of the tenant) be tried again; give the contacts.
+    """Let a dead letter (None: all of the tenant) be tried again; give each one's contact.
 
     All are too many for one transaction: it is to be called until it gives none, with one `until`
     (now), for what fails again meanwhile is not meant.
-
 
     With a letter go those of its contact that died for want of its response: a create that works
     at last is followed by the updates. What an admin has corrected in `steps` since is sent.
@@ -125,7 +124,7 @@ def replay(
     _tell(cursor, letters, now, "step replayed", told)
     if letters:
         _audit(cursor, letters, position, _Entry(tenant, now, who), "replayed")
-    return list(dict.fromkeys(each.contact for each in letters))
+    return [each.contact for each in letters]
 
 
 def dismiss(
@@ -137,8 +136,8 @@ def dismiss(
     who: str,
     reason: str = "",
     until: datetime | None = None,
-) -> int:
-    """Give up a dead letter (None: all of the tenant) for good; give how many there were.
+) -> list[ContactKey]:
+    """Give up a dead letter (None: all of the tenant) for good; give each one's contact.
 
     All are given up as `replay` tries all again.
     """
@@ -152,7 +151,7 @@ def dismiss(
     if letters:
         what = f"dismissed{f': {reason}' if reason else ''}"
         _audit(cursor, letters, position, _Entry(tenant, now, who), what)
-    return len(letters)
+    return [each.contact for each in letters]
 
 
 def _corrected(planned: PlannedRequest, steps: Steps) -> PlannedRequest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,24 +76,21 @@ async def replay(
     All are taken in parts, between which others have their turns.
     """
     until = datetime.now(UTC)
-    revived: dict[ContactKey, None] = {}
 
-    def job(batch: Batch) -> list[ContactKey]:
-        steps = services.registry[tenant].steps
-        return [
-            contact
-            for position in positions
-            for contact in dead_letters.replay(
-                batch.cursor, tenant, position, batch.now, who=who, steps=steps, until=until
-            )
-        ]
+    def part(batch: Batch, position: int | None) -> list[ContactKey]:
+        revived = dead_letters.replay(
+            batch.cursor,
+            tenant,
+            position,
+            batch.now,
+            who=who,
+            steps=services.registry[tenant].steps,
+            until=until,
+        )
+        batch.due += revived
+        return revived
 
-    while True:
-        some = await services.committer.submit(job)
-        services.committer.queue.wake(some)
-        revived.update(dict.fromkeys(some))
-        if None not in positions or not some:
-            return list(revived)
+    return list(dict.fromkeys(await _in_parts(services, positions, part)))
 
 
 async def dismiss(
@@ -101,21 +98,31 @@ async def dismiss(
 ) -> int:
     """Give up dead letters as `replay` has them tried again; give how many there were."""
     until = datetime.now(UTC)
-    count = 0
 
-    def job(batch: Batch) -> int:
-        return sum(
-            dead_letters.dismiss(
-                batch.cursor, tenant, position, batch.now, who=who, reason=reason, until=until
-            )
-            for position in positions
+    def part(batch: Batch, position: int | None) -> list[ContactKey]:
+        return dead_letters.dismiss(
+            batch.cursor, tenant, position, batch.now, who=who, reason=reason, until=until
         )
 
-    while True:
-        some = await services.committer.submit(job)
-        count += some
-        if None not in positions or not some:
-            return count
+    return len(await _in_parts(services, positions, part))
+
+
+async def _in_parts(
+    services: Services,
+    positions: Sequence[int | None],
+    part: Callable[[Batch, int | None], list[ContactKey]],
+) -> list[ContactKey]:
+    """Deal with dead letters in one transaction, with all in as many as it takes to find none."""
+
+    def job(batch: Batch) -> list[ContactKey]:
+        return [contact for position in positions for contact in part(batch, position)]
+
+    found: list[ContactKey] = []
+    while some := await services.committer.submit(job):
+        found += some
+        if None not in positions:
+            break
+    return found
 
 
 def _limit(given: str | None) -> int:
