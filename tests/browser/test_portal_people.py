@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests import principals
 from tests.browser import axe
@@ -86,6 +86,34 @@ def test_the_list_of_contacts_is_kept_up_to_date_until_it_is_paused(
     expect(row).to_contain_text("Answered")
     page.get_by_role("button", name="Go on").click()
     expect(row).to_contain_text("Ended")
+
+
+def test_a_list_that_takes_the_server_long_is_asked_for_as_seldom_as_the_server_says(
+    server: Server, new_admin: Callable[..., Page]
+) -> None:
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        real = route.fetch(url=route.request.url.replace(HOME, server.url))
+        route.fulfill(response=real, headers={**real.headers, "x-ask-again-after": "60.0"})
+
+    page = new_admin()
+    page.route("**/admin/contacts/rows?*", answer)
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    page.goto(f"{HOME}/admin/contacts?agent=seldom")
+    expect(page.get_by_text("The list is kept up to date.")).to_be_visible()
+    server.report("offered", "seldom-1", agent="seldom", customer={"name": "Maria Weber"})
+    page.clock.run_for(2_000)
+    row = page.get_by_role("row", name="Maria Weber")
+    expect(row).to_contain_text("Ringing")
+    server.report("answered", "seldom-1", agent="seldom")
+    page.clock.run_for(59_000)
+    page.evaluate("fetch('/healthz')")  # what the page had asked before would be known by now
+    assert len(asked) == 1
+    page.clock.run_for(1_000)
+    expect(row).to_contain_text("Answered")
 
 
 def test_a_simulated_contact_is_followed_by_keyboard_alone(
