@@ -99,9 +99,11 @@ async def test_a_lock_puts_the_rest_of_the_index_off_and_it_is_written_after_all
     await until(lambda: len(known.agents) < 200)
     with closing(sqlite3.connect(workshop.database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        await asyncio.sleep(0.02)
         left = len(known.agents)
-        await asyncio.sleep(0.02)
+        tried: list[str] = []
+        workshop.database.raw.set_trace_callback(tried.append)
+        await until(lambda: tried.count("BEGIN IMMEDIATE") >= 2)
+        workshop.database.raw.set_trace_callback(None)
         assert len(known.agents) == left > 0
         other.execute("ROLLBACK")
     await until(lambda: not known.rows)
