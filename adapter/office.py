@@ -6,7 +6,6 @@ The command line calls this; a running server sees the change within a second (`
 from __future__ import annotations
 
 import getpass
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +41,8 @@ from adapter.tenants import DEFAULT, Agent, ContactKey, Tenant, agent
 
 ERASED_AT_ONCE: Final = 10
 """Contacts in one transaction: after each a running server reads the end of the journal again."""
+ROUNDS: Final = 4
+"""Tries until nothing is left: a source may go on telling of a contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,25 +223,38 @@ class Office:
             StoreUnavailable: the disk or the file refuses; what was erased before that stays so.
         """
         here = self.tenant(tenant)
-        ids = erasing.find(self.database.path, here, wanted)
+        found = erasing.find(self.database.path, here, wanted)
         with self.database.reading():
-            beside = erasing.linked(self.database.raw.cursor(), here, ids)
+            beside = erasing.linked(self.database.raw.cursor(), here, found)
         if dry_run:
-            return Erased(contacts=ids, linked=beside, rows={})
-        count = self._erase(here, ids)
-        if ids and maintenance.is_locked(self.database.path):
-            # What a running server took before it noticed (a tenth of a second is more than ample).
-            time.sleep(0.1)
-            maintenance.await_catch_up(self.database.path)
-            again = erasing.find(self.database.path, here, wanted)
-            count += self._erase(here, again)
-            ids = sorted({*ids, *again})
-        done = Erased(contacts=ids, linked=beside, rows=dict(count))
-        before = maintenance.redo_mark(self.database.path)
+            return Erased(contacts=found, linked=beside, rows={})
+        ids, count = set[str](), Counter[str]()
+        for _ in range(ROUNDS):
+            if not found:
+                break
+            ids.update(found)
+            count += self._erase(here, found)
+            found = self._taken_meanwhile(here, wanted, ids)
+        done = Erased(contacts=sorted(ids), linked=beside, rows=dict(count))
         with self.database.transaction() as cursor:
             erasing.conclude(cursor, here, wanted, done, _now(), who=self._who)
-        maintenance.await_wipe(self.database.path, before)  # which obeys what was concluded
         return done
+
+    def _taken_meanwhile(self, tenant: Tenant, wanted: Sought, erased: set[str]) -> list[str]:
+        """Find what a running server committed of them, from memory, before it noticed.
+
+        It notices between two commits, and wipes its redo log then, when the database has all of
+        it: so what it was just committing is in the file after that.
+        """
+        path = self.database.path
+        if not maintenance.is_locked(path):
+            return []
+        before = maintenance.redo_mark(path)
+        with self.database.transaction() as cursor:
+            installation.count_erasure(cursor)
+        maintenance.await_wipe(path, before)
+        maintenance.await_catch_up(path)
+        return erasing.find(path, tenant, wanted, also=erased)
 
     def _erase(self, tenant: Tenant, ids: list[str]) -> Counter[str]:
         count: Counter[str] = Counter()

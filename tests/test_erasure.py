@@ -6,15 +6,23 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapter.store import maintenance
+from adapter import pipeline, sought
+from adapter.batch import Batch
+from adapter.events import ContactEvent, Decoded, Entry, Stage
+from adapter.store import erasing, maintenance
 from adapter.store.database import REDO_SUFFIX
-from tests.server import POLICY, ROOT, Server, eventually
+from adapter.tenants import DEFAULT
+from tests.feed.local import Local
+from tests.server import PATIENCE, POLICY, ROOT, Server, eventually
 
 PHONE = "+493023125101"
 NAME = "Maria Erasa-Weberina"
@@ -167,6 +175,37 @@ def test_nothing_of_a_person_stands_behind_the_end_of_the_redo_log(
     else:
         assert erase(server, phone=PHONE)["contacts"] == ["c-1"]
     assert left(server) == []
+
+
+def test_what_a_server_was_committing_at_the_moment_is_erased_too(tmp_path: Path) -> None:
+    with Local(tmp_path) as server, server.office() as office:
+        services = server.services
+        late = ContactEvent(
+            source="urn:test", id="late", contact="c-1", time=datetime.now(UTC), stage=Stage.ENDED
+        )
+        begun, go_on = threading.Event(), threading.Event()
+
+        def slow(batch: Batch) -> None:
+            pipeline.accept(batch, DEFAULT, Decoded((Entry(0, (late,)),)), batch.now)
+            begun.set()  # its message tells who it is, and nothing is written yet
+            assert go_on.wait(PATIENCE)
+
+        def is_quiet() -> bool:
+            server.report("updated", "c-2")
+            return services.database.is_quiet
+
+        server.report("offered", "c-1", customer={"phone": PHONE, "name": NAME})
+        eventually(is_quiet, "no commit looks at its end whether somebody has erased meanwhile")
+        maintenance.await_catch_up(server.database)
+        server.loop.call_soon_threadsafe(services.committer.submit, slow)
+        assert begun.wait(PATIENCE)
+        with ThreadPoolExecutor() as beside:
+            done = beside.submit(office.erase, "default", sought.read(PHONE, None, None))
+            wait([done], timeout=0.5)  # far longer than a commit takes, unless a server is stopped
+            go_on.set()
+            assert done.result().contacts == ["c-1"]
+        erasing.empty_log(server.database)
+        assert left(server) == []
 
 
 def test_what_a_command_line_erases_is_taken_from_the_panel_within_a_second(

@@ -37,8 +37,10 @@ _TABLES = {
 }
 
 
-def find(path: Path, tenant: Tenant, wanted: Sought) -> list[str]:
+def find(path: Path, tenant: Tenant, wanted: Sought, *, also: Iterable[str] = ()) -> list[str]:
     """Give the ids of a tenant's contacts that are of who is sought, by a connection of its own.
+
+    Of `also`, contacts that were erased, those of which something is kept again.
 
     Raises:
         StoreUnavailable: the file cannot be read.
@@ -46,10 +48,15 @@ def find(path: Path, tenant: Tenant, wanted: Sought) -> list[str]:
     try:
         where = f"{path.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(where, uri=True, factory=Connection)) as reading:
+            ids = set(also)
+            found = set[str]()
             if wanted.contact is not None:
-                key = ContactKey(tenant, wanted.contact)
-                return [wanted.contact] if is_known(reading.cursor(), key) else []
-            return sorted(set(_found(reading, tenant, wanted)))
+                ids.add(wanted.contact)
+            else:
+                found.update(_found(reading, tenant, wanted))
+            cursor = reading.cursor()
+            found.update(each for each in ids if is_known(cursor, ContactKey(tenant, each)))
+            return sorted(found)
     except sqlite3.Error as error:
         raise explain(error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +10,7 @@ from typing import Any, Self
 import uvicorn
 
 from adapter import app, server, settings
+from adapter.store import maintenance
 from tests.server import PATIENCE, Server, eventually
 
 
@@ -23,6 +25,7 @@ class Local(Server):
     def start(self, *, wait: bool = True) -> Self:
         """Start the thread and wait until it listens."""
         self.make_keys()
+        self._lock = maintenance.lock(self.database)
         chosen = settings.load(
             data_dir=self.folder, port=self.port, allow_loopback=True, **self.given
         )
@@ -33,7 +36,9 @@ class Local(Server):
         self._running = (running, thread)
         if wait:
             eventually(lambda: running.started, "the server listens")
-        self.port = running.servers[0].sockets[0].getsockname()[1]
+        listening = running.servers[0]
+        self.port = listening.sockets[0].getsockname()[1]
+        self.loop = listening.get_loop()
         return self
 
     def stop(self, within: float = PATIENCE) -> int:
@@ -44,6 +49,7 @@ class Local(Server):
         running.should_exit = True
         thread.join(within)
         assert not thread.is_alive()
+        os.close(self._lock)
         return 0
 
     def kill9(self) -> None:
