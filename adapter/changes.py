@@ -21,7 +21,7 @@ from adapter.tenants import Agent
 log = structlog.get_logger()
 
 AT_ONCE: Final = 500
-"""Sessions read in one turn of the event loop: a millisecond or two."""
+"""Feeds looked at in one turn of the event loop: a millisecond or two."""
 
 
 async def apply(services: Services) -> None:
@@ -31,7 +31,7 @@ async def apply(services: Services) -> None:
         StoreUnavailable: the changes are in force, and the next call tells of them.
     """
     services.connections.clients.refresh()
-    await close_ended_sessions_in_time(services)
+    await close_ended_sessions(services)
     registry = services.registry
     registry.refresh()
     changed, registry.pending = registry.pending, Changes()
@@ -52,32 +52,23 @@ async def apply(services: Services) -> None:
         raise
 
 
-def close_ended_sessions(services: Services) -> None:
-    """Close the feeds whose session was ended, or whose person is another agent now."""
+async def close_ended_sessions(services: Services) -> None:
+    """Close the feeds whose session was ended, or whose person is another agent now.
+
+    Some at a time, between which others have their turn.
+    """
     bound = [socket for socket in services.sockets if socket.session is not None]
-    if not bound:
-        return
-    with services.database.reading():
-        agents = sessions.agents(services.database.raw.cursor())
-    for socket in bound:
-        if _is_over(socket, agents):
-            socket.close(UNAUTHENTICATED)
-
-
-async def close_ended_sessions_in_time(services: Services) -> None:
-    """Do what `close_ended_sessions` does where nobody waits for it: others have their turns."""
-    agents: dict[bytes, str | None] = {}
-    after: int | None = 0
-    while after is not None:
-        if after:
+    for first in range(0, len(bound), AT_ONCE):
+        if first:
             await asyncio.sleep(0)
+        some = bound[first : first + AT_ONCE]
         with services.database.reading():
-            cursor = services.database.raw.cursor()
-            some, after = sessions.some_agents(cursor, after, most=AT_ONCE)
-        agents.update(some)
-    bound = [socket for socket in services.sockets if socket.session is not None]
-    if any(_is_over(socket, agents) for socket in bound):  # as far as one sees who looks in parts
-        close_ended_sessions(services)
+            agents = sessions.agents(
+                services.database.raw.cursor(), {socket.session or b"" for socket in some}
+            )
+        for socket in some:
+            if _is_over(socket, agents):
+                socket.close(UNAUTHENTICATED)
 
 
 def _is_over(socket: Socket, agents: Mapping[bytes, str | None]) -> bool:

@@ -225,7 +225,7 @@ async def keep_sessions(services: Services) -> None:
                 partial(_touch, some=used[first : first + SESSIONS_AT_ONCE])
             )
         await services.committer.submit(lambda batch: sessions.forget(batch.cursor, batch.now))
-        await changes.close_ended_sessions_in_time(services)
+        await changes.close_ended_sessions(services)
 
 
 def _touch(batch: Batch, *, some: list[bytes]) -> None:

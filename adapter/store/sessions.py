@@ -169,29 +169,19 @@ def embedded(
     ]
 
 
-def agents(cursor: sqlite3.Cursor) -> dict[bytes, str | None]:
-    """Read who each panel session that is still kept is, by its chain.
+def agents(cursor: sqlite3.Cursor, chains: Collection[bytes]) -> dict[bytes, str | None]:
+    """Read who these panel sessions are, by their chains; what was ended is missing.
 
     A session with a person is the agent that the person is now; None without the role for it.
     """
-    return some_agents(cursor, 0, most=-1)[0]
-
-
-def some_agents(
-    cursor: sqlite3.Cursor, after: int, *, most: int
-) -> tuple[dict[bytes, str | None], int | None]:
-    """Do what `agents` does for at most so many sessions, in the order in which they were added.
-
-    Begin with `after=0`, and give the number that comes back for the next part; None at the end.
-    """
+    marks = ",".join("?" * len(chains))
     rows = cursor.execute(
-        f"SELECT sessions.rowid, sessions.chain, {_AGENT} FROM sessions"
+        f"SELECT sessions.chain, {_AGENT} FROM sessions"
         " LEFT JOIN people ON people.id=sessions.person"
-        " WHERE sessions.rowid>? AND sessions.kind='panel' ORDER BY sessions.rowid LIMIT ?",
-        (after, most),
-    ).fetchall()
-    found = {bytes(chain): agent for _, chain, agent in rows}
-    return found, rows[-1][0] if len(rows) == most else None
+        f" WHERE sessions.kind='panel' AND sessions.chain IN ({marks})",
+        tuple(chains),
+    )
+    return {bytes(chain): agent for chain, agent in rows}
 
 
 def touch(cursor: sqlite3.Cursor, seen: Iterable[bytes], now: datetime) -> None:

@@ -50,7 +50,7 @@ async def put_person(request: Request) -> Response:
         return person
 
     person = await services.committer.submit(job)
-    changes.close_ended_sessions(services)
+    await changes.close_ended_sessions(services)
     return json_response(view(person))
 
 

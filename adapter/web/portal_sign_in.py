@@ -100,7 +100,7 @@ async def sign_out(request: Request) -> Response:
                 sessions.end(batch.cursor, who.tenant, who.session)
 
         await services.committer.submit(job)
-        changes.close_ended_sessions(services)
+        await changes.close_ended_sessions(services)
     answer = RedirectResponse(principals.SIGN_IN, 303)
     answer.headers.append("set-cookie", principals.no_cookie())
     return answer

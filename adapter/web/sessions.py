@@ -114,7 +114,7 @@ async def end_session(request: Request) -> Response:
     for chain in chains:
         services.close_session(chain)
     if everywhere:
-        changes.close_ended_sessions(services)
+        await changes.close_ended_sessions(services)
     answer = Response(status_code=204)
     answer.headers.append("set-cookie", panel_sessions.no_cookie())
     return answer

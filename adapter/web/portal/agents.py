@@ -65,7 +65,7 @@ async def sign_out(request: Request, who: Principal, form: Form) -> Response:
             batch.cursor, who.tenant, agent.id, batch.now, who=who.label
         )
     )
-    changes.close_ended_sessions(services)
+    await changes.close_ended_sessions(services)
     return pages.redirect(request, home(request), _("%(agent)s is signed out.", agent=agent.id))
 
 

@@ -68,7 +68,7 @@ async def change(request: Request, who: Principal, form: Form) -> Response:
             for each in error.places or [Place("", str(error))]
         ]
         return await _page(request, who, person, 422, errors=wrong, form=form)
-    changes.close_ended_sessions(services)
+    await changes.close_ended_sessions(services)
     said = {
         "sign-out": _("%(name)s is signed out everywhere.", name=person.name),
         "revoke": _("%(name)s is locked out.", name=person.name),
@@ -101,7 +101,7 @@ async def confirm(request: Request, who: Principal, form: Form) -> Response:
         return people.Confirmed([linked], [])
 
     done = await services.committer.submit(job)
-    changes.close_ended_sessions(services)
+    await changes.close_ended_sessions(services)
     kind: Kind = "warning" if done.left else "success"
     return pages.redirect(request, agents.home(request), _told(_, done), kind=kind)
 
