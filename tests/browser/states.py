@@ -45,6 +45,7 @@ def states(desk: Desk) -> Iterator[tuple[str, Page]]:
     expect(page.locator("[data-phase=ended]")).to_be_visible()
     yield "over and still written about", page
     desk.server.report("ended", second, agent=desk.agent)
+    expect(page.locator(f"[data-recent={second}]")).to_be_attached()
     page.locator("#recent > summary").click()
     # The record still waits, and says whose it is.
     expect(page.locator("#pops [data-part=who]")).to_contain_text(CUSTOMER["name"])

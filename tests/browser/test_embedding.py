@@ -197,7 +197,7 @@ def test_a_ticket_does_not_stay_in_the_frames_address(
     assert view.show(CRM4, to=panel_url(server, "alice")) == PANEL
     panel = view.frame
     expect(panel.locator("#connection[data-state=live]")).to_be_visible()
-    assert panel.url == f"{HOME}/"
+    panel.wait_for_url(f"{HOME}/")
 
 
 ANSWERS = [

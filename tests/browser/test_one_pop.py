@@ -19,7 +19,7 @@ def test_a_ticket_in_the_address_opens_the_panel_once(desk: Desk) -> None:
     panel.goto(address)
     is_live(panel)
     expect(panel.locator("#agent")).to_have_text(desk.agent)
-    assert panel.url == f"{HOME}/"
+    expect(panel).to_have_url(f"{HOME}/")
     late.goto(address)
     expect(late.locator("[data-notice=signed-out]")).to_contain_text("This link cannot be used")
     panel.reload()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
@@ -69,6 +70,7 @@ def test_the_list_of_contacts_is_kept_up_to_date_until_it_is_paused(
     server: Server, new_admin: Callable[..., Page]
 ) -> None:
     page = new_admin()
+    page.clock.install()
     page.goto(f"{HOME}/admin/contacts?agent=lively")
     expect(page.get_by_text("The list is kept up to date.")).to_be_visible()
     server.report("offered", "lively-1", agent="lively", customer={"name": "Maria Weber"})
@@ -82,7 +84,11 @@ def test_the_list_of_contacts_is_kept_up_to_date_until_it_is_paused(
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text("The list is paused.")).to_be_visible()
     server.report("ended", "lively-1", agent="lively")
-    page.wait_for_timeout(2_500)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page.clock.run_for(10_000)
+    page.evaluate("fetch('/healthz')")  # what the page had asked before would be known by now
+    assert asked == ["/healthz"]
     expect(row).to_contain_text("Answered")
     page.get_by_role("button", name="Go on").click()
     expect(row).to_contain_text("Ended")
@@ -146,6 +152,7 @@ def test_a_new_key_can_be_copied(server: Server, new_admin: Callable[..., Page])
     page.get_by_label("Name", exact=True).fill("copied key")
     page.get_by_role("button", name="Make the key").click()
     page.get_by_role("button", name="Copy").click()
+    expect(page.locator("[data-copy]")).to_have_text("Copied")
     text = page.evaluate("navigator.clipboard.readText()")
     assert re.fullmatch(r"sp_[0-9a-f]{12}_[\w-]{43}", text)
 

@@ -44,7 +44,7 @@ def test_who_wants_no_motion_gets_none(new_desk: Callable[..., Desk]) -> None:
         page = desk.open_panel()
         desk.server.report("offered", f"c-{wish}", agent=desk.agent)
         expect(page.locator("[data-phase=ringing]")).to_be_visible()
-        assert page.evaluate(moving) == expected
+        page.wait_for_function(f"{moving} === {expected}")
 
 
 @pytest.mark.soak

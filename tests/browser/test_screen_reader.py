@@ -103,6 +103,7 @@ def test_the_history_reads_as_a_list_of_people_with_their_records(desk: Desk) ->
     expect(pop(page, "blocked")).to_be_visible()
     pop(page, "blocked").get_by_role("button", name="Dismiss").click()
     desk.server.report("ended", "c-over", agent=desk.agent)
+    expect(page.locator("[data-recent=c-over]")).to_be_attached()
     page.get_by_text("Today's contacts").click()
     expect(page.get_by_role("main")).to_match_aria_snapshot(r"""
         - group:

@@ -146,6 +146,7 @@ def pasting_is_previewed(admin: Page) -> None:
     expect(pages.locator("[aria-current=step]")).to_contain_text("Recording available")
     pages.get_by_role("button", name="Contact created").click()
     expect(body).to_have_value('{"subject": }')
+    admin.wait_for_load_state()  # with the script that asks
     leaving_asks(admin)
     body.fill(PRINTED)
     expect(admin.locator("[data-live-problem]")).to_have_count(0)
