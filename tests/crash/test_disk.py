@@ -46,7 +46,7 @@ def test_a_write_that_the_system_refuses_is_no_acknowledgement(tmp_path: Path) -
         _limit_files(server, log.stat().st_size + 65536)
         kept, refused = until_refused(server, "limit")
         assert "input/output error" in server.post(refused).json()["detail"]
-        assert "the journal refuses" in server.log()
+        eventually(lambda: "the journal refuses" in server.log(), "the log says so")
         server.kill9()  # in the middle of it: nothing half-written may count
         server.start()
         assert_comes_in_once(server, refused)
@@ -62,7 +62,7 @@ def test_the_server_recovers_when_writes_work_again(tmp_path: Path) -> None:
         _limit_files(server, resource.RLIM_INFINITY)
         assert_comes_in_once(server, refused)
         assert_kept(server, ["before", *kept])
-        assert "works again" in server.log()
+        eventually(lambda: "works again" in server.log(), "the log says so")
 
 
 def test_a_read_only_data_folder_is_one_clear_line(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.ingest.doors import text
 from tests.ingest.test_signatures import signed
-from tests.server import Server
+from tests.server import Server, eventually
 
 OLD, NEW = "an-old-key-long-enough", "a-new-key-long-enough"
 
@@ -45,6 +45,6 @@ def test_secrets_survive_a_rotation_and_not_the_loss_of_their_key(
         server.environment["SCREENPOP_SECRET_KEY"] = NEW
         server.restart()
         assert [status(server, before), status(server, after)] == [401, 202]
-        assert "not in SCREENPOP_SECRET_KEY" in server.log()
+        eventually(lambda: "not in SCREENPOP_SECRET_KEY" in server.log(), "the log says so")
         assert OLD not in server.log()
         assert NEW not in server.log()

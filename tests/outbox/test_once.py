@@ -43,7 +43,7 @@ def test_a_step_takes_effect_once_whatever_happens_to_its_request(
     assert len(call.rows()) == 1
     assert call.letters() == []
     assert len(call.told("step waits", f"{method} phonecalls", "tried again in")) == 1
-    assert len(call.told("step: step", "done in")) == 3
+    assert len(call.until_told("step: step", "done in", times=3)) == 3
 
 
 def test_a_create_whose_answer_is_lost_thrice_makes_one_row_and_gives_its_id(call: Call) -> None:
