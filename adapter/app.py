@@ -27,6 +27,7 @@ from adapter.rate_limit import RateLimit
 from adapter.registry import Registry
 from adapter.services import Services, Tasks
 from adapter.settings import Settings
+from adapter.shares import Shares
 from adapter.signing_in import open_signing_in
 from adapter.step_desk import StepDesk
 from adapter.store.database import Database
@@ -206,6 +207,8 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         ),
     )
     environments = Environments(database, connections.clients)
+    shares = Shares()
+    committer.upkeep.are_several = lambda: shares.are_several
     return Services(
         settings=settings,
         database=database,
@@ -235,6 +238,7 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
             fitting=Fitting(environments),
         ),
         event_limit=RateLimit(settings.rate_limit),
+        shares=shares,
         signing_in=open_signing_in(registry, box, settings),
         demo=demo,
     )

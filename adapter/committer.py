@@ -42,7 +42,7 @@ well below the 5 s that EventBridge waits."""
 
 LOOK_EVERY = 0.005
 """Seconds for which the files are taken to lie where they lay, where rows go into the redo log: it
-keeps what the database cannot take, and who erases looks once more a tenth of a second later."""
+keeps what the database cannot take, and who erases waits until the server has noticed."""
 
 TRACE_DELAY = 0.25
 """Seconds for which trace lines are gathered before they are written."""

@@ -84,6 +84,8 @@ class Services:
     event_limit: RateLimit
     """Of each key that sends events, whichever way they come."""
     signing_in: SigningIn
+    shares: Shares
+    """Of the loop's turns, between the keys that send events."""
     demo: bool = False
     refusal_limit: RateLimit = field(
         default_factory=lambda: RateLimit(REFUSALS_A_SECOND, "too many reports of blocked frames")
@@ -91,8 +93,6 @@ class Services:
     sign_in_limit: RateLimit = field(
         default_factory=lambda: RateLimit(SIGN_INS_A_SECOND, "too many sign-ins at once")
     )
-    shares: Shares = field(default_factory=Shares)
-    """Of the loop's turns, between the keys that send events."""
     sockets: Sockets = field(default_factory=Sockets)
     key_uses: KeyUses = field(default_factory=KeyUses)
     recent_requests: RecentRequests = field(default_factory=RecentRequests)

@@ -34,6 +34,11 @@ class Shares:
         """No key has an empty queue."""
         self._turn: asyncio.Handle | None = None
 
+    @property
+    def are_several(self) -> bool:
+        """Whether several keys have sent of late."""
+        return self._several is not None
+
     def may_begin(self, key: str) -> bool:
         """Whether a request may be worked on now; where not it is to `wait`."""
         return key == self._alone or self._may_begin_beside_others(key)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapter import messages, upkeep
+from adapter import app, messages, settings, upkeep
 from adapter.batch import Batch
 from adapter.jobs import Work
+from adapter.shares import Shares
 from adapter.store import journal
 from tests.test_committer import HERE, Workshop, say
 
@@ -46,8 +47,39 @@ async def test_a_backlog_is_written_in_order_with_turns_of_the_loop_between(
             seen.append(written)
     assert len(seen) >= 4
     assert seen[-1] == 2001
-    steps = [after - before for before, after in zip([1, *seen], seen, strict=False)]
-    assert max(steps) <= upkeep.SLICE_ROWS
+    assert max(steps(seen)) <= upkeep.SLICE_ROWS
+
+
+async def test_where_several_sources_send_the_parts_are_small(workshop: Workshop) -> None:
+    shares = Shares()
+    workshop.committer.upkeep.are_several = lambda: shares.are_several
+    await workshop.committer.submit(say("first"))
+    for key in ("one", "another"):
+        shares.may_begin(key)
+    with workshop.committer.upkeep.held():
+        await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(250)))
+    seen: list[int] = []
+    while workshop.database.waiting:
+        await asyncio.sleep(0)
+        if (written := len(in_the_file(workshop))) != (seen or [1])[-1]:
+            seen.append(written)
+    assert seen[-1] == 251
+    assert max(steps(seen)) <= upkeep.BESIDE_OTHERS
+
+
+async def test_a_server_writes_in_small_parts_while_several_of_its_keys_send(
+    tmp_path: Path,
+) -> None:
+    services = app.create_services(settings.load(data_dir=tmp_path))
+    services.shares.may_begin("one")
+    assert not services.committer.upkeep.are_several()
+    services.shares.may_begin("another")
+    assert services.committer.upkeep.are_several()
+    services.database.close()
+
+
+def steps(seen: list[int]) -> list[int]:
+    return [after - before for before, after in zip([1, *seen], seen, strict=False)]
 
 
 async def test_a_transaction_takes_along_all_that_waits(workshop: Workshop) -> None:
