@@ -37,7 +37,7 @@ from adapter.hub import Panel, monotonic, used_at
 from adapter.messages import Hello, Ping, PopOutcome, Presence
 from adapter.services import Services
 from adapter.tenants import Agent, Tenant
-from adapter.web import feed_access
+from adapter.web import feed_access, handshake_refusals
 from adapter.web.feed_access import Access, Refused
 
 log = structlog.get_logger()
@@ -56,7 +56,6 @@ DEAD_AFTER = 55.0
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
 
-VERSION = "13"
 PANEL_PROTOCOL = Subprotocol("screenpop.v1")
 READ_PROTOCOL = Subprotocol("cloudevents.json")
 
@@ -70,10 +69,6 @@ class _Core(ServerProtocol):
             if known in subprotocols:
                 return known
         return None
-
-
-def _version(request: Request) -> str | None:
-    return next(iter(request.headers.get_all("Sec-WebSocket-Version")), None)
 
 
 class FeedSocket(asyncio.Protocol):
@@ -258,10 +253,8 @@ class FeedSocket(asyncio.Protocol):
 
     def _handshake(self, request: Request) -> None:
         response = self._protocol.accept(request)
-        if response.status_code >= 400 and _version(request) != VERSION:  # noqa: PLR2004
-            # RFC 6455, 4.4: say which version would do
-            response = self._protocol.reject(426, f"websocket version {VERSION} is needed\n")
-            response.headers["Sec-WebSocket-Version"] = VERSION
+        if response.status_code >= 400:  # noqa: PLR2004
+            response = handshake_refusals.worded(request, response)
         self._protocol.send_response(response)
         self._write_protocol()
         if self._protocol.state is not State.OPEN:

@@ -5,19 +5,25 @@ head, its body, and the rest of a body that a refusal did not wait for. Websocke
 any of it (`feed_socket` has deadlines of its own). A request that comes in one piece, as nearly
 all do, sets no timer: the one of an idle connection is left to run and looks, when it is due,
 how long there has been nothing to do.
+
+It also ends connections: what came before the end is answered first, and the last words get to
+the peer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-_TOO_SLOW = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"  # RFC 9110
-)
-
+from adapter.web import body_pace
+from adapter.web.body_pace import BodyPace
+from adapter.web.refusal_log import refusals
+from adapter.web.request_reader import RequestReader
+from adapter.web.unreadable import TOO_SLOW, Refusal
+from adapter.web.written_answers import written
 
 _SPREAD = 1.25
 """By how much longer than another a connection may be idle."""
@@ -26,13 +32,15 @@ _ONE_READ = 0.001
 """Seconds after which the loop has read at least once."""
 
 
-class HttpConnection(HttpToolsProtocol):
+class HttpConnection(RequestReader):
     """One connection, until it ends or becomes a websocket."""
 
     head_seconds = 15.0
     """For a whole head, from its first byte on."""
     body_silence = 30.0
     """Seconds of silence within a body; a slow line may take longer for the whole."""
+    body_grace = body_pace.GRACE
+    body_rate = body_pace.RATE
     small_body = 64 * 1024
     """Bytes of a body that is read to its end though nobody wants it: the connection stays."""
     lingering_seconds = 5.0
@@ -43,14 +51,16 @@ class HttpConnection(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _in_head = False
     """Whether the timer is that of a head: bytes do not set it back."""
-    _head_has_begun = False
-    """Whether a head has begun and is not yet whole."""
+    _pace: BodyPace | None = None
+    """Of the body that comes in or came in last."""
     _idle_since: float | None = None
     """When it connected or the last answer was complete, in the loop's seconds; None since bytes
     have come."""
     _idle_timer: asyncio.TimerHandle | None = None
     _left: int | None = None
     """Bytes that may still be thrown away; None while requests are read."""
+    _refusal: Refusal | None = None
+    """What is to be said when all that came before it is answered."""
     _is_websocket = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -74,31 +84,19 @@ class HttpConnection(HttpToolsProtocol):
             if self._left < 0:
                 self.transport.close()
             return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        refusal = self.read(data)
+        if refusal is None:
+            self.after_reading(data)
+            self._set_deadline(len(data))
+            return
+        refusals.note(refusal, self.client[0] if self.client else None)
+        is_owed = self.drop_unfinished()
         self.after_reading(data)
-        self._set_deadline()
+        self._end(refusal if is_owed else None)
 
     def after_reading(self, chunk: bytes) -> None:
         """Do what waits until the parser has returned from a chunk."""
-
-    def on_message_begin(self) -> None:
-        """Note that a head has begun."""
-        self._head_has_begun = True
-        super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, and no trailer for one (RFC 9110, 6.5.1)."""
-        if not self._head_has_begun:
-            return
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Note that the head is whole."""
-        self._head_has_begun = False
-        super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         """Begin the next request that has come already, or be idle."""
@@ -109,8 +107,10 @@ class HttpConnection(HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-            return
-        self._be_idle()
+        elif self._refusal is not None:
+            self._say(self._refusal)
+        else:
+            self._be_idle()
 
     def _be_idle(self) -> None:
         self._idle_since = self.loop.time()
@@ -118,15 +118,12 @@ class HttpConnection(HttpToolsProtocol):
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idling)
 
     def handle_websocket_upgrade(self) -> None:
-        """Refuse what uvicorn would hand on as if it were HTTP/1.1 (RFC 6455, 4.2.1)."""
+        """Hand the connection on."""
         self._is_websocket = True
         self._stop()
         self._stop_idling()
-        if self.scope["http_version"] == "1.1":
-            super().handle_websocket_upgrade()
-            self.parser = None  # type: ignore[assignment]  # it leads back here
-        else:
-            self.send_400_response("A websocket needs HTTP/1.1.")
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # it leads back here
 
     def _unset_keepalive_if_required(self) -> None:
         """Be busy: uvicorn calls this where it would cancel its own timer."""
@@ -159,14 +156,14 @@ class HttpConnection(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _set_deadline(self) -> None:
+    def _set_deadline(self, came: int) -> None:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         if self._is_websocket or self.transport.is_closing():
             self._stop()
         elif cycle is None or self._head_has_begun:
             self._await_head()
         elif cycle.more_body:
-            self._await_body(cycle)
+            self._await_body(cycle, came)
         elif cycle.response_complete and self._idle_since is None:
             self._await_head()  # an empty line between requests has ended the idle time
         else:
@@ -178,43 +175,90 @@ class HttpConnection(HttpToolsProtocol):
             self._in_head = True
             self._timer = self.loop.call_later(self.head_seconds, self._give_up)
 
-    def _await_body(self, cycle: RequestResponseCycle) -> None:
+    def _await_body(self, cycle: RequestResponseCycle, came: int) -> None:
         self._stop()
-        self._timer = self.loop.call_later(self.body_silence, self._give_up)
-        if not isinstance(cycle.transport, _Unfinished):
+        now = self.loop.time()
+        if self._pace is None or not isinstance(cycle.transport, _Unfinished):
+            self._pace = BodyPace(now, self.body_grace, self.body_rate)
             cycle.transport = _Unfinished(self.transport, cycle)
-            cycle.on_response = self._answered
+            cycle.on_response = partial(self._answered, cycle)
+        self._pace.came(came)
+        self._timer = self.loop.call_later(self._pace.until(now, self.body_silence), self._give_up)
 
     def _give_up(self) -> None:
         cycle: RequestResponseCycle | None = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
         if self.flow.read_paused or (self._in_head and is_answering):  # it is us who are slow
+            if self._pace is not None:
+                self._pace.waited(self.loop.time(), self.body_grace)
             self._timer = self.loop.call_later(self.body_silence, self._give_up)
-            return
-        has_begun = self._head_has_begun or not self._in_head
-        if has_begun and not (cycle and is_answering and cycle.response_started):
-            self.transport.write(_TOO_SLOW)
-        self.transport.close()
+        elif self._head_has_begun or not self._in_head:
+            self._end(TOO_SLOW if self.drop_unfinished() else None)
+        else:
+            self.transport.close()
 
-    def _answered(self) -> None:
+    def _answered(self, cycle: RequestResponseCycle) -> None:
         """Go on with the next request, or throw away the rest of a body that nobody wants."""
         self.on_response_complete()
-        if not self.cycle.more_body or self.transport.is_closing():
+        if not cycle.more_body or self.transport.is_closing() or self._left is not None:
             return
-        if self._declared() <= self.small_body:
+        if _declared(cycle) <= self.small_body:
             return  # uvicorn drops the rest as it comes, and the deadline of a body holds
+        self._linger()
+
+    def drop_unfinished(self) -> bool:
+        """Take back a request of which no more is read; say whether its sender is owed a word."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or self._head_has_begun or not cycle.more_body:
+            return True
+        if self.pipeline and self.pipeline[0][0] is cycle:
+            self.pipeline.popleft()
+            return True
+        if cycle.response_complete:
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        # What is said next takes the place of its answer, unless that has begun.
+        cycle.response_complete = not cycle.response_started
+        return cycle.response_complete
+
+    def _end(self, refusal: Refusal | None) -> None:
+        """Read no more, and say why when all that came before is answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if self.transport.is_closing() or self._left is not None:
+            return
+        if refusal is None:
+            self._linger()
+        elif cycle is None or cycle.response_complete:
+            self._say(refusal)
+        else:
+            self._stop()
+            self._left = self.lingering_bytes
+            self._refusal = refusal
+            self.flow.pause_reading()
+
+    def _say(self, refusal: Refusal) -> None:
+        self._refusal = None
+        usual = self.server_state.default_headers
+        self.transport.write(written(refusal.answer(), usual, is_https=False, keep_alive=False))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, and throw away what the peer still sends until it has heard all."""
         self._unset_keepalive_if_required()
         self._stop()
         self._left = self.lingering_bytes
+        self.flow.resume_reading()
         self.transport.write_eof()
         self._timer = self.loop.call_later(self.lingering_seconds, self.transport.close)
 
-    def _declared(self) -> float:
-        """Give the length of the body that is coming in, infinite where it is not said."""
-        for name, value in self.scope["headers"]:
-            if name == b"content-length":
-                return int(value)  # the parser has refused what is no number
-        return float("inf")
+
+def _declared(cycle: RequestResponseCycle) -> float:
+    """Give the length of the body that is coming in, infinite where it is not said."""
+    for name, value in cycle.scope["headers"]:
+        if name == b"content-length":
+            return int(value)  # the parser has refused what is no number
+    return float("inf")
 
 
 class _Unfinished(asyncio.Transport):

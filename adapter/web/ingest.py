@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+import structlog
 from starlette.types import Receive, Scope, Send
 
 from adapter import credentials, pipeline
@@ -25,7 +26,9 @@ from adapter.services import Services
 from adapter.telephony import amazon_connect, amazon_firehose, cloudevents
 from adapter.tenants import Tenant
 from adapter.web import intake, problems
-from adapter.web.intake import CLOSE, JSON, NO_STORE, Answer, Headers
+from adapter.web.intake import CLOSE, FAULT, JSON, NO_STORE, Answer, Headers
+
+log = structlog.get_logger()
 
 MAX_MEMBERS = 1000
 """Gzip members of one body: Firehose writes one."""
@@ -68,12 +71,17 @@ class Ingest:
             await self._rest(scope, receive, send)
             return
         source = SOURCES.get(scope["path"])
-        if source is not None:
-            await self._source(source, scope, receive, send)
-        elif scope["path"] == FIREHOSE:
-            await self._firehose(scope, receive, send)
-        else:
+        if source is None and scope["path"] != FIREHOSE:
             await self._rest(scope, receive, send)
+            return
+        try:
+            if source is not None:
+                await self._source(source, scope, receive, send)
+            else:
+                await self._firehose(scope, receive, send)
+        except Exception:
+            log.exception("a request failed")
+            await _write(send, FAULT)
 
     async def _source(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
         services: Services = scope["state"]["services"]

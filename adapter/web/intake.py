@@ -236,3 +236,9 @@ def _receipt(receipt: Receipt) -> Answer:
 
 ONE_ACCEPTED: Final = _receipt(pipeline.ONE)
 """The answer of nearly all requests."""
+
+FAULT: Final = problem(
+    problems.plain(500, "fault", "The server made a mistake", "The fault is in the server's log."),
+    CLOSE,
+)
+"""The answer where the fault is ours, on the ways that Starlette does not see."""

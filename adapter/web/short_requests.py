@@ -15,15 +15,16 @@ from typing import Final, cast
 import msgspec
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.web import known_heads
 from adapter.web.http_connections import HttpConnection
-from adapter.web.intake import CLOSE, ONE_ACCEPTED, STRICT_TRANSPORT, Answer
+from adapter.web.intake import CLOSE, FAULT, ONE_ACCEPTED, Answer
 from adapter.web.known_heads import KnownHead
 from adapter.web.short_ingest import SOURCE, Post
+from adapter.web.written_answers import HeaderLines, written
 
 log = structlog.get_logger()
 
@@ -33,10 +34,6 @@ IN_VAIN: Final = 4
 """Heads that are remembered in vain until a connection's are taken to differ each time, as behind
 a proxy that numbers its requests."""
 _SCHEMES: Final = ("http", "https", "ws", "wss")
-_FAULT: Final = Answer(
-    500, ((b"content-type", b"text/plain; charset=utf-8"),), b"Internal Server Error"
-)
-"""What uvicorn says where an application fails."""
 
 
 class _Nobody:
@@ -80,8 +77,6 @@ class _Answered:
 
 _ANSWERED: Final = _Answered()
 
-HeaderLines = list[tuple[bytes, bytes]]
-
 
 class ShortConnection(HttpConnection):
     """A connection on which the hot POST takes the short way."""
@@ -121,15 +116,14 @@ class ShortConnection(HttpConnection):
 
     def on_message_begin(self) -> None:
         """Begin a request; its scope is made only if it goes the long way."""
-        self._head_has_begun = True
+        self._head_has_begun = self._moved = True
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
 
-    def on_headers_complete(self) -> None:
+    def begin_request(self) -> None:
         """Choose the way of a request."""
         if self._may_be_short():
-            self._head_has_begun = False
             self._coming = Short(
                 services=cast(Services, self._services),
                 request=RecentRequest(SOURCE, datetime.now(UTC), self.headers),
@@ -145,6 +139,7 @@ class ShortConnection(HttpConnection):
         if self._coming is None:
             super().on_body(body)
         else:
+            self._moved = True
             self._coming.pieces.append(body)
 
     def on_message_complete(self) -> None:
@@ -152,9 +147,17 @@ class ShortConnection(HttpConnection):
         if self._coming is None:
             super().on_message_complete()
         else:
+            self._moved = True
             # What follows on the connection waits for this, in uvicorn's own pipeline.
             self.cycle = self._whole = self._coming  # type: ignore[assignment]
             self._coming = None
+
+    def drop_unfinished(self) -> bool:
+        """Take back a request of which no more is read; say whether its sender is owed a word."""
+        if self._coming is None:
+            return super().drop_unfinished()
+        self._coming = None
+        return True
 
     def after_reading(self, chunk: bytes) -> None:
         """Take a request that is whole; one that is not goes the long way, with its deadlines."""
@@ -190,7 +193,7 @@ class ShortConnection(HttpConnection):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, lines, expects
         self.scope["headers"] = lines
-        super().on_headers_complete()
+        super().begin_request()
 
     def _take_known(self, head: KnownHead, chunk: bytes) -> bool:
         """Take a chunk that is one request with a known head; False where it is to be parsed."""
@@ -244,8 +247,8 @@ class ShortConnection(HttpConnection):
         if self.cycle is request:  # type: ignore[comparison-overlap]
             self.cycle = _ANSWERED  # type: ignore[unreachable]
         if answer is None:
-            answer, request.keep_alive, request.is_https = _FAULT, False, False
-        elif CLOSE in answer.headers:
+            answer = FAULT
+        if CLOSE in answer.headers:
             request.keep_alive = False
         if not self.transport.is_closing():
             self._write(request, answer)
@@ -256,7 +259,8 @@ class ShortConnection(HttpConnection):
 
     def _learn(self, request: Short, answer: Answer) -> None:
         """Remember the head of a request that was taken, unless this peer's are never the same."""
-        if answer.status == ACCEPTED and request.keep_alive and self._in_vain < IN_VAIN:
+        may_come_again = request.keep_alive and self._left is None
+        if answer.status == ACCEPTED and may_come_again and self._in_vain < IN_VAIN:
             self._in_vain += 1
             self._known = known_heads.learn(
                 request.chunk, request.request, request.generation, is_https=request.is_https
@@ -296,14 +300,3 @@ class _OneAccepted:
 
 
 _one_accepted: Final = _OneAccepted()
-
-
-def written(answer: Answer, usual: HeaderLines, *, is_https: bool, keep_alive: bool) -> bytes:
-    """Write a response as uvicorn would; `usual` are the headers of every response."""
-    lines = [*usual, *answer.headers, (b"content-length", b"%d" % len(answer.body))]
-    if is_https:
-        lines.append(STRICT_TRANSPORT)
-    if not keep_alive and CLOSE not in answer.headers:
-        lines.append(CLOSE)
-    head = b"".join(b"%b: %b\r\n" % line for line in lines)
-    return b"%b%b\r\n%b" % (STATUS_LINE[answer.status], head, answer.body)

@@ -1,0 +1,103 @@
+"""Say which heads of requests are taken: their size, and what RFC 9112 has a server refuse."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from adapter.web import addresses, unreadable
+from adapter.web.unreadable import OTHER_VERSION, Unreadable
+
+HeaderLines = list[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
+
+MOST_BYTES: Final = 64 * 1024
+"""Of a head, and of what follows the last byte of a body: as much as nginx and h11 would hold.
+Cookies and tokens together take a quarter of it."""
+MOST_LINES: Final = 128
+"""Of a head: what the websockets library takes at most. Browsers behind proxies send forty."""
+SOCKET_LINE: Final = 8000
+"""Bytes of a line in a websocket's head: that library takes 8192, with the line's end."""
+
+_VERSIONS: Final = frozenset({"1.1", "1.0"})
+_HEAD: Final = f"a head may have {MOST_BYTES // 1024} KiB and {MOST_LINES} lines"
+LONG_HEAD: Final = unreadable.too_large(f"the head of the request is too long: {_HEAD}")
+LONG_TRAILER: Final = unreadable.too_large(
+    f"what follows the body, or stands between its chunks, has more than {MOST_BYTES // 1024} KiB"
+)
+_MANY_LINES: Final = unreadable.too_large(f"the request has too many header lines: {_HEAD}")
+_LONG_LINE: Final = unreadable.too_large(
+    f"a line of the websocket's handshake has more than {SOCKET_LINE} bytes"
+)
+
+
+def check(method: bytes, version: str, lines: HeaderLines) -> None:
+    """Check a whole head; raises `Unreadable`."""
+    if version not in _VERSIONS:
+        raise Unreadable(OTHER_VERSION)
+    if len(lines) > MOST_LINES:
+        raise Unreadable(_MANY_LINES)
+    if method == b"CONNECT":
+        raise Unreadable(unreadable.not_done("this server is no proxy: it opens no tunnel"))
+    _check_hosts(version, [value for name, value in lines if name == b"host"])
+    for name, value in lines:
+        if name == b"transfer-encoding":
+            _check_coding(version, value)
+
+
+def _check_hosts(version: str, hosts: list[bytes]) -> None:
+    """Check the Host header (RFC 9112, 3.2: else 400)."""
+    if len(hosts) != 1 and (hosts or version == "1.1"):
+        wrong = "is given more than once" if hosts else "is missing"
+        raise Unreadable(unreadable.malformed(f"the Host header {wrong}"))
+    if hosts and not addresses.is_host(hosts[0].decode("latin-1")):
+        raise Unreadable(unreadable.malformed("the Host header names no host"))
+
+
+def _check_coding(version: str, value: bytes) -> None:
+    """Check a Transfer-Encoding (RFC 9112, 6.1: a coding that is not known is 501)."""
+    if version == "1.0":
+        raise Unreadable(unreadable.malformed("HTTP/1.0 knows no Transfer-Encoding"))
+    if value.strip().lower() != b"chunked":
+        raise Unreadable(
+            unreadable.not_done("of the transfer codings only `chunked` is taken, once")
+        )
+
+
+def check_length(url: bytes, lines: HeaderLines) -> None:
+    """Check the length of a whole head; raises `Unreadable`."""
+    if len(url) + sum(len(name) + len(value) + 4 for name, value in lines) > MOST_BYTES:
+        raise Unreadable(LONG_HEAD)
+
+
+def is_handshake(method: bytes, version: str, lines: HeaderLines) -> bool:
+    """Whether a head begins a websocket (RFC 6455, 4.1), so that no request may follow it.
+
+    Any other wish for an upgrade is not heard (RFC 9110, 7.8): the request is an ordinary one.
+    """
+    wished = [value.lower() for name, value in lines if name == b"upgrade"]
+    is_plain = method == b"GET" and version == "1.1" and wished == [b"websocket"]
+    return is_plain and _names_upgrade(lines) and not _has_body(lines)
+
+
+def _names_upgrade(lines: HeaderLines) -> bool:
+    named = b",".join(value for name, value in lines if name == b"connection")
+    return b"upgrade" in (each.strip() for each in named.lower().split(b","))
+
+
+def _has_body(lines: HeaderLines) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in lines
+    )
+
+
+def check_handshake(url: bytes, lines: HeaderLines) -> None:
+    """Check that the websockets library will read a head; raises `Unreadable`."""
+    if len(url) > SOCKET_LINE or any(len(n) + len(v) > SOCKET_LINE for n, v in lines):
+        raise Unreadable(_LONG_LINE)
+
+
+def without_upgrade(method: bytes, url: bytes, version: str, lines: HeaderLines) -> bytes:
+    """Write a head again, as one that asks for no upgrade."""
+    kept = b"".join(b"%b: %b\r\n" % line for line in lines if line[0] != b"upgrade")
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (method, url, version.encode(), kept)

@@ -1,0 +1,144 @@
+"""Read requests from the bytes of a connection: whole heads, in limits, and no upgrade unasked.
+
+The parser (llhttp) has no limits of its own, and takes the head of a request that wishes for an
+upgrade for the whole of it: what comes next, its body too, it would read as another request. So a
+head that is no websocket's is given to a fresh parser once more, without the wish.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from adapter.web import head_rules, unreadable
+from adapter.web.head_rules import LONG_HEAD, LONG_TRAILER, MOST_BYTES
+from adapter.web.unreadable import Refusal, Unreadable
+
+_PIECE: Final = 16 * 1024
+"""Bytes of a large chunk that are parsed before the limits are looked at again."""
+
+
+class RequestReader(HttpToolsProtocol):
+    """What stands between the bytes of a connection and its requests."""
+
+    _head_has_begun = False
+    """Whether a head has begun and is not yet whole."""
+    _in_pieces = False
+    """Whether the head that is read may be longer than one may be."""
+    _again: bytes | None = None
+    """The head of a request that wished for an upgrade in vain, until it is parsed once more."""
+    _begins_socket = False
+    """Whether the head was that of a websocket that may begin here."""
+    _moved = False
+    """Whether what was parsed last brought more than a part of a head or of trailers."""
+    _unmoved = 0
+    """Bytes since it did."""
+
+    def read(self, data: bytes) -> Refusal | None:
+        """Parse what has come; give the reason where nothing more can be read."""
+        try:
+            if len(data) <= MOST_BYTES and not self._head_has_begun:  # no head can be too long
+                self._parse(data)
+                return None
+            self._in_pieces = True
+            for start in range(0, len(data), _PIECE):
+                if self.parser is not None:  # else a websocket has begun
+                    self._parse(data[start : start + _PIECE])
+            self._in_pieces = False
+        except httptools.HttpParserError as error:
+            return unreadable.of_parser(error)
+        except Unreadable as error:
+            return error.refusal
+        return None
+
+    def _parse(self, data: bytes) -> None:
+        self._moved = False
+        rest = data
+        while rest:
+            rest = self._parse_to_upgrade(rest)
+        if self._moved:
+            self._unmoved = 0
+            return
+        self._unmoved += len(data)
+        if self._unmoved > MOST_BYTES:
+            raise Unreadable(LONG_TRAILER if self._is_in_body() else LONG_HEAD)
+
+    def _parse_to_upgrade(self, data: bytes) -> bytes:
+        """Parse up to the end of a head that wishes for an upgrade; give what is left."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            if self._again is None:
+                self.handle_websocket_upgrade()
+                return b""
+            head, self._again = self._again, None
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
+            self.parser.feed_data(head)
+            return data[stopped.args[0] :]
+        return b""
+
+    def _is_in_body(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return not self._head_has_begun and cycle is not None and cycle.more_body
+
+    def on_message_begin(self) -> None:
+        """Note that a head has begun."""
+        self._head_has_begun = self._moved = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, and no trailer for one (RFC 9110, 6.5.1)."""
+        if not self._head_has_begun:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Check a whole head, and begin its request."""
+        self._head_has_begun = False
+        self._moved = True
+        parser, lines = self.parser, self.headers
+        method, version = parser.get_method(), parser.get_http_version()
+        head_rules.check(method, version, lines)
+        if self._in_pieces:
+            head_rules.check_length(self.url, lines)
+        self._begins_socket = False
+        if parser.should_upgrade():
+            self._begins_socket = self._may_be_socket(method, version)
+            if not self._begins_socket:
+                self._again = head_rules.without_upgrade(method, self.url, version, lines)
+                return
+            head_rules.check_handshake(self.url, lines)
+        self.begin_request()
+
+    def _may_be_socket(self, method: bytes, version: str) -> bool:
+        """Whether a websocket begins: not while an answer before it is still to be written."""
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        is_free = cycle is None or cycle.response_complete
+        is_asked = head_rules.is_handshake(method, version, self.headers)
+        return is_free and is_asked and self._should_upgrade_to_ws()
+
+    def _should_upgrade(self) -> bool:
+        """Tell uvicorn, which would go by fewer signs."""
+        return self._begins_socket
+
+    def begin_request(self) -> None:
+        """Have uvicorn begin a request whose head is good."""
+        self._head_has_begun = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Note that a body goes on."""
+        self._moved = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note the end of a request, unless only its head was read and is read again."""
+        self._moved = True
+        if self._again is None:
+            super().on_message_complete()

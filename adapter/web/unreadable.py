@@ -1,0 +1,81 @@
+"""Word what is said to who sends no HTTP that can be read here (RFC 9457, as every refusal)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserInvalidURLError,
+)
+
+from adapter.errors import MalformedInput
+from adapter.web import intake, problems
+from adapter.web.intake import CLOSE, Answer
+
+_MALFORMED: Final = 400
+_LONGEST: Final = 200
+"""Characters of a sentence of the parser."""
+_OF_ADDRESSES: Final = (HttpParserInvalidURLError, UnicodeDecodeError, AttributeError)
+"""What uvicorn raises of an address: that of a bad one, of no ASCII, and of one without a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a connection is not read any further."""
+
+    status: int
+    title: str
+    detail: str
+
+    def answer(self) -> Answer:
+        """Give what is said before the connection is closed."""
+        if self.status == _MALFORMED:
+            return intake.problem(problems.of(MalformedInput(self.detail)), CLOSE)
+        told = problems.plain(self.status, "refused", self.title, self.detail)
+        return intake.problem(told, CLOSE)
+
+
+class Unreadable(Exception):
+    """Raised where a request is read; the parser stops at it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+
+
+def malformed(detail: str) -> Refusal:
+    """Give the refusal of what breaks the rules of HTTP."""
+    return Refusal(_MALFORMED, "", detail)
+
+
+def too_large(detail: str) -> Refusal:
+    """Give the refusal of header fields beyond a limit (RFC 6585, 5)."""
+    return Refusal(431, "The header fields are too large", detail)
+
+
+def not_done(detail: str) -> Refusal:
+    """Give the refusal of what HTTP knows and this server does not do."""
+    return Refusal(501, "This is not done here", detail)
+
+
+TOO_SLOW: Final = Refusal(
+    408, "The request took too long", "the rest of the request did not come in time"
+)
+OTHER_VERSION: Final = Refusal(
+    505, "This version of HTTP is not spoken here", "this server speaks HTTP/1.0 and HTTP/1.1"
+)
+
+
+def of_parser(error: HttpParserError) -> Refusal:
+    """Give the refusal of what the parser did not take, or one of ours that it stopped at."""
+    if isinstance(error, HttpParserCallbackError):
+        raised = error.__context__
+        if isinstance(raised, Unreadable):
+            return raised.refusal
+        if isinstance(raised, _OF_ADDRESSES):
+            return malformed("the address in the first line cannot be understood")
+    said = "".join(each for each in str(error) if " " <= each <= "~").strip()[:_LONGEST]
+    return malformed(f"this is no HTTP: {said[:1].lower()}{said[1:]}")
