@@ -20,6 +20,8 @@ _LONGEST: Final = 200
 """Characters of a sentence of the parser."""
 _OF_ADDRESSES: Final = (HttpParserInvalidURLError, UnicodeDecodeError, AttributeError)
 """What uvicorn raises of an address: that of a bad one, of no ASCII, and of one without a path."""
+_OF_VERSIONS: Final = ("Invalid HTTP version", "Pause on PRI/Upgrade")
+"""What the parser says of a version that it does not know, and of the preface of HTTP/2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +79,7 @@ def of_parser(error: HttpParserError) -> Refusal:
             return raised.refusal
         if isinstance(raised, _OF_ADDRESSES):
             return malformed("the address in the first line cannot be understood")
+    if str(error) in _OF_VERSIONS:
+        return OTHER_VERSION
     said = "".join(each for each in str(error) if " " <= each <= "~").strip()[:_LONGEST]
     return malformed(f"this is no HTTP: {said[:1].lower()}{said[1:]}")

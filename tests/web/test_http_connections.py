@@ -17,6 +17,7 @@ from adapter.web.http_connections import HttpConnection
 from tests.server import eventually
 
 HEAD, SILENCE, LINGERING, IDLE = 0.4, 0.6, 0.5, 2
+GRACE, RATE = 1.0, 1000
 POST = b"POST /read HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: d\r\n\r\n"
 IGNORED = b"POST /%s HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n"
@@ -25,6 +26,8 @@ IGNORED = b"POST /%s HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n"
 class Hasty(HttpConnection):
     head_seconds = HEAD
     body_silence = SILENCE
+    body_grace = GRACE
+    body_rate = RATE
     lingering_seconds = LINGERING
     lingering_bytes = 1024 * 1024
 
@@ -113,6 +116,8 @@ def test_a_head_that_trickles_in_is_not_waited_for(peer: socket.socket) -> None:
         time.sleep(HEAD / 5)
     said, after = until_closed(peer)
     assert said.startswith(b"HTTP/1.1 408 ")
+    assert b"content-type: application/problem+json" in said
+    assert b'"detail":"the rest of the request did not come in time"' in said
     assert after < HEAD
 
 
@@ -123,15 +128,26 @@ def test_a_body_that_falls_silent_is_not_waited_for(peer: socket.socket) -> None
     assert SILENCE * 0.9 < after < SILENCE + 1
 
 
-def test_a_body_that_goes_on_is_read_however_long_it_takes(peer: socket.socket) -> None:
-    peer.sendall(POST)
+def test_a_body_that_goes_on_is_read_to_its_end(peer: socket.socket) -> None:
+    peer.sendall(POST.replace(b"10", b"2000"))
     for _ in range(10):
-        time.sleep(SILENCE / 5)
-        peer.sendall(b"1")
+        time.sleep(SILENCE / 3)
+        peer.sendall(b"1" * 200)
     assert peer.recv(4096).startswith(b"HTTP/1.1 200 ")
     time.sleep(SILENCE + 0.2)
     peer.sendall(GET)
     assert peer.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_drips_is_not_waited_for(peer: socket.socket) -> None:
+    peer.sendall(POST.replace(b"10", b"2000"))
+    began = time.monotonic()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        while not select.select([peer], [], [], SILENCE / 5)[0]:
+            peer.sendall(b"1")
+    said, _ = until_closed(peer)
+    assert b'"status":408' in said
+    assert GRACE * 0.9 < time.monotonic() - began < GRACE + 1
 
 
 def test_an_idle_connection_has_its_own_longer_time(peer: socket.socket) -> None:

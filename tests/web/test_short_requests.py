@@ -401,6 +401,7 @@ def test_a_fault_of_ours_ends_the_connection_and_nothing_else(
         broken.setattr("adapter.telephony.cloudevents.decode", decode)
         answers = ways.same(request, warmed=warmed)
     assert status(answers[0]) == 500
+    assert b"urn:screenpop:problem:fault" in answers[0]
     assert answers[1:] == [b"closed"]
     assert status(ways.same(request)[0]) == 202
 

@@ -1,0 +1,219 @@
+"""What breaks the rules of HTTP is refused with a problem that says which, on every path."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.server import Server, eventually
+from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, post, status
+
+
+@pytest.fixture(scope="module")
+def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
+    made = Ways(tmp_path_factory.mktemp("ways"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(
+        tmp_path_factory.mktemp("hosts"),
+        SCREENPOP_ENVIRONMENT_DOMAIN="sp.test",
+        SCREENPOP_LOG_FORMAT="json",
+    )
+    with server.office() as office:
+        office.create_tenant("acme")
+    with server:
+        yield server
+
+
+def answer_to(port: int, request: bytes) -> bytes:
+    """Give the one answer after which the connection is closed."""
+    with connected(port) as peer:
+        peer.sendall(request)
+        text = Reading(peer).rest().removesuffix(b"closed")
+    assert text.count(b"HTTP/1.1 ") == 1, text
+    return text
+
+
+def problem(answer: bytes) -> dict[str, Any]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert b"content-type: application/problem+json" in lines
+    assert b"connection: close" in lines
+    assert b"content-length: %d" % len(body) in lines
+    found: dict[str, Any] = json.loads(body)
+    assert found["status"] == status(answer)
+    assert found["title"]
+    return found
+
+
+WRONG: dict[str, tuple[bytes, int, str]] = {
+    "no Host": (b"GET %p HTTP/1.1\r\n\r\n", 400, "the Host header is missing"),
+    "two Hosts": (
+        b"GET %p HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        400,
+        "the Host header is given more than once",
+    ),
+    "two Hosts of HTTP/1.0": (
+        b"GET %p HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+        400,
+        "the Host header is given more than once",
+    ),
+    "a Host that is none": (
+        b"GET %p HTTP/1.1\r\nHost: a b\r\n\r\n",
+        400,
+        "the Host header names no host",
+    ),
+    "HTTP/0.9": (b"GET %p\r\n\r\n", 505, "this server speaks HTTP/1.0 and HTTP/1.1"),
+    "HTTP/2.0": (
+        b"POST %p HTTP/2.0\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
+        505,
+        "this server speaks HTTP/1.0 and HTTP/1.1",
+    ),
+    "HTTP/3.0": (
+        b"GET %p HTTP/3.0\r\nHost: a\r\n\r\n",
+        505,
+        "this server speaks HTTP/1.0 and HTTP/1.1",
+    ),
+    "HTTP/2 that is not asked for first": (
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        505,
+        "this server speaks HTTP/1.0 and HTTP/1.1",
+    ),
+    "a coding": (
+        b"POST %p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        501,
+        "of the transfer codings only `chunked` is taken, once",
+    ),
+    "two codings": (
+        (
+            b"POST %p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked"
+            b"\r\n\r\n0\r\n\r\n"
+        ),
+        501,
+        "of the transfer codings only `chunked` is taken, once",
+    ),
+    "a coding of HTTP/1.0": (
+        b"POST %p HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+        "HTTP/1.0 knows no Transfer-Encoding",
+    ),
+    "a length and a coding": (
+        (
+            b"POST %p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 2"
+            b"\r\n\r\n0\r\n\r\n"
+        ),
+        400,
+        "this is no HTTP: .*",
+    ),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "this is no HTTP: .*method.*"),
+    "no method": (b"BREW %p HTTP/1.1\r\nHost: a\r\n\r\n", 400, "this is no HTTP: .*method.*"),
+    "a long name of no method": (b"x" * 300 + b"\r\n\r\n", 400, "this is no HTTP: .*method.*"),
+    "a bad header": (
+        b"GET %p HTTP/1.1\r\nHost: a\r\nX\x01: 1\r\n\r\n",
+        400,
+        "this is no HTTP: .*header.*",
+    ),
+    "no length": (
+        b"POST %p HTTP/1.1\r\nHost: a\r\nContent-Length: two\r\n\r\n{}",
+        400,
+        "this is no HTTP: .*[Cc]ontent-[Ll]ength.*",
+    ),
+    "no address": (
+        b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n",
+        400,
+        "(this is no HTTP: .*|the address in the first line cannot be understood)",
+    ),
+    "an address without a path": (
+        b"GET http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+        400,
+        "the address in the first line cannot be understood",
+    ),
+}
+
+
+@pytest.mark.parametrize("path", [b"/v1/events", b"/healthz", b"/metrics", b"/"])
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said_on_every_path(ways: Ways, name: str, path: bytes) -> None:
+    request, expected, detail = WRONG[name]
+    for port in ways.ports[:2]:
+        found = problem(answer_to(port, request.replace(b"%p", path)))
+        assert found["status"] == expected
+        assert re.fullmatch(detail, found["detail"]), found["detail"]
+        kind = "malformed" if expected == 400 else "refused"
+        assert found["type"] == f"urn:screenpop:problem:{kind}"
+
+
+@pytest.mark.parametrize("hosts", [[], ["Host: a", "Host: a"], ["Host: a b"]], ids=str)
+def test_a_good_event_without_one_good_host_is_not_taken(ways: Ways, hosts: list[str]) -> None:
+    request = post(event(), f"X-Api-Key: {ways.key}", STRUCTURED, *hosts)
+    request = request.replace(b"Host: here\r\n", b"", 1)
+    assert status(ways.same(request)[0]) == 400
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_empty_host_or_none_of_http_1_0_is_taken(ways: Ways, version: str) -> None:
+    first = f"POST /v1/events HTTP/{version}"
+    request = post(event(), f"X-Api-Key: {ways.key}", STRUCTURED, first=first)
+    new = b"Host:\r\n" if version == "1.1" else b""
+    assert status(ways.same(request.replace(b"Host: here\r\n", new, 1))[0]) == 202
+
+
+def test_only_what_is_of_no_tenant_is_at_a_host_that_is_none(hosts: Server) -> None:
+    for path, expected in (
+        *(("/", 421), ("/v1/events", 421), ("/nothing", 421), ("/admin", 421)),
+        *(("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/openapi.json", 200)),
+    ):
+        method = "POST" if path == "/v1/events" else "GET"
+        answer = hosts.http.request(method, hosts.url + path, headers={"host": "other.sp.test"})
+        assert answer.status_code == expected, path
+
+
+WEBSOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "detail"),
+    [
+        ({"Sec-WebSocket-Key": "short"}, 400, "invalid Sec-WebSocket-Key header: short"),
+        ({"Sec-WebSocket-Key": None}, 400, "missing Sec-WebSocket-Key header"),
+        ({"Sec-WebSocket-Version": "8"}, 426, "websocket version 13 is needed"),
+        ({"Sec-WebSocket-Version": None}, 426, "websocket version 13 is needed"),
+    ],
+)
+def test_a_handshake_that_opens_nothing_is_answered_with_a_problem(
+    hosts: Server, changes: dict[str, str | None], expected: int, detail: str
+) -> None:
+    lines = {**WEBSOCKET, **changes}
+    text = [f"{name}: {value}" for name, value in lines.items() if value is not None]
+    answer = answer_to(hosts.port, post(b"", *text, first="GET /v1/feed HTTP/1.1"))
+    found = problem(answer)
+    assert found["status"] == expected
+    assert detail in found["detail"]
+    if expected == 426:
+        assert b"\r\nsec-websocket-version: 13\r\n" in answer.lower()
+        assert b"\r\nupgrade: websocket\r\n" in answer.lower()
+
+
+def test_strangers_do_not_fill_the_log(hosts: Server) -> None:
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", hosts.port), timeout=10) as peer:
+            peer.sendall(b"\x16\x03\x01\r\n\r\n")
+            assert peer.recv(65536)
+    eventually(lambda: "a connection was refused" in hosts.log(), "the refusal is logged")
+    lines = [line for line in hosts.log().splitlines() if "refused" in line or "nvalid" in line]
+    assert len(lines) == 1
+    assert "127.0.0.1" in lines[0]
