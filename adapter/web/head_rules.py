@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from adapter.web import addresses, unreadable
@@ -18,6 +19,8 @@ MOST_LINES: Final = 128
 SOCKET_LINE: Final = 8000
 """Bytes of a line in a websocket's head: that library takes 8192, with the line's end."""
 
+_LONGEST_HOST: Final = 300
+"""Bytes: a name has at most 253 characters."""
 _VERSIONS: Final = frozenset({"1.1", "1.0"})
 _HEAD: Final = f"a head may have {MOST_BYTES // 1024} KiB and {MOST_LINES} lines"
 LONG_HEAD: Final = unreadable.too_large(f"the head of the request is too long: {_HEAD}")
@@ -38,26 +41,29 @@ def check(method: bytes, version: str, lines: HeaderLines) -> None:
         raise Unreadable(_MANY_LINES)
     if method == b"CONNECT":
         raise Unreadable(unreadable.not_done("this server is no proxy: it opens no tunnel"))
-    _check_hosts(version, [value for name, value in lines if name == b"host"])
-    for name, value in lines:
-        if name == b"transfer-encoding":
-            _check_coding(version, value)
-
-
-def _check_hosts(version: str, hosts: list[bytes]) -> None:
-    """Check the Host header (RFC 9112, 3.2: else 400)."""
-    if len(hosts) != 1 and (hosts or version == "1.1"):
+    names = [name for name, _ in lines]
+    hosts = names.count(b"host")
+    if hosts != 1 and (hosts or version == "1.1"):  # RFC 9112, 3.2
         wrong = "is given more than once" if hosts else "is missing"
         raise Unreadable(unreadable.malformed(f"the Host header {wrong}"))
-    if hosts and not addresses.is_host(hosts[0].decode("latin-1")):
+    host = lines[names.index(b"host")][1] if hosts else b""
+    if len(host) > _LONGEST_HOST or not _is_host(host):
         raise Unreadable(unreadable.malformed("the Host header names no host"))
+    if b"transfer-encoding" in names:
+        _check_coding(version, [value for name, value in lines if name == b"transfer-encoding"])
 
 
-def _check_coding(version: str, value: bytes) -> None:
+@lru_cache(maxsize=256)
+def _is_host(value: bytes) -> bool:
+    """Whether a value is a host; the same few are asked about again and again."""
+    return addresses.is_host(value.decode("latin-1"))
+
+
+def _check_coding(version: str, values: list[bytes]) -> None:
     """Check a Transfer-Encoding (RFC 9112, 6.1: a coding that is not known is 501)."""
     if version == "1.0":
         raise Unreadable(unreadable.malformed("HTTP/1.0 knows no Transfer-Encoding"))
-    if value.strip().lower() != b"chunked":
+    if [value.strip().lower() for value in values] != [b"chunked"]:
         raise Unreadable(
             unreadable.not_done("of the transfer codings only `chunked` is taken, once")
         )

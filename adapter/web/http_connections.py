@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import weakref
 from functools import partial
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -180,8 +181,11 @@ class HttpConnection(RequestReader):
         now = self.loop.time()
         if self._pace is None or not isinstance(cycle.transport, _Unfinished):
             self._pace = BodyPace(now, self.body_grace, self.body_rate)
-            cycle.transport = _Unfinished(self.transport, cycle)
-            cycle.on_response = partial(self._answered, cycle)
+            itself = weakref.proxy(
+                cycle
+            )  # or it would lead back to itself, for the collector alone
+            cycle.transport = _Unfinished(self.transport, itself)
+            cycle.on_response = partial(self._answered, itself)
         self._pace.came(came)
         self._timer = self.loop.call_later(self._pace.until(now, self.body_silence), self._give_up)
 

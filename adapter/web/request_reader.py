@@ -23,6 +23,9 @@ _PIECE: Final = 16 * 1024
 class RequestReader(HttpToolsProtocol):
     """What stands between the bytes of a connection and its requests."""
 
+    method = b""
+    version = ""
+    """Of the head that is whole."""
     _head_has_begun = False
     """Whether a head has begun and is not yet whole."""
     _in_pieces = False
@@ -103,24 +106,25 @@ class RequestReader(HttpToolsProtocol):
         self._head_has_begun = False
         self._moved = True
         parser, lines = self.parser, self.headers
-        method, version = parser.get_method(), parser.get_http_version()
+        method = self.method = parser.get_method()
+        version = self.version = parser.get_http_version()
         head_rules.check(method, version, lines)
         if self._in_pieces:
             head_rules.check_length(self.url, lines)
         self._begins_socket = False
         if parser.should_upgrade():
-            self._begins_socket = self._may_be_socket(method, version)
+            self._begins_socket = self._may_be_socket()
             if not self._begins_socket:
                 self._again = head_rules.without_upgrade(method, self.url, version, lines)
                 return
             head_rules.check_handshake(self.url, lines)
         self.begin_request()
 
-    def _may_be_socket(self, method: bytes, version: str) -> bool:
+    def _may_be_socket(self) -> bool:
         """Whether a websocket begins: not while an answer before it is still to be written."""
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         is_free = cycle is None or cycle.response_complete
-        is_asked = head_rules.is_handshake(method, version, self.headers)
+        is_asked = head_rules.is_handshake(self.method, self.version, self.headers)
         return is_free and is_asked and self._should_upgrade_to_ws()
 
     def _should_upgrade(self) -> bool:

@@ -181,8 +181,8 @@ class ShortConnection(HttpConnection):
             self.url == TARGET
             and self._services is not None
             and (before is None or before.response_complete)
-            and self.parser.get_method() == b"POST"
-            and self.parser.get_http_version() == "1.1"
+            and self.method == b"POST"
+            and self.version == "1.1"
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
             and not self.flow.write_paused

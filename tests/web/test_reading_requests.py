@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import socket
@@ -11,9 +12,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from httptools import HttpParserError
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter.web.head_rules import MOST_BYTES, MOST_LINES
 from adapter.web.short_ingest import Post
+from adapter.web.short_requests import ShortConnection
+from adapter.web.unreadable import Unreadable
+from tests.server import eventually
 from tests.web.short_ways import (
     PLAIN,
     STRUCTURED,
@@ -296,3 +302,27 @@ def test_a_slow_commit_is_answered_before_the_noise_behind_it(
     monkeypatch.setattr(Post, "_commit", commit)
     request = post(event(), f"X-Api-Key: {ways.key}", STRUCTURED)
     assert said(peer, request + NOISE[0]) == [202, 400]
+
+
+def test_what_is_refused_leaves_the_collector_nothing(ways: Ways) -> None:
+    request = post(event(), f"X-Api-Key: {ways.key}", STRUCTURED)
+    broken = CHUNKS.replace(b"%b", ways.key.encode()) + b"5\r\n[]"
+    wish = post(b"[]", f"X-Api-Key: {ways.key}", STRUCTURED, "Connection: Upgrade", "Upgrade: foo")
+    ways_to_end = (
+        *((NOISE[0],), (request + NOISE[0],), (broken, b"   x"), (wish, NOISE[0])),
+        *((request[:-1], request[-1:] + broken, b"   x"), (FIRST + b"X: " + b"a" * 100_000,)),
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        for pieces in ways_to_end * 5:
+            with connected(ways.ports[0]) as peer:
+                spoken(peer, *pieces)
+        eventually(lambda: _alive() < 8, "what was made of the connections is freed")
+    finally:
+        gc.enable()
+
+
+def _alive() -> int:
+    kinds = (ShortConnection, RequestResponseCycle, Unreadable, HttpParserError)
+    return sum(isinstance(each, kinds) for each in gc.get_objects())
