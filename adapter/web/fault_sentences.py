@@ -11,7 +11,6 @@ SENTENCES = (
     # Hosts, forms, bodies and queries: adapter/web/requests.py, callback_answers.py,
     # portal/forms.py, adapter/telephony/json_limits.py.
     N_("this host name is no tenant of this server"),
-    N_("the Host header names no host"),
     N_("this form must come from our own page"),
     N_("this form must come from our own page: open it again and send it there"),
     N_("this form must be sent by a page of ours"),

@@ -61,7 +61,7 @@ def _default(request: Request) -> str:
     services = requests.services(request)
     try:
         own = services.registry[requests.tenant(request)].preferences.locale
-    except requests.NOBODYS:
+    except requests.UnknownTenant:
         own = ""
     return own or services.settings.locale
 

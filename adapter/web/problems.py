@@ -122,7 +122,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     try:
         requests.tenant(request)
-    except requests.NOBODYS as wrong:
+    except requests.UnknownTenant as wrong:
         return response(of(wrong))  # nothing is at this address, whatever the path
     title = _TITLES.get(error.status_code, "The request was refused")
     name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")

@@ -192,6 +192,6 @@ def _of_tenant(request: Request) -> Preferences:
     services = requests.services(request)
     try:
         known = services.registry[requests.tenant(request)].preferences
-    except requests.NOBODYS:
+    except requests.UnknownTenant:
         known = Preferences()
     return Preferences(known.locale or services.settings.locale, known.zone)
