@@ -97,6 +97,13 @@ def replay(server: Server, letter: int | None = None) -> None:
     assert answer.status_code == 202, answer.text
 
 
+def give_up_all(server: Server) -> None:
+    """Dismiss what earlier tests have left: replayed, it would wait for a value for minutes."""
+    path = "/v1/admin/dead-letters/dismiss"
+    answer = server.request("POST", path, {"all": True}, scope="admin")
+    assert answer.is_success, answer.text
+
+
 def waiting(server: Server) -> list[Any]:
     """List the requests that are still to be sent or on their way."""
     with contextlib.closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as file:
@@ -108,7 +115,10 @@ def waiting(server: Server) -> list[Any]:
 def settle(server: Server, dynamics: Simulation) -> None:
     """Let what is on its way arrive: the next test's log and faults are for its own requests."""
     dynamics.world.faults.clear()
-    eventually(lambda: not waiting(server), "nothing of this test is left to be sent", within=LONG)
+    try:
+        eventually(lambda: not waiting(server), "all is sent", within=LONG)
+    except AssertionError:
+        raise AssertionError(f"left to be sent: {waiting(server)}") from None
 
 
 def break_down(dynamics: Simulation, kind: Kind, **more: Any) -> Fault:

@@ -8,6 +8,7 @@ from adapter.demo.simulated.faults import Kind
 from tests.outbox.office import (
     Call,
     break_down,
+    give_up_all,
     replay,
     set_steps,
     writes,
@@ -178,6 +179,7 @@ def test_a_dismissed_dead_letter_is_gone_and_stays_given_up(call: Call) -> None:
 
 
 def test_all_dead_letters_are_replayed_at_once_in_the_order_of_the_steps(call: Call) -> None:
+    give_up_all(call.server)
     set_steps(call.server, bodies={2: POISONED})
     pair = (call, Call(call.server, call.dynamics))
     for each in pair:
