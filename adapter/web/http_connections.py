@@ -181,9 +181,8 @@ class HttpConnection(RequestReader):
         now = self.loop.time()
         if self._pace is None or not isinstance(cycle.transport, _Unfinished):
             self._pace = BodyPace(now, self.body_grace, self.body_rate)
-            itself = weakref.proxy(
-                cycle
-            )  # or it would lead back to itself, for the collector alone
+            # Or it would lead back to itself, for the collector alone.
+            itself = weakref.proxy(cycle)
             cycle.transport = _Unfinished(self.transport, itself)
             cycle.on_response = partial(self._answered, itself)
         self._pace.came(came)
