@@ -20,11 +20,12 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.web import known_heads
+from adapter.web.head_rules import HeaderLines
 from adapter.web.http_connections import HttpConnection
 from adapter.web.intake import CLOSE, FAULT, ONE_ACCEPTED, Answer
 from adapter.web.known_heads import KnownHead
 from adapter.web.short_ingest import SOURCE, Post
-from adapter.web.written_answers import HeaderLines, written
+from adapter.web.written_answers import written
 
 log = structlog.get_logger()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from adapter.web.head_rules import HeaderLines
 from adapter.web.intake import CLOSE, STRICT_TRANSPORT, Answer
-
-HeaderLines = list[tuple[bytes, bytes]]
 
 
 def written(answer: Answer, usual: HeaderLines, *, is_https: bool, keep_alive: bool) -> bytes:

@@ -21,13 +21,6 @@ from tests.server import eventually
 from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, post, status
 
 
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
-    made = Ways(tmp_path_factory.mktemp("ways"))
-    yield made
-    made.stop()
-
-
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Give the bodies whose heads were not parsed again."""

@@ -40,13 +40,6 @@ HANDSHAKE = (
 REPORT = "POST /v1/csp-reports HTTP/1.1"
 
 
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
-    made = Ways(tmp_path_factory.mktemp("ways"))
-    yield made
-    made.stop()
-
-
 @pytest.fixture
 def peer(ways: Ways) -> Iterator[socket.socket]:
     with connected(ways.ports[0]) as made:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -33,13 +33,6 @@ from tests.web.short_ways import (
     status,
 )
 from tests.web.test_recordings import name_bucket
-
-
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
-    made = Ways(tmp_path_factory.mktemp("ways"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -15,13 +15,6 @@ from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, po
 
 
 @pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
-    made = Ways(tmp_path_factory.mktemp("ways"))
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(
         tmp_path_factory.mktemp("hosts"),
