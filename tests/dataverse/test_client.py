@@ -285,7 +285,6 @@ async def test_a_refused_token_is_not_sent_again_by_those_who_wait_for_their_tur
             group.create_task(narrow.create("phonecalls", each))
         while not answered(dynamics, 401):  # noqa: ASYNC110 - it runs in a thread
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
         late = group.create_task(narrow.create("phonecalls", {"subject": "late"}))
     assert late.result()
     assert 1 <= answered(dynamics, 401) <= 3, "those alone that were on their way"
@@ -372,10 +371,12 @@ async def test_one_that_hangs_on_trial_is_not_waited_for_without_end(
             await narrow.who_am_i()
     dynamics.world.set_application_user(present=True)
     clock.now += 1.5
-    dynamics.world.faults.plan(Fault(Kind.SLOW, method="POST", seconds=0.6))
+    slow = Fault(Kind.SLOW, method="POST", seconds=1.5)
+    dynamics.world.faults.plan(slow)
     async with asyncio.TaskGroup() as group:
         first = group.create_task(narrow.create("phonecalls", {"subject": "x"}))
-        await asyncio.sleep(0.1)
+        while not slow.met:  # noqa: ASYNC110 - it runs in a thread
+            await asyncio.sleep(0.01)
         with pytest.raises(errors.Throttled) as told:
             await narrow.send(requests.who_am_i(), patience=0.1)
         assert told.value.retry_after == 1.0
