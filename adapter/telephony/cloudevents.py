@@ -258,6 +258,8 @@ def _header_value(value: str, name: str) -> str:
     Quotes are taken off first, then one round of percent-decoding follows, then UTF-8.
     """
     value = value.strip()
+    if value.isascii() and "%" not in value and not value.startswith('"'):
+        return value  # nearly always: nothing to undo
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
     try:
