@@ -39,6 +39,8 @@ MAX_PORT = 65535
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 GRACE = 5
 """Seconds that open requests have at a shutdown."""
+COLLECTOR = (10_000, 5, 100)
+"""The thresholds of Python's garbage collector: a round of the youngest takes a millisecond."""
 
 
 def run(
@@ -176,7 +178,7 @@ class _Server(uvicorn.Server):
         # 10,000 sockets' objects live for a shift; walking them costs milliseconds each time.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 5, 100)
+        gc.set_threshold(*COLLECTOR)
         port = self.servers[0].sockets[0].getsockname()[1] if self.servers else 0
         log.info("listening", host=self.config.host, port=port)
         if self._started is not None:

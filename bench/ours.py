@@ -31,6 +31,12 @@ def key(env: Mapping[str, str], scope: str) -> str:
     return secret
 
 
+def signing_secret(env: Mapping[str, str]) -> str:
+    """Make a secret that signs by Standard Webhooks."""
+    secret: str = json.loads(command(env, "keys", "create", "--signing", "--json"))["secret"]
+    return secret
+
+
 def set_domains(env: Mapping[str, str], count: int) -> None:
     """Give the tenant that many domain rules."""
     rules = "".join(f"c{number}.example.com\n" for number in range(count))
