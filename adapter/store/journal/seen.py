@@ -48,7 +48,7 @@ class Filter:
         """Make one to be filled with so many numbers and taken in by another."""
         made = cls()
         size = _LEAST
-        while size < 2 * count * _BITS_EACH and size < _MOST:
+        while 2 * size < 3 * count * _BITS_EACH and size < _MOST:  # room for half as many again
             size *= 2
         made._bits = bytearray(size >> 3)
         made._mask = size - 1
