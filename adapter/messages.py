@@ -6,7 +6,6 @@ The shapes are the contract of `docs/reference/feed.md` (which a test compares w
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -110,17 +109,11 @@ def encode(tenant: Tenant, message: Message, data: bytes | None = None) -> bytes
         sequence,
         tenant.encode(),
         message.type.encode(),
-        _time(message.time),
+        json(message.time),
         sequence,
         message.data if data is None else data,
         about,
     )
-
-
-@lru_cache(maxsize=8)
-def _time(moment: datetime) -> bytes:
-    """Write a time; all messages of one commit have the same."""
-    return json(moment)
 
 
 def snapshot(
