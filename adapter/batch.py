@@ -307,7 +307,7 @@ class Batch:
         """
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
-        rows = [self._row(entry) for entry in self.outgoing]
+        rows = list(map(self._row, self.outgoing))
         if self._silent:
             rows += [self._silent_row(silent) for silent in self._silent]
         if rows and self._written is None:

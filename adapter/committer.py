@@ -12,6 +12,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -235,7 +236,7 @@ class Committer:
             self._deliver(group)
             return
         self._unsynced = group
-        if self._database.sync_later(lambda error: self._synced(group, error)):
+        if self._database.sync_later(partial(self._synced, group)):
             self._remember(group.batches)
         else:
             with suppress(StoreUnavailable):  # whoever waits for it is told

@@ -151,6 +151,9 @@ class Hub:
         if len(agents) == 1 and agents[0] != EVERYONE:
             feeds = self._agents.get(Agent(tenant, agents[0]))
             return [feed for feed in feeds if feed.live] if feeds else []
+        return self._targets_of_many(tenant, agents)
+
+    def _targets_of_many(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
         if agents == (EVERYONE,):
             groups = [feeds for agent, feeds in self._agents.items() if agent.tenant == tenant]
         else:

@@ -122,7 +122,7 @@ def _advance(
         reason = "the contact went to another agent" if now else "the contact left the agent"
         pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)
     matched = None
-    if now is not None and named == now:
+    if now is not None and named == now and (event.stage in POP_STAGES or event.witnessed):
         matched = _pop(batch, tenant, event, new, now)
     batch.put_event(entry, event, event_key, received, matched)
 
@@ -131,8 +131,6 @@ def _pop(
     batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact, agent_id: str
 ) -> str | None:
     """Decide for each stage that this event shows the agent to have reached."""
-    if event.stage not in POP_STAGES and not event.witnessed:
-        return None
     who = Agent(tenant.tenant, agent_id)
     reasons = [
         _pop_at(stage, batch, tenant, contact, who)

@@ -77,6 +77,11 @@ def newer(known: Registers[V], said: dict[str, V], stamp: Stamp) -> Registers[V]
         return known
     if newest is None or (newest < stamp and known.values.keys() <= said.keys()):
         return Registers(said, stamp, known.bounds)
+    return _merged(known, newest, said, stamp)
+
+
+def _merged(known: Registers[V], newest: Stamp, said: dict[str, V], stamp: Stamp) -> Registers[V]:
+    """Give what is known after a report that did not say all again, or came late."""
     if newest < stamp:
         unsaid = known.values.keys() - said.keys()
         older = {name: known.older.get(name, newest) for name in unsaid}
@@ -97,16 +102,24 @@ def bounded(known: Registers[V], said: dict[str, V], stamp: Stamp, limit: Limit)
     """Do what `newer` does, within `limit`; commutative, associative and idempotent like it."""
     if not said:
         return known
-    newest, bounds = known.stamp, known.bounds
+    newest = known.stamp
     # All said again, as nearly always: what fitted fits. Compared as packed because sizes matter,
     # and 1, 1.0 and True, which are equal, have different ones; it takes no longer.
     if newest is not None and newest < stamp and _pack(said) == _pack(known.values):
-        return Registers(known.values, stamp, bounds)
+        return Registers(known.values, stamp, known.bounds)
+    return _newly_bounded(known, said, stamp, limit)
+
+
+def _newly_bounded(
+    known: Registers[V], said: dict[str, V], stamp: Stamp, limit: Limit
+) -> Registers[V]:
+    """Do what `bounded` does where something is new."""
+    bounds = known.bounds
     if bounds.end is not None:
         end = _place(bounds.end)
         said = {name: value for name, value in said.items() if _place(name) < end}
     merged = newer(known, said, stamp)
-    if newest is None:
+    if known.stamp is None:
         return _cut(merged, bounds, limit)
     # What was said that is new or may have another size.
     before = known.values

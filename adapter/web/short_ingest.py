@@ -6,6 +6,7 @@ everything that can go wrong to both and compares the answers byte by byte.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import structlog
@@ -83,7 +84,8 @@ class Post(Job, kw_only=True, eq=False):
         if shares.may_begin(name):
             self._commit_now(tenant, name, headers, body)
         else:
-            shares.wait(name, lambda: self._commit_later(tenant, name, headers, body))
+            # A lambda would have its variables boxed for each request, and few have to wait.
+            shares.wait(name, partial(self._commit_later, tenant, name, headers, body))
 
     def _commit_later(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
         try:
