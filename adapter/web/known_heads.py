@@ -25,7 +25,7 @@ MOST: Final = 4096
 """Bytes of a head that is remembered; each connection remembers one."""
 
 LENGTHS: Final = 16
-"""Of bodies, whose lines are kept with a head."""
+"""Of bodies, before which a head is kept as it comes, with its lines."""
 
 _LINE: Final = rb"(?:[!-9;-~]+:[^\r\n]*\r\n)"
 _HEAD: Final = re.compile(
@@ -58,7 +58,7 @@ class KnownHead:
         self._before, _, self._after = text.groups()
         self._length_at = len(self._before)
         self._lines = lines
-        self._by_length: dict[int, RawHeaders] = {}
+        self._by_length: dict[int, tuple[bytes, RawHeaders]] = {}
         self._length_line = [name for name, _ in lines].index(_LENGTH)
         self.headers = intake.text_headers(line for line in lines if line[0] != _LENGTH)
         self.tenant = tenant
@@ -68,27 +68,26 @@ class KnownHead:
         """The registry's when the key was checked."""
         self.is_https = is_https
 
-    def body(self, chunk: bytes) -> bytes | None:
-        """Give the body, where a chunk is this head and as many bytes as it says; else None.
+    def read(self, chunk: bytes) -> tuple[RawHeaders, bytes] | None:
+        """Give lines and body, where a chunk is this head and as many bytes as it says; else None.
 
-        The comparison takes as long whatever the chunk holds, for the head has a key in it.
+        The comparison takes as long whatever the chunk holds, for the head has a key in it. Nobody
+        changes the lines, which are as the parser would give them: requests with bodies of one
+        length share them.
         """
         start = chunk.find(b"\r", self._length_at) + len(self._after)
-        expected = b"%b%d%b" % (self._before, len(chunk) - start, self._after)
-        return chunk[start:] if compare_digest(chunk[:start], expected) else None
+        length = len(chunk) - start
+        text, lines = self._by_length.get(length) or self._of_length(length)
+        return (lines, chunk[start:]) if compare_digest(chunk[:start], text) else None
 
-    def lines(self, length: int) -> RawHeaders:
-        """Give the lines of the head before a body of so many bytes, as the parser would.
-
-        Nobody changes them: requests with bodies of one length share them.
-        """
-        known = self._by_length.get(length)
-        if known is None:
-            known = list(self._lines)
-            known[self._length_line] = (_LENGTH, b"%d" % length)
-            if len(self._by_length) < LENGTHS:
-                self._by_length[length] = known
-        return known
+    def _of_length(self, length: int) -> tuple[bytes, RawHeaders]:
+        """Give this head, and its lines, before a body of so many bytes."""
+        text = b"%b%d%b" % (self._before, length, self._after)
+        lines = list(self._lines)
+        lines[self._length_line] = (_LENGTH, b"%d" % length)
+        if len(self._by_length) < LENGTHS:
+            self._by_length[length] = (text, lines)
+        return text, lines
 
 
 def learn(
@@ -105,7 +104,7 @@ def learn(
     if not _ALWAYS_JUDGED.isdisjoint(name for name, _ in lines):
         return None
     head = KnownHead(text, lines, tenant, key, generation, is_https=is_https)
-    return None if head.body(chunk) is None else head
+    return None if head.read(chunk) is None else head
 
 
 def _lines(text: bytes) -> list[tuple[bytes, bytes]]:

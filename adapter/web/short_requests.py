@@ -206,12 +206,12 @@ class ShortConnection(HttpConnection):
             or self.flow.write_paused
         ):
             return False
-        body = head.body(chunk)
-        if body is None or len(body) > services.settings.body_limit:
+        found = head.read(chunk)
+        if found is None or len(found[1]) > services.settings.body_limit:
             return False
+        lines, body = found
         self._idle_since = None
         self._in_vain = 0
-        lines = head.lines(len(body))
         request = Short(
             services=services,
             request=RecentRequest(SOURCE, datetime.now(UTC), lines, head.tenant, head.key, body),
