@@ -103,6 +103,8 @@ class Batch:
         self._agents: dict[Agent, int] = {}
         self._traces: list[TraceLine] = []
         self.is_remembered = False
+        self.seconds = 0.0
+        """How long its commit took."""
 
     @property
     def cursor(self) -> Cursor:

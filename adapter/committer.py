@@ -210,10 +210,12 @@ class Committer:
         if not self._traces:
             return
         try:
-            self._transact([])
+            _, batches = self._transact([])
         except StoreUnavailable as error:
             # The story is an aid; what it tells of is committed. It is tried with the next commit.
             log.warning("trace not written", error=str(error))
+        else:
+            self._remember(batches)
 
     def _flush(self) -> None:
         self._scheduled = None
@@ -356,8 +358,7 @@ class Committer:
         if self.failure is not None:
             log.info("the journal works again")
             self.failure = None
-        self._metrics.commits.count += 1
-        self._metrics.commit_seconds.add(time.perf_counter() - started)
+        batch.seconds = time.perf_counter() - started
         return results, [batch]
 
     def _batch(self, written: Cursor | None) -> Batch:
@@ -401,11 +402,13 @@ class Committer:
         return False
 
     def _remember(self, batches: list[Batch]) -> None:
-        """Know in memory, after the commit, what it has changed."""
+        """Know in memory, after the commit, what it has changed, and count it."""
         for batch in batches:
             if not batch.is_remembered:
                 self._last = batch.last_sequences
                 batch.remember()
+                self._metrics.commits.count += 1
+                self._metrics.commit_seconds.add(batch.seconds)
                 for source, target in batch.learnt.items():
                     self._registry.learn(source.tenant, source.id, target.id)
 
