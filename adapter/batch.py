@@ -21,7 +21,7 @@ from adapter.store.journal import Links, Report, Row, TraceLine
 from adapter.store.journal.tail import Head
 from adapter.store.pops import StoredPop
 from adapter.store.times import micros
-from adapter.tenants import Agent, ContactKey, Tenant
+from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 
 
 class Entry(Outgoing):
@@ -100,7 +100,7 @@ class Batch:
         self.renamed: list[Agent] = []
         """Ids that stand for another agent from this commit on."""
         self._events: dict[int, tuple[Tenant, str, str]] = {}
-        self._agents: dict[Agent, int] = {}
+        self._agents: dict[AgentKey, int] = {}
         self._traces: list[TraceLine] = []
         self.is_remembered = False
         self.seconds = 0.0
@@ -388,7 +388,7 @@ class Batch:
     def _links(self, tenant: Tenant, message: Message) -> Links:
         links = []
         for name in message.agents:
-            agent = Agent(tenant, name)
+            agent = (tenant, name)
             before = self._agents.get(agent) or self._tail.known_agents.get(agent)
             if before is None:
                 before = journal.last_to(self._index, agent)

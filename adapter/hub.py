@@ -19,7 +19,7 @@ from adapter.close_codes import RENAMED, CloseCode
 from adapter.messages import EVERYONE, Message, PopView, Present
 from adapter.metrics import Metrics
 from adapter.store.pops import StoredPop
-from adapter.tenants import Agent, Tenant
+from adapter.tenants import Agent, AgentKey, Tenant
 
 monotonic: Final = time.monotonic
 """The clock by which panels' interactions are compared."""
@@ -69,7 +69,7 @@ class Hub:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._agents: dict[Agent, list[Feed]] = {}
+        self._agents: dict[AgentKey, list[Feed]] = {}
         self._wallboards: dict[Tenant, list[Feed]] = {}
 
     def join(self, feed: Feed) -> None:
@@ -149,15 +149,15 @@ class Hub:
 
     def _targets(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
         if len(agents) == 1 and agents[0] != EVERYONE:
-            feeds = self._agents.get(Agent(tenant, agents[0]))
+            feeds = self._agents.get((tenant, agents[0]))
             return [feed for feed in feeds if feed.live] if feeds else []
         return self._targets_of_many(tenant, agents)
 
     def _targets_of_many(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
         if agents == (EVERYONE,):
-            groups = [feeds for agent, feeds in self._agents.items() if agent.tenant == tenant]
+            groups = [feeds for (whose, _), feeds in self._agents.items() if whose == tenant]
         else:
-            groups = [self._agents.get(Agent(tenant, name), []) for name in agents]
+            groups = [self._agents.get((tenant, name), []) for name in agents]
         return [feed for group in groups for feed in group if feed.live]
 
     def _owner(self, pop: StoredPop) -> Feed | None:

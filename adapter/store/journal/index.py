@@ -18,7 +18,7 @@ from adapter.store.journal.rows import (
     unpack_links,
 )
 from adapter.store.journal.tail import Head, Mark, Tail
-from adapter.tenants import Agent, ContactKey, Tenant
+from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 
 KEY_BITS = 63
 """Of an event's key, which is spread evenly."""
@@ -151,7 +151,7 @@ def head(cursor: sqlite3.Cursor, key: ContactKey) -> Head | None:
     return None if row is None else Head(row[0], row[1], row[2], bool(row[3]), row[4])
 
 
-def last_to(cursor: sqlite3.Cursor, agent: Agent) -> int:
+def last_to(cursor: sqlite3.Cursor, agent: AgentKey) -> int:
     """Give the last sequence that went to an agent; 0 where none did."""
     known = loaded(cursor)
     found = known.known_agents.get(agent) or known.agents.get(agent)

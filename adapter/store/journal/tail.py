@@ -19,7 +19,7 @@ import msgspec
 
 from adapter.contacts import Contact
 from adapter.store.journal.seen import Seen
-from adapter.tenants import Agent, ContactKey, Tenant
+from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 
 KNOWN_STATES = 20_000
 KNOWN_AGENTS = 100_000
@@ -78,12 +78,12 @@ class Tail:
     contacts: dict[ContactKey, Head] = field(default_factory=dict)
     contacts_of: dict[Agent, set[ContactKey]] = field(default_factory=dict)
     """Contacts that an agent has or had, of `contacts` and of what was there lately."""
-    agents: dict[Agent, int] = field(default_factory=dict)
+    agents: dict[AgentKey, int] = field(default_factory=dict)
     """The last sequence that went to an agent."""
     ends: dict[Tenant, tuple[int, int]] = field(default_factory=dict)
     """The last sequence and the last silent number of the tenants that have rows here."""
     pushes: dict[Tenant, list[Push]] = field(default_factory=dict)
-    known_agents: dict[Agent, int] = field(default_factory=dict)
+    known_agents: dict[AgentKey, int] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     states: OrderedDict[ContactKey, tuple[Contact, Head]] = field(default_factory=OrderedDict)
     """Contacts as they are, those that came last at the end."""
@@ -113,7 +113,7 @@ class Tail:
         self.states.pop(key, None)
         self.contacts.pop(key, None)
 
-    def put_agent(self, agent: Agent, sequence: int) -> None:
+    def put_agent(self, agent: AgentKey, sequence: int) -> None:
         """Note the last sequence that went to an agent."""
         self.agents[agent] = self.known_agents[agent] = sequence
 
