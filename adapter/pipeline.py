@@ -102,19 +102,21 @@ def _advance(
     named = now
     if event.agent is not None and event.agent != has:
         named = batch.agent_id(tenant, event.agent)
-    view = contacts.view(new, agent=now)
+    told = contacts.view(new, agent=now)
+    told["event"] = {"source": event.source, "id": event.id}
     entry = batch.put_contact(
         key,
         known,
         new,
         now,
         kind=KINDS[event.stage],
-        data={**view, "event": {"source": event.source, "id": event.id}},
+        data=told,
         audience=_audience(now, before, named),
     )
     if event.links:
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
     if tenant.steps.steps:
+        view = contacts.view(new, agent=now)
         lifecycle.plan(
             batch, tenant, event.stage, key, view, before=None if known is None else known[0]
         )
