@@ -120,6 +120,6 @@ def _contact_event(event: _Event, time: datetime) -> ContactEvent | None:
 def _said(customer: dict[str, str]) -> dict[str, str]:
     """Give what is known of a person without blanks around it; nearly always as it came."""
     for text in customer.values():
-        if not text or text[0].isspace() or text[-1].isspace():
-            return {name: said for name, text in customer.items() if (said := text.strip())}
+        if not text or text != text.strip():
+            return {name: text.strip() for name, text in customer.items() if text.strip()}
     return customer
