@@ -7,6 +7,7 @@ committed in groups of `--group`: with 1 each is alone, as at 1,000 a second; 64
 
 The ways in which an event may come (`--way`):
   known    the head is, but for its length, the last one of its connection
+  changing the same, and each event has an attribute of another value and length
   varied   one line of the head is always another (`traceparent`), so each head is parsed
   signed   by Standard Webhooks instead of a key
   binary   attributes in `ce-` headers
@@ -41,6 +42,7 @@ CHUNK: Final = 2_048
 """Requests that are made beforehand and then timed together."""
 STAGES: Final = ("offered", "answered", "updated", "ended")
 
+WAYS: Final = ("known", "changing", "varied", "signed", "binary")
 STRUCTURED: Final = {"Content-Type": "application/cloudevents+json"}
 
 Lines = dict[str, str]
@@ -142,7 +144,7 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--way", default="known", choices=("known", "varied", "signed", "binary"))
+    parser.add_argument("--way", default="known", choices=WAYS)
     parser.add_argument("--group", type=int, default=64, help="events that are committed together")
     parser.add_argument("--agents", type=int, default=1_000, help="each with a panel")
     parser.add_argument("--events", type=int, default=40_000)
@@ -218,6 +220,10 @@ def _writer(way: str, env: Mapping[str, str]) -> Write:
     def known(_: int, event: str) -> bytes:
         return _request({**key, **STRUCTURED}, event)
 
+    def changing(number: int, event: str) -> bytes:
+        said = f'"tariff":"{number % 997:0{1 + number % 89}d}"'
+        return _request({**key, **STRUCTURED}, event.replace('"tariff":"comfort plus"', said))
+
     def varied(number: int, event: str) -> bytes:
         trace = f"00-{number + 1:032x}-{number + 1:016x}-01"
         return _request({**key, **STRUCTURED, "traceparent": trace}, event)
@@ -228,7 +234,7 @@ def _writer(way: str, env: Mapping[str, str]) -> Write:
         attributes = {f"ce-{name}": value for name, value in members.items()}
         return _request({**key, "Content-Type": media, **attributes}, data)
 
-    return {"known": known, "varied": varied, "binary": binary}[way]
+    return {"known": known, "changing": changing, "varied": varied, "binary": binary}[way]
 
 
 def _signer(secret: str) -> Write:

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
+from bench.alone import WAYS
 
-@pytest.mark.parametrize("way", ["known", "varied", "signed", "binary"])
+
+@pytest.mark.parametrize("way", WAYS)
 def test_each_event_that_comes_by_a_way_reaches_its_agent(
     clean_environment: dict[str, str], way: str
 ) -> None:
