@@ -7,6 +7,7 @@ import platform
 import shutil
 import sqlite3
 import subprocess
+import sysconfig
 from pathlib import Path
 
 from bench import places
@@ -28,7 +29,7 @@ def describe() -> dict[str, str]:
         "memory": f"{int(memory.split()[1]) / 1024 / 1024:.0f} GiB",
         "kernel": platform.release(),
         "disk": " ".join(disk[-1].split()) if disk else "unknown",
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()}, {_python_build()}",
         "sqlite": sqlite3.sqlite_version,
         "open files": _output("sh", "-c", "ulimit -Hn"),
         "priority": f"nice {AHEAD}" if may_go_ahead() else "not raised (only root may)",
@@ -59,6 +60,13 @@ def _cpu() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _python_build() -> str:
+    """Tell what of its build makes Python faster or slower, by up to a fifth."""
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    told = ("enable-optimizations", "with-lto", "enable-shared")
+    return ", ".join([platform.python_compiler(), *(each for each in told if each in options)])
 
 
 def _output(*command: str) -> str:
