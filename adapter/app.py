@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
@@ -51,6 +52,7 @@ from adapter.web import (
     principals,
     recordings,
     refusal_pages,
+    requests,
     sessions,
     sign_in,
     sign_in_admin,
@@ -150,6 +152,7 @@ class Adapter(Starlette):
         super().__init__(
             routes=routes(assets),
             exception_handlers={
+                ClientDisconnect: requests.on_sender_gone,
                 DataverseError: accounts.on_dynamics_error,
                 principals.SignInRequired: portal_sign_in.on_sign_in_required,
                 principals.RoleMissing: portal_sign_in.on_role_missing,

@@ -19,6 +19,8 @@ MOST_LINES: Final = 128
 SOCKET_LINE: Final = 8000
 """Bytes of a line in a websocket's head: that library takes 8192, with the line's end."""
 
+_LONGEST_LENGTH: Final = 19
+"""Digits of a Content-Length: eight exabytes, and less than Python refuses to read."""
 _LONGEST_HOST: Final = 300
 """Bytes: a name has at most 253 characters."""
 _VERSIONS: Final = frozenset({"1.1", "1.0"})
@@ -49,6 +51,8 @@ def check(method: bytes, version: str, lines: HeaderLines) -> None:
     host = lines[names.index(b"host")][1] if hosts else b""
     if len(host) > _LONGEST_HOST or not _is_host(host):
         raise Unreadable(unreadable.malformed("the Host header names no host"))
+    if b"content-length" in names:
+        _check_length(lines[names.index(b"content-length")][1])
     if b"transfer-encoding" in names:
         _check_coding(version, [value for name, value in lines if name == b"transfer-encoding"])
 
@@ -57,6 +61,13 @@ def check(method: bytes, version: str, lines: HeaderLines) -> None:
 def _is_host(value: bytes) -> bool:
     """Whether a value is a host; the same few are asked about again and again."""
     return addresses.is_host(value.decode("latin-1"))
+
+
+def _check_length(value: bytes) -> None:
+    """Check the one length: the parser has seen to it that there are digits alone."""
+    if len(value) > _LONGEST_LENGTH:
+        wrong = f"the Content-Length has more than {_LONGEST_LENGTH} digits"
+        raise Unreadable(unreadable.malformed(wrong))
 
 
 def _check_coding(version: str, values: list[bytes]) -> None:

@@ -7,7 +7,7 @@ all do, sets no timer: the one of an idle connection is left to run and looks, w
 how long there has been nothing to do.
 
 It also ends connections: what came before the end is answered first, and the last words get to
-the peer.
+the peer, unless it takes none of them for long.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import random
 import weakref
 from functools import partial
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter.web import body_pace
 from adapter.web.body_pace import BodyPace
 from adapter.web.refusal_log import refusals
 from adapter.web.request_reader import RequestReader
+from adapter.web.unread_answers import UnreadWatch
 from adapter.web.unreadable import TOO_SLOW, Refusal
 from adapter.web.written_answers import written
 
@@ -48,6 +50,10 @@ class HttpConnection(RequestReader):
     lingering_bytes = 8 * 1024 * 1024
     """What a peer may still send of a body that nobody reads, so that it gets to our answer:
     closing with unread bytes resets the connection, and the answer with it (RFC 9112, 9.6)."""
+    unread_seconds = 60.0
+    """In which a peer has to take some of what waits to be sent; a slow one may take for ever."""
+    ending_seconds = 2.0
+    """The same while the server ends: less than its grace."""
 
     _timer: asyncio.TimerHandle | None = None
     _in_head = False
@@ -62,6 +68,14 @@ class HttpConnection(RequestReader):
     """Bytes that may still be thrown away; None while requests are read."""
     _refusal: Refusal | None = None
     """What is to be said when all that came before it is answered."""
+    _is_last = False
+    """Whether no request comes any more behind those that are to be answered."""
+    _answering: weakref.ref[RequestResponseCycle] | None = None
+    """Whose answer the application is giving or gave last: others may wait behind it."""
+    _unread: UnreadWatch | None = None
+    """While answers wait for the peer to take them."""
+    _may_stay = False
+    """Whether the connection stays where the body that comes in is whole before its answer."""
     _is_websocket = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -73,17 +87,76 @@ class HttpConnection(RequestReader):
         self._be_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadlines."""
+        """Forget the deadlines and what waits, and tell the application."""
         self._stop()
         self._stop_idling()
+        self._watch_no_more()
+        while self.pipeline:
+            _forget(self.pipeline.pop()[0])
+        self._unparsed = b""
+        answering = self._answering() if self._answering is not None else None
+        if answering is not None:  # uvicorn tells the newest alone
+            answering.disconnected = True
+            answering.message_event.set()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what came whole before the end (RFC 9112, 9.6); say whether there is such."""
+        if self._left is None and not self.transport.is_closing():
+            self.drop_unfinished()
+            cycle: RequestResponseCycle | None = self.cycle
+            self._is_last = cycle is not None and (
+                bool(self.pipeline) or not (cycle.response_complete or cycle.disconnected)
+            )
+            self._left = 0
+            self._stop()
+        return self._is_last
+
+    def shutdown(self) -> None:
+        """End when what was read is answered, and do not wait for who does not listen."""
+        self._unparsed = b""
+        self._may_stay = False
+        self.unread_seconds = self.ending_seconds
+        super().shutdown()
+        self._watch_no_more()
+        if self.flow.write_paused or self.transport.is_closing():
+            self._watch_unread()
+
+    def pause_writing(self) -> None:
+        """Wait for the peer to take what is sent, but not for ever."""
+        super().pause_writing()
+        self._watch_unread()
+
+    def resume_writing(self) -> None:
+        """Go on: the peer has taken most of it."""
+        super().resume_writing()
+        self._watch_no_more()
+        if self.transport.is_closing():
+            self._watch_unread()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._watch_unread()
+
+    def _watch_unread(self) -> None:
+        if self._unread is None and self.transport.get_write_buffer_size():
+            self._unread = UnreadWatch(self.transport, self.loop, self.unread_seconds)
+
+    def _watch_no_more(self) -> None:
+        if self._unread is not None:
+            self._unread.stop()
+            self._unread = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = weakref.ref(cycle)
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         """Read, and set the deadline for what is still missing."""
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
-                self.transport.close()
+                self._close()
             return
         self._unset_keepalive_if_required()
         refusal = self.read(data)
@@ -103,15 +176,23 @@ class HttpConnection(RequestReader):
         """Begin the next request that has come already, or be idle."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
+            self._watch_unread()
+        elif self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-        elif self._refusal is not None:
-            self._say(self._refusal)
+            if not self.pipeline:
+                self._read_on()
+        elif self._is_last:
+            self._say_last()
         else:
+            self.flow.resume_reading()
             self._be_idle()
+
+    def _read_on(self) -> None:
+        if self._unparsed:
+            self.loop.call_soon(self.parse_on)  # not while the parser may be at work
+        else:
+            self.flow.resume_reading()
 
     def _be_idle(self) -> None:
         self._idle_since = self.loop.time()
@@ -144,7 +225,7 @@ class HttpConnection(RequestReader):
     def _close_if_idle(self) -> None:
         self._idle_timer = None
         if self._idle_since is not None and not self.transport.is_closing():
-            self.transport.close()
+            self._close()
 
     def _stop_idling(self) -> None:
         if self._idle_timer is not None:
@@ -159,12 +240,16 @@ class HttpConnection(RequestReader):
 
     def _set_deadline(self, came: int) -> None:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        was_late, self._was_late = self._was_late, False
         if self._is_websocket or self.transport.is_closing():
             self._stop()
         elif cycle is None or self._head_has_begun:
             self._await_head()
         elif cycle.more_body:
             self._await_body(cycle, came)
+        elif was_late and cycle.response_complete:
+            self._stop()
+            self._be_idle()
         elif cycle.response_complete and self._idle_since is None:
             self._await_head()  # an empty line between requests has ended the idle time
         else:
@@ -185,6 +270,9 @@ class HttpConnection(RequestReader):
             itself = weakref.proxy(cycle)
             cycle.transport = _Unfinished(self.transport, itself)
             cycle.on_response = partial(self._answered, itself)
+            if cycle.keep_alive and _declared(cycle) > self.small_body:
+                self._may_stay = True
+                cycle.keep_alive = False  # so that an early answer says it
         self._pace.came(came)
         self._timer = self.loop.call_later(self._pace.until(now, self.body_silence), self._give_up)
 
@@ -198,16 +286,23 @@ class HttpConnection(RequestReader):
         elif self._head_has_begun or not self._in_head:
             self._end(TOO_SLOW if self.drop_unfinished() else None)
         else:
-            self.transport.close()
+            self._close()
 
     def _answered(self, cycle: RequestResponseCycle) -> None:
         """Go on with the next request, or throw away the rest of a body that nobody wants."""
         self.on_response_complete()
         if not cycle.more_body or self.transport.is_closing() or self._left is not None:
             return
-        if _declared(cycle) <= self.small_body:
-            return  # uvicorn drops the rest as it comes, and the deadline of a body holds
-        self._linger()
+        if not cycle.keep_alive or _declared(cycle) > self.small_body:
+            self._linger()
+        # Else uvicorn drops the rest as it comes, and the deadline of a body holds.
+
+    def on_message_complete(self) -> None:
+        """Let the connection stay where the whole body came before its answer."""
+        super().on_message_complete()
+        if self._may_stay and self._again is None:
+            self._may_stay = False
+            self.cycle.keep_alive = not self.cycle.response_started
 
     def drop_unfinished(self) -> bool:
         """Take back a request of which no more is read; say whether its sender is owed a word."""
@@ -215,7 +310,7 @@ class HttpConnection(RequestReader):
         if cycle is None or self._head_has_begun or not cycle.more_body:
             return True
         if self.pipeline and self.pipeline[0][0] is cycle:
-            self.pipeline.popleft()
+            _forget(self.pipeline.popleft()[0])
             return True
         if cycle.response_complete:
             return False
@@ -237,11 +332,18 @@ class HttpConnection(RequestReader):
         else:
             self._stop()
             self._left = self.lingering_bytes
-            self._refusal = refusal
+            self._refusal, self._is_last = refusal, True
             self.flow.pause_reading()
 
+    def _say_last(self) -> None:
+        self._is_last = False
+        refusal, self._refusal = self._refusal, None
+        if refusal is None:
+            self._close()
+        else:
+            self._say(refusal)
+
     def _say(self, refusal: Refusal) -> None:
-        self._refusal = None
         usual = self.server_state.default_headers
         self.transport.write(written(refusal.answer(), usual, is_https=False, keep_alive=False))
         self._linger()
@@ -253,7 +355,16 @@ class HttpConnection(RequestReader):
         self._left = self.lingering_bytes
         self.flow.resume_reading()
         self.transport.write_eof()
-        self._timer = self.loop.call_later(self.lingering_seconds, self.transport.close)
+        self._timer = self.loop.call_later(self.lingering_seconds, self._close)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _forget(cycle: RequestResponseCycle) -> None:
+    """Let go of a request that never began: what is called at its answer leads back to it."""
+    cycle.on_response = _nothing
 
 
 def _declared(cycle: RequestResponseCycle) -> float:

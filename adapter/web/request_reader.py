@@ -3,13 +3,18 @@
 The parser (llhttp) has no limits of its own, and takes the head of a request that wishes for an
 upgrade for the whole of it: what comes next, its body too, it would read as another request. So a
 head that is no websocket's is given to a fresh parser once more, without the wish.
+
+Who sends more requests at once than are answered waits: what follows the first few stays unparsed,
+and no more is read (docs/decisions/0018-reading-requests.md).
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from adapter.web import head_rules, unreadable
@@ -18,6 +23,29 @@ from adapter.web.unreadable import Refusal, Unreadable
 
 _PIECE: Final = 16 * 1024
 """Bytes of a large chunk that are parsed before the limits are looked at again."""
+
+MOST_WAITING: Final = 8
+"""Requests that may wait for the answer to the one before; more stay unparsed."""
+_HEAD_END: Final = b"\r\n\r\n"
+"""With which each head ends: the parser takes no bare line feed."""
+_SMALL_PIECE: Final = 512
+"""Bytes that are parsed at once of a chunk that may hold many heads: some thirty at most."""
+
+
+class Flow(FlowControl):
+    """Whether bytes are read: not while there are some that wait to be parsed."""
+
+    is_held = False
+
+    def hold(self) -> None:
+        """Read no more, whoever wants to."""
+        self.is_held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, unless it is held."""
+        if self.read_paused and not self.is_held:
+            super().resume_reading()
 
 
 class RequestReader(HttpToolsProtocol):
@@ -38,23 +66,61 @@ class RequestReader(HttpToolsProtocol):
     """Whether what was parsed last brought more than a part of a head or of trailers."""
     _unmoved = 0
     """Bytes since it did."""
+    _was_late = False
+    """Whether the body that has just ended was answered before."""
+    _unparsed = b""
+    """What has come behind the requests that wait."""
+    flow: Flow
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Be ready to hold a flood."""
+        super().connection_made(transport)
+        self.flow = Flow(transport)
 
     def read(self, data: bytes) -> Refusal | None:
         """Parse what has come; give the reason where nothing more can be read."""
+        if self._unparsed or len(self.pipeline) >= MOST_WAITING:
+            self._hold(self._unparsed + data)
+            return None
+        may_be_long = len(data) > MOST_BYTES or self._head_has_begun
         try:
-            if len(data) <= MOST_BYTES and not self._head_has_begun:  # no head can be too long
+            if not may_be_long and data.count(_HEAD_END) <= MOST_WAITING:
                 self._parse(data)
                 return None
-            self._in_pieces = True
-            for start in range(0, len(data), _PIECE):
-                if self.parser is not None:  # else a websocket has begun
-                    self._parse(data[start : start + _PIECE])
+            self._in_pieces = may_be_long
+            self._parse_in_pieces(data)
             self._in_pieces = False
         except httptools.HttpParserError as error:
             return unreadable.of_parser(error)
         except Unreadable as error:
             return error.refusal
         return None
+
+    def _parse_in_pieces(self, data: bytes) -> None:
+        start = 0
+        while start < len(data) and self.parser is not None:  # else a websocket has begun
+            if len(self.pipeline) >= MOST_WAITING:
+                self._hold(data[start:])
+                return
+            end = start + _PIECE
+            if data.count(_HEAD_END, start, end) > MOST_WAITING:
+                end = start + _SMALL_PIECE
+            self._parse(data[start:end])
+            start = end
+
+    def _hold(self, rest: bytes) -> None:
+        self._unparsed = rest
+        self.flow.hold()
+
+    def parse_on(self) -> None:
+        """Parse what was left, now that no request waits."""
+        if not self._unparsed or self.pipeline:
+            return
+        rest, self._unparsed = self._unparsed, b""
+        self.flow.is_held = False
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.data_received(rest)
 
     def _parse(self, data: bytes) -> None:
         self._moved = False
@@ -146,3 +212,7 @@ class RequestReader(HttpToolsProtocol):
         self._moved = True
         if self._again is None:
             super().on_message_complete()
+            cycle: RequestResponseCycle | None = self.cycle  # None where a websocket begins
+            if cycle is not None and cycle.response_complete and cycle.more_body:
+                cycle.more_body = False  # uvicorn looks at it no more
+                self._was_late = True

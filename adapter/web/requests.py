@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 from starlette.requests import Request
+from starlette.responses import Response
 
 from adapter import credentials
 from adapter.credentials import Key
@@ -88,6 +89,11 @@ def require_own_page(request: Request) -> None:
         raise Forbidden("this request must come from the adapter's own page")
     if request.headers.get("x-screenpop") is None:
         raise Forbidden("the X-Screenpop header is missing")
+
+
+async def on_sender_gone(_: Request, __: Exception) -> Response:
+    """Answer who went away in the midst of its body: nobody hears it, and it is no fault."""
+    return Response(status_code=400)
 
 
 async def body(request: Request, limit: int = BODY_LIMIT) -> bytes:

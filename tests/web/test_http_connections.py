@@ -1,25 +1,35 @@
-"""A peer that leaves a request half said is not waited for."""
+"""A peer that leaves a request half said, or an answer unread, is not waited for."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gc
 import select
 import socket
+import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter.web.http_connections import HttpConnection
 from tests.server import eventually
 
 HEAD, SILENCE, LINGERING, IDLE = 0.4, 0.6, 0.5, 2
 GRACE, RATE = 1.0, 1000
+UNREAD = 0.6
+CHUNK = 512 * 1024
+"""Bytes: more than one read of the event loop gives."""
+SIZE = 8 * 1024 * 1024
 POST = b"POST /read HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: d\r\n\r\n"
+LAST = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+LARGE = GET.replace(b"/", b"/large", 1)
 IGNORED = b"POST /%s HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n"
 
 
@@ -30,38 +40,62 @@ class Hasty(HttpConnection):
     body_rate = RATE
     lingering_seconds = LINGERING
     lingering_bytes = 1024 * 1024
+    unread_seconds = UNREAD
+    seen: Callable[[tuple[int, int]], object] | None = None
+    """Is told how many requests and bytes wait when a chunk was parsed."""
 
     def after_reading(self, chunk: bytes) -> None:
         """Stand still with the whole loop, for longer than a connection may be idle, at /stall."""
         if b"/stall" in chunk:
             time.sleep(IDLE + 0.2)
         super().after_reading(chunk)
+        if Hasty.seen is not None:
+            Hasty.seen((len(self.pipeline), len(self._unparsed)))
+
+
+class Roomy(Hasty):
+    """What it writes is never too much to write on."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=1 << 30)
+
+
+class Patient(HttpConnection):
+    ending_seconds = 0.5
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the body at /read, refuse with a close at /close, else answer at once."""
+    """Read the body at /read, refuse and close at /close, else answer at once; much at /large."""
     if scope["path"] == "/read":
         while (message := await receive()).get("more_body"):
             pass
         if message["type"] == "http.disconnect":
             return
     close = [(b"connection", b"close")] if scope["path"] == "/close" else []
-    headers = [(b"content-length", b"2"), *close]
+    body = b"x" * SIZE if scope["path"] == "/large" else b"ok"
+    headers = [(b"content-length", b"%d" % len(body)), *close]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"ok"})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
+    with serving(Hasty) as server:
+        yield server.servers[0].sockets[0].getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(kind: type[HttpConnection]) -> Iterator[uvicorn.Server]:
     config = uvicorn.Config(
-        app, port=0, http=Hasty, lifespan="off", log_config=None, timeout_keep_alive=IDLE
+        app, port=0, http=kind, lifespan="off", log_config=None, timeout_keep_alive=IDLE
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         eventually(lambda: server.started, "the server listens")
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield server
     finally:
         server.should_exit = True
         thread.join()
@@ -223,3 +257,181 @@ def test_a_small_body_behind_an_early_answer_leaves_the_connection_open(
     peer.sendall(b"{}")
     peer.sendall(GET)
     assert peer.recv(65536).endswith(b"ok")
+
+
+# --- more requests than answers ------------------------------------------------------------------
+
+
+def test_more_requests_in_one_write_than_may_wait_are_answered_in_turn(
+    peer: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 3000
+    waiting: list[tuple[int, int]] = []
+    monkeypatch.setattr(Hasty, "seen", waiting.append)
+    one = GET + POST.replace(b"10", b"1000") + (GET * 50)[:1000]  # the body is no request
+    threading.Thread(target=peer.sendall, args=(one * (count // 2) + LAST,), daemon=True).start()
+    said, _ = until_closed(peer)
+    assert said.count(b"HTTP/1.1 200 ") == count + 1
+    assert max(waiting)[0] < 50, "more wait than one small piece may hold"
+    assert max(held for _, held in waiting) < CHUNK, "more is read while requests wait"
+
+
+@pytest.mark.parametrize("pause", [0, 0.05], ids=["at once", "with a pause"])
+def test_who_goes_before_its_answers_leaves_the_collector_nothing(port: int, pause: float) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+                peer.sendall(GET * 3000)
+                time.sleep(pause)
+                abort(peer)
+        eventually(lambda: alive() < 8, "what was made of the connections is freed")
+    finally:
+        gc.enable()
+
+
+def alive() -> int:
+    kinds = (Hasty, RequestResponseCycle)
+    return sum(issubclass(type(each), kinds) for each in gc.get_objects())
+
+
+def abort(peer: socket.socket) -> None:
+    """Reset a connection."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+# --- a peer that does not read -------------------------------------------------------------------
+
+
+@pytest.fixture
+def deaf(port: int) -> Iterator[socket.socket]:
+    """Give a peer whose system takes little of what it does not read."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(5)
+        connection.connect(("127.0.0.1", port))
+        yield connection
+
+
+@pytest.mark.parametrize("request_", [LARGE, LARGE.replace(b"1.1", b"1.0"), LARGE * 20])
+def test_an_answer_that_is_not_read_is_not_kept_for_ever(
+    deaf: socket.socket, request_: bytes
+) -> None:
+    deaf.sendall(request_)
+    eventually(lambda: is_reset(deaf), "the connection is ended")
+
+
+@pytest.mark.parametrize("request_", [LARGE, LARGE.replace(b"1.1", b"1.0")])
+def test_a_closing_connection_does_not_wait_for_who_does_not_read(request_: bytes) -> None:
+    with serving(Roomy) as server, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", server.servers[0].sockets[0].getsockname()[1]))
+        deaf.sendall(request_)
+        eventually(lambda: is_reset(deaf), "the connection is ended")
+
+
+def is_reset(peer: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(peer, 0)
+    return any(what & select.POLLERR for _, what in poll.poll(0))
+
+
+def test_an_answer_that_is_read_slowly_is_read_to_its_end(deaf: socket.socket) -> None:
+    deaf.sendall(LARGE.replace(b"1.1", b"1.0"))
+    began, length = time.monotonic(), 0
+    while more := deaf.recv(3000):
+        length += len(more)
+        if time.monotonic() - began < UNREAD * 3:
+            time.sleep(0.05)
+    assert length > SIZE
+
+
+@pytest.mark.parametrize("request_", [LARGE, LARGE.replace(b"1.1", b"1.0")])
+def test_who_does_not_read_does_not_keep_the_server_from_its_end(request_: bytes) -> None:
+    with serving(Patient) as server, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", server.servers[0].sockets[0].getsockname()[1]))
+        deaf.sendall(request_)
+        time.sleep(0.2)
+        began = time.monotonic()
+        server.should_exit = True
+        eventually(lambda: not server.server_state.connections, "no connection is left")
+    assert time.monotonic() - began < 2
+
+
+# --- when an answer ends the connection ----------------------------------------------------------
+
+BEGUN = b"POST /%b HTTP/1.%b\r\nHost: d\r\n%bContent-Length: 20\r\n\r\n0123456789"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        BEGUN % (b"close", b"1", b""),
+        BEGUN % (b"early", b"1", b"Connection: close\r\n"),
+        BEGUN % (b"early", b"0", b""),
+    ],
+)
+def test_a_connection_that_is_said_to_close_takes_no_more_requests(
+    peer: socket.socket, begun: bytes
+) -> None:
+    peer.sendall(begun)
+    said = peer.recv(65536)
+    assert b"connection: close" in said
+    peer.sendall(b"0123456789" + GET)
+    more, after = until_closed(peer)
+    assert (said + more).count(b"HTTP/1.1 ") == 1
+    assert after < LINGERING
+
+
+def test_a_connection_is_idle_after_a_body_that_came_behind_its_answer(
+    peer: socket.socket,
+) -> None:
+    peer.sendall(BEGUN % (b"early", b"1", b""))
+    assert peer.recv(65536).endswith(b"ok")
+    peer.sendall(b"0123456789")
+    said, after = until_closed(peer)
+    assert said == b""
+    assert IDLE * 0.9 < after < IDLE + 1
+    assert SILENCE < IDLE * 0.9
+
+
+@pytest.mark.parametrize("length", [b"Transfer-Encoding: chunked", b"Content-Length: 70000"])
+def test_an_early_answer_to_a_long_body_says_that_it_is_the_last(
+    peer: socket.socket, length: bytes
+) -> None:
+    peer.sendall(b"POST /early HTTP/1.1\r\nHost: d\r\n%b\r\n\r\n" % length)
+    assert b"connection: close" in until_closed(peer)[0]
+
+
+def test_a_long_body_that_is_read_leaves_the_connection_open(peer: socket.socket) -> None:
+    peer.sendall(b"POST /read HTTP/1.1\r\nHost: d\r\nContent-Length: 70000\r\n\r\n")
+    time.sleep(0.05)
+    peer.sendall(b"x" * 70000)
+    assert b"connection: close" not in peer.recv(65536)
+    peer.sendall(GET)
+    assert peer.recv(4096).endswith(b"ok")
+
+
+def test_all_that_came_whole_before_the_end_is_answered(peer: socket.socket) -> None:
+    peer.sendall((POST + b"1234567890" + GET) * 20 + POST + b"123")
+    peer.shutdown(socket.SHUT_WR)
+    said, _ = until_closed(peer)
+    assert said.count(b"HTTP/1.1 200 ") == 40
+    assert said.count(b"HTTP/1.1 ") == 40
+
+
+@pytest.mark.parametrize("request_", [LARGE * 50, GET * 3000, POST + b"123"])
+def test_who_goes_away_leaves_no_line_in_the_log(
+    port: int, caplog: pytest.LogCaptureFixture, request_: bytes
+) -> None:
+    for rude in (False, True):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+            peer.sendall(request_)
+            time.sleep(0.05)
+            if rude:
+                abort(peer)
+    time.sleep(0.2)
+    assert not caplog.records

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +122,11 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
         400,
         "this is no HTTP: .*[Cc]ontent-[Ll]ength.*",
     ),
+    "a length that is too long": (
+        b"POST %p HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"0" * 4400 + b"2\r\n\r\n{}",
+        400,
+        "the Content-Length has more than 19 digits",
+    ),
     "no address": (
         b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n",
         400,
@@ -199,6 +206,47 @@ def test_a_handshake_that_opens_nothing_is_answered_with_a_problem(
     if expected == 426:
         assert b"\r\nsec-websocket-version: 13\r\n" in answer.lower()
         assert b"\r\nupgrade: websocket\r\n" in answer.lower()
+
+
+BODIES = [
+    ("POST", "/v1/csp-reports", "application/reports+json"),
+    ("POST", "/v1/sign-in", "application/json"),
+    ("POST", "/v1/feed/ticket", "application/json"),
+    ("POST", "/v1/embedder", "application/json"),
+    ("POST", "/admin/first", "application/x-www-form-urlencoded"),
+    ("POST", "/v1/events", "application/json"),
+    ("POST", "/v1/events/amazon-firehose", "application/json"),
+    ("POST", "/v1/pops", "application/json"),
+    ("PUT", "/v1/admin/domains", "text/plain"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "kind"), BODIES)
+def test_who_goes_away_in_the_midst_of_a_body_leaves_no_line_in_the_log(
+    hosts: Server, method: str, path: str, kind: str
+) -> None:
+    with hosts.office() as office:
+        scope = "admin" if "admin" in path else "feed" if "ticket" in path else "ingest"
+        key = office.create_key("acme", scope, "test").secret
+    begun = (
+        f"{method} {path} HTTP/1.1\r\nHost: acme.sp.test\r\nAuthorization: Bearer {key}\r\n"
+        f"X-Screenpop: 1\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[   "
+    )
+    before = hosts.log()
+    for end in (b"", b"x", b" x no chunk"):
+        with connected(hosts.port) as peer:
+            peer.sendall(begun.encode())
+            time.sleep(0.05)
+            peer.sendall(end)
+            if end == b"x":
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            elif end:
+                answer = Reading(peer).rest()
+                assert answer.count(b"HTTP/1.1 ") == 1
+                assert status(answer) in (400, 401, 403)
+    time.sleep(0.1)
+    new = hosts.log().removeprefix(before).splitlines()
+    assert [line for line in new if "a connection was refused" not in line] == []
 
 
 def test_strangers_do_not_fill_the_log(hosts: Server) -> None:

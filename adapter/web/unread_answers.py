@@ -1,0 +1,59 @@
+"""End a connection whose peer takes nothing of what waits for it: closing would wait for ever."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from contextlib import suppress
+from typing import Final, cast
+
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+class UnreadWatch:
+    """Watch a transport that has more to send than goes out, until `stop`."""
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, seconds: float
+    ) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._seconds = seconds
+        self._set()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._timer.cancel()
+
+    def _set(self) -> None:
+        self._unsent = unsent(self._transport)
+        self._timer = self._loop.call_later(self._seconds, self._look)
+
+    def _look(self) -> None:
+        if unsent(self._transport) < self._unsent:
+            self._set()  # it is slow, and that is its right
+        else:
+            # Or the system would keep what it holds, and the peer would not be told.
+            with suppress(OSError):
+                _socket(self._transport).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._transport.abort()
+
+
+def unsent(transport: asyncio.Transport) -> int:
+    """Give the bytes that the peer has not taken: ours, and those that the system holds.
+
+    The system takes more of us only when a good part of its own has gone, which at a slow peer's
+    pace is minutes.
+    """
+    held = array.array("i", [0])
+    with suppress(OSError, ValueError):  # it is closed, or the system does not tell
+        fcntl.ioctl(_socket(transport).fileno(), termios.TIOCOUTQ, held)
+    return transport.get_write_buffer_size() + held[0]
+
+
+def _socket(transport: asyncio.Transport) -> socket.socket:
+    return cast(socket.socket, transport.get_extra_info("socket"))
