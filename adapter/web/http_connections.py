@@ -110,6 +110,8 @@ class HttpConnection(RequestReader):
             )
             self._left = 0
             self._stop()
+        if not self._is_last:
+            self._close()
         return self._is_last
 
     def shutdown(self) -> None:
@@ -204,6 +206,7 @@ class HttpConnection(RequestReader):
         self._is_websocket = True
         self._stop()
         self._stop_idling()
+        self._watch_no_more()
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]  # it leads back here
 

@@ -29,6 +29,7 @@ SIZE = 8 * 1024 * 1024
 POST = b"POST /read HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: d\r\n\r\n"
 LAST = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+HANDSHAKE = GET.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
 LARGE = GET.replace(b"/", b"/large", 1)
 IGNORED = b"POST /%s HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n"
 
@@ -61,6 +62,13 @@ class Roomy(Hasty):
         transport.set_write_buffer_limits(high=1 << 30)
 
 
+class Silent(asyncio.Protocol):
+    """What takes over a connection and says nothing."""
+
+    def __init__(self, **of_uvicorn: object) -> None:
+        del of_uvicorn
+
+
 class Patient(HttpConnection):
     ending_seconds = 0.5
 
@@ -88,7 +96,13 @@ def port() -> Iterator[int]:
 @contextlib.contextmanager
 def serving(kind: type[HttpConnection]) -> Iterator[uvicorn.Server]:
     config = uvicorn.Config(
-        app, port=0, http=kind, lifespan="off", log_config=None, timeout_keep_alive=IDLE
+        app,
+        port=0,
+        http=kind,
+        ws=Silent,
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=IDLE,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -330,6 +344,27 @@ def test_a_closing_connection_does_not_wait_for_who_does_not_read(request_: byte
         deaf.connect(("127.0.0.1", server.servers[0].sockets[0].getsockname()[1]))
         deaf.sendall(request_)
         eventually(lambda: is_reset(deaf), "the connection is ended")
+
+
+def test_who_says_that_it_is_done_and_does_not_read_is_not_waited_for() -> None:
+    with serving(Roomy) as server, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", server.servers[0].sockets[0].getsockname()[1]))
+        deaf.sendall(LARGE)
+        time.sleep(0.2)
+        deaf.shutdown(socket.SHUT_WR)
+        eventually(lambda: is_reset(deaf), "the connection is ended")
+
+
+def test_a_websocket_has_deadlines_of_its_own_for_what_is_not_read(deaf: socket.socket) -> None:
+    deaf.sendall(LARGE)
+    time.sleep(UNREAD / 2)
+    deaf.sendall(HANDSHAKE)
+    length = 0
+    while length < SIZE:
+        length += len(deaf.recv(1 << 20))
+    time.sleep(UNREAD * 3)
+    assert not is_reset(deaf)
 
 
 def is_reset(peer: socket.socket) -> bool:
