@@ -29,6 +29,9 @@ LONG_HEAD: Final = unreadable.too_large(f"the head of the request is too long: {
 LONG_TRAILER: Final = unreadable.too_large(
     f"what follows the body, or stands between its chunks, has more than {MOST_BYTES // 1024} KiB"
 )
+_LONG_LENGTH: Final = unreadable.malformed(
+    f"the Content-Length has more than {_LONGEST_LENGTH} digits"
+)
 _MANY_LINES: Final = unreadable.too_large(f"the request has too many header lines: {_HEAD}")
 _LONG_LINE: Final = unreadable.too_large(
     f"a line of the websocket's handshake has more than {SOCKET_LINE} bytes"
@@ -44,30 +47,30 @@ def check(method: bytes, version: str, lines: HeaderLines) -> None:
     if method == b"CONNECT":
         raise Unreadable(unreadable.not_done("this server is no proxy: it opens no tunnel"))
     names = [name for name, _ in lines]
+    _check_host(version, names, lines)
+    if b"content-length" in names:  # once: the parser has seen to it, and that it is digits
+        length = lines[names.index(b"content-length")][1]
+        if len(length) > _LONGEST_LENGTH:
+            raise Unreadable(_LONG_LENGTH)
+    if b"transfer-encoding" in names:
+        _check_coding(version, [value for name, value in lines if name == b"transfer-encoding"])
+
+
+def _check_host(version: str, names: list[bytes], lines: HeaderLines) -> None:
+    """Check that there is one good Host (RFC 9112, 3.2)."""
     hosts = names.count(b"host")
-    if hosts != 1 and (hosts or version == "1.1"):  # RFC 9112, 3.2
+    if hosts != 1 and (hosts or version == "1.1"):
         wrong = "is given more than once" if hosts else "is missing"
         raise Unreadable(unreadable.malformed(f"the Host header {wrong}"))
     host = lines[names.index(b"host")][1] if hosts else b""
     if len(host) > _LONGEST_HOST or not _is_host(host):
         raise Unreadable(unreadable.malformed("the Host header names no host"))
-    if b"content-length" in names:
-        _check_length(lines[names.index(b"content-length")][1])
-    if b"transfer-encoding" in names:
-        _check_coding(version, [value for name, value in lines if name == b"transfer-encoding"])
 
 
 @lru_cache(maxsize=256)
 def _is_host(value: bytes) -> bool:
     """Whether a value is a host; the same few are asked about again and again."""
     return addresses.is_host(value.decode("latin-1"))
-
-
-def _check_length(value: bytes) -> None:
-    """Check the one length: the parser has seen to it that there are digits alone."""
-    if len(value) > _LONGEST_LENGTH:
-        wrong = f"the Content-Length has more than {_LONGEST_LENGTH} digits"
-        raise Unreadable(unreadable.malformed(wrong))
 
 
 def _check_coding(version: str, values: list[bytes]) -> None:

@@ -30,6 +30,8 @@ _HEAD_END: Final = b"\r\n\r\n"
 """With which each head ends: the parser takes no bare line feed."""
 _SMALL_PIECE: Final = 512
 """Bytes that are parsed at once of a chunk that may hold many heads: some thirty at most."""
+_SMALL_CHUNK: Final = 1024
+"""Bytes of one that is not looked through: a head has eighteen."""
 
 
 class Flow(FlowControl):
@@ -82,9 +84,12 @@ class RequestReader(HttpToolsProtocol):
         if self._unparsed or len(self.pipeline) >= MOST_WAITING:
             self._hold(self._unparsed + data)
             return None
-        may_be_long = len(data) > MOST_BYTES or self._head_has_begun
+        length = len(data)
+        may_be_long = length > MOST_BYTES or self._head_has_begun
         try:
-            if not may_be_long and data.count(_HEAD_END) <= MOST_WAITING:
+            if not may_be_long and (
+                length <= _SMALL_CHUNK or data.count(_HEAD_END) <= MOST_WAITING
+            ):
                 self._parse(data)
                 return None
             self._in_pieces = may_be_long
