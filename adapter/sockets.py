@@ -30,6 +30,9 @@ class Socket(Protocol):
     def sweep(self, now: float, date: datetime) -> None:
         """Ping a silent peer, cut off a dead one."""
 
+    def abandon(self) -> None:
+        """Cut the connection, and forget it at once."""
+
 
 class Sockets:
     """The open ones."""

@@ -78,7 +78,13 @@ async def sweep(services: Services) -> None:
             await pulse(SWEEP_EVERY / sockets.PARTS)
             now, date = monotonic(), datetime.now(UTC)
             for socket in services.sockets.part(part):
-                socket.sweep(now, date)
+                try:
+                    socket.sweep(now, date)
+                except Exception:
+                    # One that is broken must not keep the others from their look, now or later.
+                    log.exception("a socket could not be swept; it is cut off")
+                    services.sockets.discard(socket)
+                    socket.abandon()
 
 
 async def checkpoint(services: Services) -> None:

@@ -34,6 +34,9 @@ class Panel:
     def sweep(self, now: float, date: datetime) -> None:
         """Stay."""
 
+    def abandon(self) -> None:
+        """Do nothing."""
+
 
 async def test_many_panels_whose_sessions_are_over_are_closed_with_turns_of_the_loop_between(
     tmp_path: Path,

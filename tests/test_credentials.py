@@ -49,7 +49,13 @@ def test_of_a_basic_credential_the_password_is_the_key() -> None:
     assert credentials.presented(f"Basic {written}", None) == "sp_a_b:c"
 
 
-@given(st.text(), st.text())
+@pytest.mark.parametrize("written", ["\xff", "\xe9\xe9\xe9=", "YQ=\xff", "a", "/w==", "€"])
+def test_a_basic_credential_that_cannot_be_read_is_refused(written: str) -> None:
+    with pytest.raises(Unauthenticated):
+        credentials.presented(f"Basic {written}", None)
+
+
+@given(st.one_of(st.text(), st.text().map("Basic {}".format)), st.text())
 def test_no_header_does_more_than_be_refused(authorization: str, key: str) -> None:
     try:
         found = credentials.presented(authorization, key)

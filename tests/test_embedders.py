@@ -37,6 +37,9 @@ class Open:
     def sweep(self, now: float, date: datetime) -> None:
         """Do nothing."""
 
+    def abandon(self) -> None:
+        """Do nothing."""
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

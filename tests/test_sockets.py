@@ -24,6 +24,9 @@ class Dummy:
     def sweep(self, now: float, date: datetime) -> None:
         """Do nothing."""
 
+    def abandon(self) -> None:
+        """Do nothing."""
+
 
 def test_each_socket_is_in_one_part_until_it_goes() -> None:
     held, some = Sockets(), [Dummy() for _ in range(300)]

@@ -167,17 +167,13 @@ class FeedSocket(asyncio.Protocol):
         ):
             return
         self._partial += len(data)
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, Request):
-                self._partial = 0  # uvicorn gives the head alone, in one piece
-                self._handshake(event)
-                continue
-            frame = cast(Frame, event)
-            self._partial -= frames.from_client(len(frame.data))
-            if not self._closing:
-                self._frame(frame)
-        self._write_protocol()
+        try:
+            self._read(data)
+        except Exception:
+            # Said by nobody else: in its handshake the connection is not this protocol's yet, and
+            # what it has put into lists would stay there.
+            log.exception("a feed made a mistake; it is cut off")
+            self.abandon()
 
     def eof_received(self) -> None:
         """Let the core see that the client will send no more."""
@@ -194,8 +190,17 @@ class FeedSocket(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Tell the client to come back (uvicorn, at a graceful shutdown)."""
-        self.close(RESTARTING)
-        self._cut_off_in(SHUTDOWN_DEADLINE)
+        try:
+            self.close(RESTARTING)
+            self._cut_off_in(SHUTDOWN_DEADLINE)
+        except Exception:  # the others must hear it too, and the server end as it should
+            log.exception("a feed could not be closed; it is cut off")
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Cut the connection, and forget it at once, whoever would be told that it is lost."""
+        self._transport.abort()
+        self.connection_lost(None)
 
     def send(self, frame: bytes) -> None:
         """Write a whole frame, or close a reader whose buffer is full. Never waits.
@@ -243,8 +248,8 @@ class FeedSocket(asyncio.Protocol):
         """
         silent = now - self.heard
         if silent > DEAD_AFTER:
-            self._transport.abort()
-        elif silent > PING_AFTER and not self._closing:
+            self.abandon()
+        elif silent > PING_AFTER and not self._closing and not self._transport.is_closing():
             self._transport.write(frames.PING)
         if self._expires is not None and date >= self._expires:
             self.close(UNAUTHENTICATED)
@@ -372,8 +377,23 @@ class FeedSocket(asyncio.Protocol):
 
     # --- bytes ------------------------------------------------------------------------------
 
+    def _read(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._partial = 0  # uvicorn gives the head alone, in one piece
+                self._handshake(event)
+                continue
+            frame = cast(Frame, event)
+            self._partial -= frames.from_client(len(frame.data))
+            if not self._closing:
+                self._frame(frame)
+        self._write_protocol()
+
     def _write_protocol(self) -> None:
         for chunk in self._protocol.data_to_send():
+            if self._transport.is_closing():
+                break  # uvloop raises where it has closed already
             if chunk:
                 self._transport.write(chunk)
             elif self._transport.can_write_eof():
