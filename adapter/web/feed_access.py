@@ -31,6 +31,7 @@ from adapter.store import sessions
 from adapter.store.sessions import StoredSession
 from adapter.tenants import Agent, Tenant
 from adapter.web import addresses, embedding, panel_sessions
+from adapter.web.refusal_log import Seldom
 
 log = structlog.get_logger()
 
@@ -40,6 +41,7 @@ READ_PROTOCOL = "cloudevents.json"
 _FROM_KEY = "key "
 _SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
 _PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+_foreign = Seldom()
 
 
 class Refused(ScreenpopError):
@@ -95,7 +97,8 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
         raise Refused(UNKNOWN_TENANT)
     origin = _one(headers, "Origin")
     if origin is not None and not addresses.is_own_origin(services.settings, origin, host):
-        log.info("feed refused: foreign origin", origin=origin[:200])
+        if (untold := _foreign.due()) is not None:
+            log.info("feed refused: foreign origin", origin=origin[:200], untold=untold)
         raise Refused(FORBIDDEN)
     if subprotocol is None and headers.get_all("Sec-WebSocket-Protocol"):
         raise Refused(MALFORMED)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -18,7 +19,7 @@ import msgspec
 import structlog
 from websockets.frames import CloseCode as StandardClose, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import State
+from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -39,6 +40,7 @@ from adapter.services import Services
 from adapter.tenants import Agent, Tenant
 from adapter.web import feed_access, handshake_refusals
 from adapter.web.feed_access import Access, Refused
+from adapter.web.refusal_log import Seldom
 
 log = structlog.get_logger()
 
@@ -55,9 +57,17 @@ DEAD_AFTER = 55.0
 """Seconds of silence above which the next look takes a peer for dead."""
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
+PIECE = 4 * 1024
+"""Bytes that are read in one turn of the loop: of the smallest frames, which cost most, that takes
+some milliseconds. The others have a turn before the next."""
+LAST_WORDS = 2 * MESSAGE_LIMIT
+"""Bytes that are read, after our own close, to find the client's: the rest of a message and more.
+What comes after that is thrown away unread, until the connection is cut."""
 
 PANEL_PROTOCOL = Subprotocol("screenpop.v1")
 READ_PROTOCOL = Subprotocol("cloudevents.json")
+
+_mistakes = Seldom()
 
 
 class _Core(ServerProtocol):
@@ -88,10 +98,12 @@ class FeedSocket(asyncio.Protocol):
         "_hello_timer",
         "_limit",
         "_partial",
+        "_pieces",
         "_protocol",
         "_server_connections",
         "_services",
         "_transport",
+        "_turn",
         "agent",
         "heard",
         "key",
@@ -115,10 +127,16 @@ class FeedSocket(asyncio.Protocol):
         self._access: Access | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
-        self._fragments: list[bytes] = []
+        self._fragments: bytearray | None = None
+        """What has come of a message, or None between messages."""
         self._partial = 0
-        """Bytes that the core has had and not given back in frames: with none, the next byte begins
-        a frame. More than there are where a client pads lengths, never less."""
+        """Bytes that have come and not been given back in frames: with none, the next byte begins
+        a frame. More than there are where a client pads lengths, never less. Once we have closed it
+        only grows."""
+        self._pieces: deque[bytes] | None = None
+        """What waits to be read, an empty one for the end; None while the transport reads."""
+        self._turn: asyncio.Handle | None = None
+        """When the next piece is read."""
         self._go_on: Callable[[], None] | None = None
         self._closing = False
         self._limit = self._services.settings.feed_buffer
@@ -145,6 +163,7 @@ class FeedSocket(asyncio.Protocol):
         """Forget the client."""
         self._server_connections.discard(self)
         self._services.sockets.discard(self)
+        self._pieces = None
         self._leave()
         if self._close_timer is not None:
             self._close_timer.cancel()
@@ -167,24 +186,31 @@ class FeedSocket(asyncio.Protocol):
         ):
             return
         self._partial += len(data)
-        try:
+        if self._pieces is None and (
+            len(data) <= PIECE or self._protocol.state is State.CONNECTING
+        ):
             self._read(data)
-        except Exception:
-            # Said by nobody else: in its handshake the connection is not this protocol's yet, and
-            # what it has put into lists would stay there.
-            log.exception("a feed made a mistake; it is cut off")
-            self.abandon()
+            return
+        self._hold()
+        if self._pieces is not None:
+            self._pieces += (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+            self._read_on()
 
-    def eof_received(self) -> None:
-        """Let the core see that the client will send no more."""
-        self._protocol.receive_eof()
-        self._write_protocol()
+    def eof_received(self) -> bool:
+        """Let the core see that the client will send no more, when it has seen all that it sent."""
+        if self._pieces is not None:
+            self._pieces.append(b"")
+            return True  # uvloop would close the connection
+        self._read(b"")
+        return False
 
     def resume_writing(self) -> None:
-        """Go on with a replay that waits."""
+        """Go on with a replay that waits, and with what waits to be read."""
         go_on, self._go_on = self._go_on, None
         if go_on is not None:
             go_on()
+        if self._pieces is not None:
+            self._read_on()
 
     # --- what uvicorn and the hub ask of it -------------------------------------------------
 
@@ -304,11 +330,15 @@ class FeedSocket(asyncio.Protocol):
     # --- messages from the client -----------------------------------------------------------
 
     def _frame(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.TEXT or (frame.opcode is Opcode.CONT and self._fragments):
-            self._fragments.append(bytes(frame.data))
+        if frame.opcode is Opcode.TEXT and frame.fin:
+            self._message(bytes(frame.data))
+        elif frame.opcode is Opcode.TEXT:
+            self._fragments = bytearray(frame.data)
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            # Joined as they come: empty ones are in no limit of the core's.
+            self._fragments += frame.data
             if frame.fin:
-                payload = b"".join(self._fragments)
-                self._fragments.clear()
+                payload, self._fragments = bytes(self._fragments), None
                 self._message(payload)
         elif frame.opcode in (Opcode.BINARY, Opcode.CONT):
             self._protocol.fail(StandardClose.UNSUPPORTED_DATA, "text messages only")
@@ -377,27 +407,69 @@ class FeedSocket(asyncio.Protocol):
 
     # --- bytes ------------------------------------------------------------------------------
 
+    def _hold(self) -> None:
+        """Have the transport read no more until what waits is read, or what is written has gone."""
+        if self._pieces is None and not self._transport.is_closing():
+            self._pieces = deque()
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._next_piece)
+
+    def _next_piece(self) -> None:
+        self._turn = None
+        if self._pieces and not self._is_full():
+            self._read(self._pieces.popleft())
+        if self._pieces is None or self._is_full():
+            return  # it is over, or the transport owes us a `resume_writing`
+        if self._pieces:
+            self._read_on()
+            return
+        self._pieces = None
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def _read(self, data: bytes) -> None:
+        """Read what came, the end where that is nothing. Whatever goes wrong is over with this."""
+        try:
+            if data:
+                self._understand(data)
+            else:
+                self._protocol.receive_eof()
+            self._write_protocol()
+        except Exception:
+            # Said by nobody else: in its handshake the connection is not this protocol's yet, and
+            # what it has put into lists would stay there.
+            if (untold := _mistakes.due()) is not None:
+                log.exception("a feed made a mistake; it is cut off", untold=untold)
+            self.abandon()
+
+    def _understand(self, data: bytes) -> None:
+        if self._closing and self._partial > LAST_WORDS:
+            return
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):
                 self._partial = 0  # uvicorn gives the head alone, in one piece
                 self._handshake(event)
-                continue
-            frame = cast(Frame, event)
-            self._partial -= frames.from_client(len(frame.data))
-            if not self._closing:
+            elif not self._closing:
+                frame = cast(Frame, event)
+                self._partial -= frames.from_client(len(frame.data))
                 self._frame(frame)
-        self._write_protocol()
+
+    def _is_full(self) -> bool:
+        return self._transport.get_write_buffer_size() > self._limit
 
     def _write_protocol(self) -> None:
-        for chunk in self._protocol.data_to_send():
-            if self._transport.is_closing():
-                break  # uvloop raises where it has closed already
-            if chunk:
-                self._transport.write(chunk)
-            elif self._transport.can_write_eof():
+        said = self._protocol.data_to_send()
+        if said and not self._transport.is_closing():  # uvloop raises where it has closed already
+            if words := b"".join(said):
+                self._transport.write(words)
+            if said[-1] == SEND_EOF and self._transport.can_write_eof():
                 self._transport.close()
+            elif self._is_full():
+                self._hold()  # who reads no pongs is not heard: `send` has a limit of its own
         if self._protocol.state is not State.OPEN and not self._closing:
             self._leave()
             self._cut_off_in(CLOSE_DEADLINE)

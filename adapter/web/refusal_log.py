@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Final
 
@@ -15,25 +16,38 @@ _PAUSE: Final = 60.0
 """Seconds between two lines."""
 
 
-class _RefusalLog:
+class Seldom:
+    """Let something be said once a minute, and count how often it is not said in between."""
+
     def __init__(self) -> None:
-        self._next = 0.0
+        self._next = -math.inf
         self._untold = 0
 
-    def note(self, refusal: Refusal, peer: str | None) -> None:
-        """Log a refusal, or count it for the next line."""
+    def due(self) -> int | None:
+        """Give how often it was not said since the last time; None: do not say it now either."""
         now = time.monotonic()
         if now < self._next:
             self._untold += 1
-            return
-        log.warning(
-            "a connection was refused",
-            status=refusal.status,
-            detail=refusal.detail,
-            peer=peer,
-            untold=self._untold,
-        )
-        self._next, self._untold = now + _PAUSE, 0
+            return None
+        untold, self._untold = self._untold, 0
+        self._next = now + _PAUSE
+        return untold
+
+
+class _RefusalLog:
+    def __init__(self) -> None:
+        self._seldom = Seldom()
+
+    def note(self, refusal: Refusal, peer: str | None) -> None:
+        """Log a refusal, or count it for the next line."""
+        if (untold := self._seldom.due()) is not None:
+            log.warning(
+                "a connection was refused",
+                status=refusal.status,
+                detail=refusal.detail,
+                peer=peer,
+                untold=untold,
+            )
 
 
 refusals: Final = _RefusalLog()
