@@ -10,6 +10,9 @@ from typing import Any
 from adapter.placeholders.errors import MissingValue
 from adapter.placeholders.references import APP_ID, Reference
 
+_LONGEST = 9
+"""Digits of a position in a list."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
@@ -87,6 +90,12 @@ def as_text(value: Any) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def _position(step: str, count: int) -> int | None:
+    # The length first: `int` refuses thousands of digits with an error of its own.
+    found = int(step) if step.isdecimal() and len(step) <= _LONGEST else count
+    return found if found < count else None
+
+
 def _exact(name: str, within: Any) -> Iterator[Any]:
     if isinstance(within, Mapping) and name in within:
         yield within[name]
@@ -95,8 +104,8 @@ def _exact(name: str, within: Any) -> Iterator[Any]:
     for step in name.split("."):
         if isinstance(value, Mapping) and step in value:
             value = value[step]
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
+        elif isinstance(value, list) and (at := _position(step, len(value))) is not None:
+            value = value[at]
         else:
             return
     yield value

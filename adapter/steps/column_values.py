@@ -34,7 +34,7 @@ def state(body: JsonTemplate, table: Table | None, at: str) -> Found:
     status = None if table is None else table.column("statuscode")
     if status is None or not status.states:
         return
-    state, reason = (_whole(body.literal(name)) for name in templates.STATE_COLUMNS)
+    state, reason = (templates.whole_number(body.literal(name)) for name in templates.STATE_COLUMNS)
     belongs = dict(status.states).get(reason) if reason is not None else None
     if state is not None and belongs is not None and belongs != state:
         detail = f"{reason} belongs to statecode {belongs}, not to {state}"
@@ -66,7 +66,7 @@ def _number(column: Column, written: Any, at: str) -> Found:
         return
     if isinstance(written, tuple):
         yield False, Place(at, "takes a number: leave the quotes around it away")
-    chosen = _whole(written if literal is None else literal)
+    chosen = templates.whole_number(written if literal is None else literal)
     if column.choices is not None and chosen is not None and chosen not in column.choices:
         listed = ", ".join(map(str, column.choices[:_SHOWN]))
         more = ", …" if len(column.choices) > _SHOWN else ""
@@ -118,9 +118,3 @@ def _is_time(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(value) if isinstance(value, str) and value.isdecimal() else None

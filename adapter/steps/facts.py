@@ -124,12 +124,11 @@ def chosen(
 
 def moment(value: Any) -> datetime | None:
     """Read a time as a view has it: a datetime, or its ISO text after a trip through JSON."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    return value.astimezone(UTC) if isinstance(value, datetime) else None
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return read.astimezone(UTC) if isinstance(read, datetime) else None
+    except (ValueError, OverflowError):  # overflow: year 1 east of Greenwich
+        return None
 
 
 def _derived(view: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -25,6 +25,8 @@ class State(msgspec.Struct, frozen=True):
         return {"statecode": self.state, "statuscode": self.status}
 
 
+_LONGEST = 19
+"""Digits of a whole number: those of 64 bits."""
 _STEPS = 2048
 """Steps are read once and not for every event of every contact; a host has a few hundred."""
 
@@ -74,7 +76,7 @@ def completes(step: RequestStep) -> State | None:
     template = body(step)
     if template is None or step.method != "PATCH":
         return None
-    state, status = (_number(template.literal(name)) for name in STATE_COLUMNS)
+    state, status = (whole_number(template.literal(name)) for name in STATE_COLUMNS)
     return State(state, status) if state and status is not None else None
 
 
@@ -98,8 +100,11 @@ def target(step: RequestStep) -> tuple[str, str]:
     return step.table.entity_set, "".join(key.split())
 
 
-def _number(value: object) -> int | None:
-    """Read a state number, in quotes or without."""
+def whole_number(value: object) -> int | None:
+    """Read a whole number, in quotes or without; None where it is none that a column can have."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return int(value) if isinstance(value, str) and value.isdecimal() else None
+    # The length: `int` refuses thousands of digits with an error of its own.
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _LONGEST:
+        return int(value)
+    return None
