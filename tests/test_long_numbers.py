@@ -11,7 +11,7 @@ MANY = "9" * 5000
 """More digits than `int` reads."""
 
 
-def test_a_number_of_thousands_of_digits_is_no__number() -> None:
+def test_a_number_of_thousands_of_digits_is_no_whole_number() -> None:
     assert templates.whole_number(MANY) is None
     assert templates.whole_number("9" * 19) == int("9" * 19)
 
