@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,13 +38,6 @@ PAGE = 8192
 thousand, so that fewer are left empty at the end of a page, and the log has half as many pages."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-
-if sys.version_info < (3, 12):
-    # For each value that is no number and no text the driver looks how it wants to be written, by
-    # look-ups that fail with an exception: a quarter of the time of a row. Later ones are quick.
-    sqlite3.register_adapter(bytes, bytes)
-    sqlite3.register_adapter(bool, int)
-    sqlite3.register_adapter(type(None), lambda _: None)
 
 
 class StoreBusy(StoreUnavailable):

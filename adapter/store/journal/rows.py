@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from datetime import datetime
 
 import msgspec
@@ -103,6 +104,13 @@ def sequence_of(position: int) -> int:
     """Give the sequence of the message at a position."""
     return position & _MASK
 
+
+if sys.version_info < (3, 12):
+    # For each value that is no number and no text the driver looks how it wants to be written, by
+    # look-ups that fail with an exception: a quarter of the time of a row. Later ones are quick.
+    sqlite3.register_adapter(bytes, bytes)
+    sqlite3.register_adapter(bool, int)
+    sqlite3.register_adapter(type(None), lambda _: None)
 
 _COLUMNS = (
     "INTO journal (position, time, type, subject, links, data, pop, report, state)"
