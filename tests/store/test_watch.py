@@ -22,10 +22,11 @@ from tests.server import Server, eventually
 
 def test_a_change_during_a_long_lock_is_told_when_the_lock_is_gone(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
+        feed = server.connect("*")  # first: who comes later is not told of what was before
+        feed.until("screenpop.snapshot")
         with server.office() as here:
             here.set_domains("default", "a.test")
-        feed = server.connect("*")
-        eventually(lambda: feed.until("screenpop.settings.changed"), "the first change is told")
+        feed.until("screenpop.settings.changed")
         with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
             other.execute("PRAGMA busy_timeout=5000")
             other.execute("BEGIN IMMEDIATE")
