@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ async def test_nothing_is_published_before_it_is_committed(workshop: Workshop) -
 
     def look(batch: Batch) -> None:
         say("late")(batch)
-        with sqlite3.connect(workshop.database.path) as other:
+        with closing(sqlite3.connect(workshop.database.path)) as other:
             seen.append(other.execute("SELECT data FROM journal").fetchall())
         assert workshop.hub.published == []
 

@@ -162,7 +162,8 @@ def test_a_key_file_must_be_private_and_fit_the_secrets(command: Run, data: dict
 def test_a_clock_that_went_back_is_a_problem(command: Run, data: dict[str, str]) -> None:
     command("migrate", **data)
     tomorrow = int((time.time() + 86_400) * 1_000_000)
-    with sqlite3.connect(Path(data["SCREENPOP_DATA_DIR"]) / "screenpop.db") as database:
+    path = Path(data["SCREENPOP_DATA_DIR"]) / "screenpop.db"
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute(
             "INSERT INTO journal_marks (tenant, number, sequence, silent) VALUES ('default',1,1,0)"
         )
@@ -171,7 +172,6 @@ def test_a_clock_that_went_back_is_a_problem(command: Run, data: dict[str, str])
             " VALUES ((1 << 40) + 1, ?, x'90', x'')",
             (tomorrow,),
         )
-    database.close()
     code, found = examine(command, data)
     assert code == 1
     assert statuses(found, "clock") == ["problem"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ def test_what_is_not_known_is_sent_as_it_is(
     fresh: Server, dynamics: Simulation, call: Call
 ) -> None:
     set_steps(fresh, bodies={2: CREATED})
-    with sqlite3.connect(fresh.database) as database:
+    with closing(sqlite3.connect(fresh.database)) as database, database:
         database.execute("DELETE FROM environment_tables")
     own = Call(fresh, dynamics)
     own.created(attributes={"Reason": LONG})

@@ -184,8 +184,10 @@ def test_while_only_a_part_is_in_the_database_the_file_keeps_all(tmp_path: Path)
     server.keep([row(6)])
     left = path.read_bytes()
     server.close()
-    with Database(str(tmp_path / "c.db")).transaction() as cursor:
+    other = Database(str(tmp_path / "c.db"))
+    with other.transaction() as cursor:
         cursor.execute("DELETE FROM journal WHERE position>?", (1 << 40 | 2,))
+    other.close()
     path.write_bytes(left)  # as if it had been killed then
     opened(tmp_path / "c.db").close()
     assert sequences(tmp_path / "c.db") == [1, 2, 3, 4, 5, 6]
