@@ -56,6 +56,18 @@ Known = tuple[Contact, Head]
 _NO_HEAD = Head(position=0, depth=-1, agent=None, ended=False, updated=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every batch works with: made once, by who commits."""
+
+    database: Database
+    registry: Registry
+    hub: Hub
+    step_queue: StepQueue
+    begin: Callable[[], Cursor]
+    """Begins a transaction of the database, for a batch that began without one."""
+
+
 class Batch:
     """One transaction in the making.
 
@@ -64,24 +76,21 @@ class Batch:
 
     def __init__(
         self,
-        database: Database,
+        surroundings: Surroundings,
         written: Cursor | None,
         *,
-        begin: Callable[[], Cursor],
         now: datetime,
-        registry: Registry,
-        hub: Hub,
-        queue: StepQueue,
         last_sequences: dict[Tenant, int],
     ) -> None:
-        self._database = database
-        self._begin = begin
+        self._database = surroundings.database
+        self._begin = surroundings.begin
+        self.registry = surroundings.registry
+        self.hub = surroundings.hub
+        self.step_queue = surroundings.step_queue
         self._written = written
-        self._index = database.index
+        self._index = self._database.index
         """Reads what the index says, and no row of the journal: some may wait in the redo log."""
         self.now = now
-        self.registry = registry
-        self.hub = hub
         self._tail = journal.loaded(self._index)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
@@ -92,7 +101,6 @@ class Batch:
         self._silent: list[Silent] = []
         self._silent_numbers: dict[Tenant, int] = {}
         self.learnt: dict[Agent, Agent] = {}
-        self.queue = queue
         self.due: list[ContactKey] = []
         """Contacts that have something due in Dynamics from this commit on."""
         self.erased: set[ContactKey] = set()

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from adapter.batch import Batch
+from adapter.batch import Batch, Surroundings
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
 from adapter.hub import Hub
 from adapter.jobs import Awaited, Call, Job, T, Work
@@ -75,17 +75,16 @@ class Committer:
     ) -> None:
         self._database = database
         self._registry = registry
-        self._hub = hub
         self._metrics = metrics
         self.upkeep = Upkeep(database)
         self._queue_limit = queue_limit
-        self._queue: deque[Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._weight = 0
         metrics.queue.set_function(lambda: self._weight)
         self._loop: asyncio.AbstractEventLoop | None = None
         """Whose thread commits: asking for the running one is a call into the kernel each time."""
         self._scheduled: asyncio.Handle | None = None
-        self._last: dict[Tenant, int] = {}
+        self._last_sequences: dict[Tenant, int] = {}
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
         self._looked_at = -math.inf
@@ -97,18 +96,21 @@ class Committer:
         """What is committed and not yet on the disk, where it must outlive a loss of power."""
         self._lost: StoreUnavailable | None = None
         """What the disk could not keep: nothing may be built on it in this process."""
-        self.queue = StepQueue()
-        self._publisher = Publisher(database, hub, self.queue, self.trace_later)
+        self.step_queue = StepQueue()
+        self._surroundings = Surroundings(
+            database, registry, hub, self.step_queue, self._begin_midway
+        )
+        self._publisher = Publisher(database, hub, self.step_queue, self.trace_later)
         self.failure: StoreUnavailable | None = None
         """Why the last commit failed; None while the journal works."""
 
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""
-        if tenant not in self._last:
+        if tenant not in self._last_sequences:
             with self._database.reading():
                 cursor = self._database.raw.cursor()
-                self._last[tenant] = journal.sequences(cursor, tenant)[1]
-        return self._last[tenant]
+                self._last_sequences[tenant] = journal.sequences(cursor, tenant)[1]
+        return self._last_sequences[tenant]
 
     def submit(self, work: Work[T], *, weight: int = 1) -> asyncio.Future[T]:
         """Queue a function for the next commit; the future is done after the commit.
@@ -117,10 +119,10 @@ class Committer:
             Overloaded: too many events wait.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.add(Awaited(weight, function=work, future=future))
+        self.enqueue(Awaited(weight, function=work, future=future))
         return future
 
-    def add(self, job: Job) -> None:
+    def enqueue(self, job: Job) -> None:
         """Queue a job for the next commit, after which it is told. Costs no future.
 
         Raises:
@@ -129,13 +131,13 @@ class Committer:
         # One request larger than the limit passes alone: refused, it would come again for ever.
         if self._weight and self._weight + job.weight > self._queue_limit:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
-        self._queue.append(job)
+        self._jobs.append(job)
         self._weight += job.weight
         self._flush_soon()
 
     def _flush_soon(self) -> None:
         # What arrives while the disk works goes together when it is done.
-        if self._scheduled is None and self._unsynced is None and self._queue:
+        if self._scheduled is None and self._unsynced is None and self._jobs:
             loop = self._loop
             if loop is None:
                 loop = self._loop = asyncio.get_running_loop()
@@ -148,7 +150,7 @@ class Committer:
             StoreUnavailable: nothing was written.
         """
         self.settle()
-        results, batches = self._transact([Call(function=work)])
+        results, batches = self._commit_group([Call(function=work)])
         self._remember(batches)
         self._database.sync()
         self._publisher.publish(batches)
@@ -171,7 +173,7 @@ class Committer:
             self._database.sync()
         except StoreUnavailable as refused:
             error = refused
-        self._synced(group, error)
+        self._after_sync(group, error)
         if error is not None:
             raise error
 
@@ -186,7 +188,7 @@ class Committer:
 
     async def drain(self) -> None:
         """Wait until nothing is queued (before a shutdown)."""
-        while self._queue or self._unsynced:
+        while self._jobs or self._unsynced:
             await self.submit(lambda _: None, weight=0)  # the queue is kept in order
         if self._traces:
             self._write_traces()
@@ -210,7 +212,7 @@ class Committer:
         if not self._traces:
             return
         try:
-            _, batches = self._transact([])
+            _, batches = self._commit_group([])
         except StoreUnavailable as error:
             # The story is an aid; what it tells of is committed. It is tried with the next commit.
             log.warning("trace not written", error=str(error))
@@ -219,14 +221,14 @@ class Committer:
 
     def _flush(self) -> None:
         self._scheduled = None
-        taken = self._take_group()
+        taken = self._next_group()
         if not taken:
             return
         try:
-            results, batches = self._transact(taken)
+            results, batches = self._commit_group(taken)
         except StoreBusy as error:
             if self._has_patience(taken[0]):
-                self._queue.extendleft(reversed(taken))
+                self._jobs.extendleft(reversed(taken))
                 loop = asyncio.get_running_loop()
                 self._scheduled = loop.call_later(LOCK_RETRY, self._flush)
                 return
@@ -238,13 +240,13 @@ class Committer:
             self._deliver(group)
             return
         self._unsynced = group
-        if self._database.sync_later(partial(self._synced, group)):
+        if self._database.sync_later(partial(self._after_sync, group)):
             self._remember(group.batches)
         else:
             with suppress(StoreUnavailable):  # whoever waits for it is told
                 self.settle()
 
-    def _synced(self, group: _Group, error: StoreUnavailable | None) -> None:
+    def _after_sync(self, group: _Group, error: StoreUnavailable | None) -> None:
         if self._unsynced is not group:
             return  # somebody could not wait for the thread (`settle`)
         self._unsynced = None
@@ -279,25 +281,25 @@ class Committer:
             first.refused_since = now
         return now - first.refused_since < LOCK_PATIENCE
 
-    def _take_group(self) -> list[Job]:
+    def _next_group(self) -> list[Job]:
         if self._weight <= GROUP:  # nearly always
-            taken = list(self._queue)
-            self._queue.clear()
+            taken = list(self._jobs)
+            self._jobs.clear()
             return taken
         taken, weight = [], 0
-        while self._queue and (not taken or weight + self._queue[0].weight <= GROUP):
-            taken.append(self._queue.popleft())
+        while self._jobs and (not taken or weight + self._jobs[0].weight <= GROUP):
+            taken.append(self._jobs.popleft())
             weight += taken[-1].weight
         return taken
 
-    def _transact(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
+    def _commit_group(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
         """Run jobs in one transaction; give their results and the committed batch to publish.
 
         Where one fails the transaction is rolled back and each job gets a transaction of its own,
         so that a job spoils only itself and its sender is not told that anything is kept.
         """
         try:
-            return self._commit(jobs)
+            return self._run_batch(jobs)
         except StoreUnavailable as error:
             if not isinstance(error, StoreBusy):  # which is tried again, many times a second
                 if self.failure is None:
@@ -307,17 +309,17 @@ class Committer:
             raise
         except Exception as error:
             if len(jobs) > 1:
-                return self._one_by_one(jobs)
+                return self._commit_one_by_one(jobs)
             if not isinstance(error, ScreenpopError):
                 log.exception("a job failed")
             return [error], []
 
-    def _one_by_one(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
+    def _commit_one_by_one(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
         results: list[Any] = []
         batches: list[Batch] = []
         for job in jobs:
             try:
-                some, committed = self._transact([job])
+                some, committed = self._commit_group([job])
             except StoreUnavailable as error:
                 some, committed = [error], []
             self._remember(committed)
@@ -325,10 +327,12 @@ class Committer:
             batches.extend(committed)
         return results, batches
 
-    def _commit(self, jobs: list[Job], *, at_once: bool = False) -> tuple[list[Any], list[Batch]]:
+    def _run_batch(
+        self, jobs: list[Job], *, upfront: bool = False
+    ) -> tuple[list[Any], list[Batch]]:
         """Run jobs; what only appends to the journal needs no transaction of the database.
 
-        `at_once`: begin one before the first job.
+        `upfront`: begin one before the first job.
         """
         started = time.perf_counter()
         self._check_files(started)
@@ -336,8 +340,8 @@ class Committer:
         if not jobs:  # the timer's turn: many lines in one commit cost a third of one by one
             traces, self._traces = self._traces, []
         try:
-            written = self._begin_first() if at_once or self.upkeep.is_behind else None
-            batch = self._batch(written)
+            written = self._begin_upfront() if upfront or self.upkeep.is_behind else None
+            batch = self._new_batch(written)
             results = [job.work(batch) for job in jobs]
             if traces:
                 journal.add_traces(batch.cursor, traces)
@@ -349,7 +353,7 @@ class Committer:
         except _ErasedMeanwhile:
             self._database.roll_back()
             self._traces = traces + self._traces
-            return self._commit(jobs, at_once=True)
+            return self._run_batch(jobs, upfront=True)
         except BaseException as error:
             self._database.roll_back()
             self._traces = traces + self._traces
@@ -361,19 +365,11 @@ class Committer:
         batch.seconds = time.perf_counter() - started
         return results, [batch]
 
-    def _batch(self, written: Cursor | None) -> Batch:
-        return Batch(
-            self._database,
-            written,
-            begin=self._begin,
-            now=datetime.now(UTC),
-            registry=self._registry,
-            hub=self._hub,
-            queue=self.queue,
-            last_sequences=self._last,
-        )
+    def _new_batch(self, written: Cursor | None) -> Batch:
+        now = datetime.now(UTC)
+        return Batch(self._surroundings, written, now=now, last_sequences=self._last_sequences)
 
-    def _begin(self) -> Cursor:
+    def _begin_midway(self) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""
         cursor = self._database.begin()
         self._refuse_what_was_erased()
@@ -383,7 +379,7 @@ class Committer:
         if self._is_erased_elsewhere():
             raise _ErasedMeanwhile
 
-    def _begin_first(self) -> Cursor:
+    def _begin_upfront(self) -> Cursor:
         """Begin one in which nothing that memory holds of an erased contact is used."""
         cursor = self._database.begin()
         if self._is_erased_elsewhere():
@@ -405,7 +401,7 @@ class Committer:
         """Know in memory, after the commit, what it has changed, and count it."""
         for batch in batches:
             if not batch.is_remembered:
-                self._last = batch.last_sequences
+                self._last_sequences = batch.last_sequences
                 batch.remember()
                 self._metrics.commits.count += 1
                 self._metrics.commit_seconds.add(batch.seconds)

@@ -122,7 +122,7 @@ class Hub:
         grouped = [*self._agents.values(), *self._wallboards.values()]
         return [feed for group in grouped for feed in group]
 
-    def publish(self, outgoing: Outgoing) -> int:
+    def fan_out(self, outgoing: Outgoing) -> int:
         """Write one message to every socket that it is for; give how many, wallboards apart."""
         tenant, message, pop = outgoing.tenant, outgoing.message, outgoing.pop
         targets = self._targets(tenant, message.agents)

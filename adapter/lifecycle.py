@@ -47,7 +47,7 @@ def plan(
     requests = outbox.of_contact(batch.cursor, key)
     # What is being sent right now must not be replaced: it counts as sent.
     history: dict[str, Progress] = {
-        each.key: "done" if each.position in batch.queue.in_flight else PROGRESS[each.state]
+        each.key: "done" if each.position in batch.step_queue.in_flight else PROGRESS[each.state]
         for each in requests
     }
     # A contact that has begun to leave records is finished, though the steps were saved again.
@@ -121,7 +121,7 @@ def pop(
     if step is None or stage not in step.stages:
         return f"{stage.value} at {who.id}: no step opens a record at this stage"
     reason = _obstacle(batch, contact, who)
-    where = batch.queue.environment(who.tenant, step.account)
+    where = batch.step_queue.environment(who.tenant, step.account)
     if where is None:
         reason = "the integration account may not be used yet"
     if reason is not None or where is None:
@@ -153,7 +153,7 @@ def pop_when_ready(batch: Batch, tenant: TenantSettings, key: ContactKey) -> str
 def _enabled(batch: Batch, tenant: TenantSettings) -> bool:
     """Tell if some step's account is in force and has passed its test."""
     return any(
-        batch.queue.environment(tenant.tenant, each.account) is not None
+        batch.step_queue.environment(tenant.tenant, each.account) is not None
         for each in tenant.steps.requests
         if each.enabled
     )
@@ -178,7 +178,7 @@ def _tell_of_standstill(
     missed -= {each.planned.step.number for each in requests}
     told = steps.standstill(
         (step for step in tenant.steps.requests if step.number in missed),
-        lambda account: batch.queue.why_not(tenant.tenant, account),
+        lambda account: batch.step_queue.why_not(tenant.tenant, account),
     )
     if told:
         batch.trace(key.tenant, key.id, STEPS_OFF, f"{'; '.join(told)} ({SEE_TO_IT})")

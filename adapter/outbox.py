@@ -105,9 +105,9 @@ class Outbox:
         self._for_account: dict[int, ContactKey] = {}
         """Those that wait for an account: tried when one has changed."""
         self.wake = self._turns.wake
-        committer.queue.environment = self.environment
-        committer.queue.why_not = clients.why_not
-        committer.queue.wake = self.wake
+        committer.step_queue.environment = self.environment
+        committer.step_queue.why_not = clients.why_not
+        committer.step_queue.wake = self.wake
         clients.changed = self._accounts_changed
 
     def environment(self, tenant: Tenant, account: str | None) -> Environment | None:
@@ -156,11 +156,11 @@ class Outbox:
                 return (held.due - now).total_seconds()
             self._hopeful.discard(held.position)
             self._for_account.pop(held.position, None)
-            self._committer.queue.in_flight.add(held.position)
+            self._committer.step_queue.in_flight.add(held.position)
             try:
                 await self._one(held)
             finally:
-                self._committer.queue.in_flight.discard(held.position)
+                self._committer.step_queue.in_flight.discard(held.position)
             news = self._turns.has_news(key)
 
     async def _one(self, due: DueRequest) -> None:

@@ -52,7 +52,7 @@ def accept(batch: Batch, tenant: Tenant, decoded: Decoded, received: datetime) -
     """Take the decoded events of one request; the job of every ingest route."""
     accepted = 0
     for entry in decoded.entries:
-        accepted += _take(batch, tenant, entry, received)
+        accepted += _accept_entry(batch, tenant, entry, received)
     count = len(decoded.entries)
     if accepted == count == 1 and not (decoded.ignored or decoded.rejected):
         return ONE
@@ -67,7 +67,7 @@ def count(metrics: Metrics, receipt: Receipt) -> None:
     metrics.events["rejected"].count += len(receipt.rejected)
 
 
-def _take(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> bool:
+def _accept_entry(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> bool:
     """Take one event; False where all that it says was known (a duplicate)."""
     new = False
     for fact in entry.facts:
@@ -77,10 +77,10 @@ def _take(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> boo
         new = True
         if isinstance(fact, AgentSeen):
             batch.keep_event(tenant, fact, key, received, None)
-            learn(batch, tenant, fact.source_id, fact.agent)
+            learn_alias(batch, tenant, fact.source_id, fact.agent)
             continue
         try:
-            _advance(batch, batch.registry[tenant], fact, key, received)
+            _advance_contact(batch, batch.registry[tenant], fact, key, received)
         except (ValueError, TypeError, LookupError) as error:
             # A fault of ours must not make the source send the same event for a day: the event is
             # kept, with the failure on its trace, and the rest of the batch goes on.
@@ -89,7 +89,7 @@ def _take(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> boo
     return new
 
 
-def _advance(
+def _advance_contact(
     batch: Batch, tenant: TenantSettings, event: ContactEvent, event_key: int, received: datetime
 ) -> None:
     """Advance the contact, tell the feed, plan steps, and decide whether it pops."""
@@ -125,24 +125,24 @@ def _advance(
         pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)
     matched = None
     if now is not None and named == now and (event.stage in POP_STAGES or event.witnessed):
-        matched = _pop(batch, tenant, event, new, now)
+        matched = _decide_pops(batch, tenant, event, new, now)
     batch.put_event(entry, event, event_key, received, matched)
 
 
-def _pop(
+def _decide_pops(
     batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact, agent_id: str
 ) -> str | None:
     """Decide for each stage that this event shows the agent to have reached."""
     who = Agent(tenant.tenant, agent_id)
     reasons = [
-        _pop_at(stage, batch, tenant, contact, who)
+        _pop_at_stage(stage, batch, tenant, contact, who)
         for stage in POP_STAGES
         if stage is event.stage or stage in event.witnessed
     ]
     return "; ".join(reasons) or None
 
 
-def _pop_at(
+def _pop_at_stage(
     stage: Stage, batch: Batch, tenant: TenantSettings, contact: Contact, who: Agent
 ) -> str:
     if lifecycle.pop_step(tenant) is not None:
@@ -179,7 +179,7 @@ def _pop_at(
     return f"{reason} (pop {made})" if made else f"{reason} (popped before)"
 
 
-def learn(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> None:
+def learn_alias(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> None:
     """Take from a source which agent stands behind one of its ids; an admin's alias stays."""
     source, target = agent(tenant, source_id), agent(tenant, agent_id)
     known = batch.registry[tenant].aliases.get(source.id)

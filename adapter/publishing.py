@@ -58,15 +58,15 @@ class Publisher:
     def _push(self, outgoing: Entry) -> None:
         message = outgoing.message
         try:
-            count = self._hub.publish(outgoing)
+            count = self._hub.fan_out(outgoing)
         except Exception:
             # It is committed: its sender must hear so, and whoever missed it can resume.
             log.exception("a message was not pushed", sequence=message.sequence)
             return
         if message.type in TRACED_PUSHES and message.subject is not None:
-            self._note(outgoing, count)
+            self._note_push(outgoing, count)
 
-    def _note(self, outgoing: Entry, count: int) -> None:
+    def _note_push(self, outgoing: Entry, count: int) -> None:
         if outgoing.pop is None:
             push = Push(outgoing.position, time.time_ns() // 1000, count)
             self._database.raw.tail.put_push(outgoing.tenant, push)

@@ -13,22 +13,22 @@ from adapter.hub import Hub, Outgoing
 
 def push_early() -> None:
     """Let every message out when its transaction is written, and not again after the commit."""
-    finish, publish = Batch.finish, Hub.publish
+    finish, fan_out = Batch.finish, Hub.fan_out
     pushed: dict[int, int] = {}
     """How many sockets each message went to, by its identity, until the commit asks."""
 
     def finish_and_push(batch: Batch) -> None:
         finish(batch)
         for outgoing in batch.outgoing:
-            pushed[id(outgoing)] = publish(batch.hub, outgoing)
+            pushed[id(outgoing)] = fan_out(batch.hub, outgoing)
 
     def already_pushed(hub: Hub, outgoing: Outgoing) -> int:
         if id(outgoing) in pushed:
             return pushed.pop(id(outgoing))
-        return publish(hub, outgoing)
+        return fan_out(hub, outgoing)
 
     Batch.finish = finish_and_push  # type: ignore[assignment, method-assign]
-    Hub.publish = already_pushed  # type: ignore[assignment, method-assign]
+    Hub.fan_out = already_pushed  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

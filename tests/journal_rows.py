@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from adapter import contacts
-from adapter.batch import Batch
+from adapter.batch import Batch, Surroundings
 from adapter.events import ContactEvent
 from adapter.messages import CONTACT_PREFIX, UPDATED
 from adapter.step_queue import StepQueue
@@ -24,16 +24,8 @@ NOBODY = cast(Any, None)
 def batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Open a transaction, commit it, and remember where everything stands."""
     with database.transaction() as cursor:
-        made = Batch(
-            database,
-            cursor,
-            begin=database.begin,
-            now=now,
-            registry=NOBODY,
-            hub=NOBODY,
-            queue=StepQueue(),
-            last_sequences={},
-        )
+        surroundings = Surroundings(database, NOBODY, NOBODY, StepQueue(), database.begin)
+        made = Batch(surroundings, cursor, now=now, last_sequences={})
         yield made
         made.finish()
     made.remember()

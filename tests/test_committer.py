@@ -58,7 +58,7 @@ class Remembering(Hub):
         self.published: list[int] = []
         self.broken = False
 
-    def publish(self, outgoing: Outgoing) -> int:
+    def fan_out(self, outgoing: Outgoing) -> int:
         if self.broken:
             raise RuntimeError("a socket made trouble")
         self.published.append(outgoing.message.sequence)

@@ -64,7 +64,7 @@ class HttpConnection(RequestReader):
     """When it connected or the last answer was complete, in the loop's seconds; None since bytes
     have come."""
     _idle_timer: asyncio.TimerHandle | None = None
-    _left: int | None = None
+    _to_discard: int | None = None
     """Bytes that may still be thrown away; None while requests are read."""
     _refusal: Refusal | None = None
     """What is to be said when all that came before it is answered."""
@@ -88,9 +88,9 @@ class HttpConnection(RequestReader):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines and what waits, and tell the application."""
-        self._stop()
-        self._stop_idling()
-        self._watch_no_more()
+        self._cancel_deadline()
+        self._cancel_idle_timer()
+        self._stop_watching_unread()
         while self.pipeline:
             _forget(self.pipeline.pop()[0])
         self._unparsed = b""
@@ -102,16 +102,16 @@ class HttpConnection(RequestReader):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what came whole before the end (RFC 9112, 9.6); say whether there is such."""
-        if self._left is None and not self.transport.is_closing():
+        if self._to_discard is None and not self.transport.is_closing():
             self.drop_unfinished()
             cycle: RequestResponseCycle | None = self.cycle
             self._is_last = cycle is not None and (
                 bool(self.pipeline) or not (cycle.response_complete or cycle.disconnected)
             )
-            self._left = 0
-            self._stop()
+            self._to_discard = 0
+            self._cancel_deadline()
         if not self._is_last:
-            self._close()
+            self._close_when_taken()
         return self._is_last
 
     def shutdown(self) -> None:
@@ -120,7 +120,7 @@ class HttpConnection(RequestReader):
         self._may_stay = False
         self.unread_seconds = self.ending_seconds
         super().shutdown()
-        self._watch_no_more()
+        self._stop_watching_unread()
         if self.flow.write_paused or self.transport.is_closing():
             self._watch_unread()
 
@@ -132,11 +132,11 @@ class HttpConnection(RequestReader):
     def resume_writing(self) -> None:
         """Go on: the peer has taken most of it."""
         super().resume_writing()
-        self._watch_no_more()
+        self._stop_watching_unread()
         if self.transport.is_closing():
             self._watch_unread()
 
-    def _close(self) -> None:
+    def _close_when_taken(self) -> None:
         self.transport.close()
         self._watch_unread()
 
@@ -144,7 +144,7 @@ class HttpConnection(RequestReader):
         if self._unread is None and self.transport.get_write_buffer_size():
             self._unread = UnreadWatch(self.transport, self.loop, self.unread_seconds)
 
-    def _watch_no_more(self) -> None:
+    def _stop_watching_unread(self) -> None:
         if self._unread is not None:
             self._unread.stop()
             self._unread = None
@@ -155,10 +155,10 @@ class HttpConnection(RequestReader):
 
     def data_received(self, data: bytes) -> None:
         """Read, and set the deadline for what is still missing."""
-        if self._left is not None:
-            self._left -= len(data)
-            if self._left < 0:
-                self._close()
+        if self._to_discard is not None:
+            self._to_discard -= len(data)
+            if self._to_discard < 0:
+                self._close_when_taken()
             return
         self._unset_keepalive_if_required()
         refusal = self.read(data)
@@ -169,7 +169,7 @@ class HttpConnection(RequestReader):
         refusals.note(refusal, self.client[0] if self.client else None)
         is_owed = self.drop_unfinished()
         self.after_reading(data)
-        self._end(refusal if is_owed else None)
+        self._read_no_more(refusal if is_owed else None)
 
     def after_reading(self, chunk: bytes) -> None:
         """Do what waits until the parser has returned from a chunk."""
@@ -183,14 +183,14 @@ class HttpConnection(RequestReader):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
             if not self.pipeline:
-                self._read_on()
+                self._resume_after_pipeline()
         elif self._is_last:
-            self._say_last()
+            self._write_last_words()
         else:
             self.flow.resume_reading()
             self._be_idle()
 
-    def _read_on(self) -> None:
+    def _resume_after_pipeline(self) -> None:
         if self._unparsed:
             self.loop.call_soon(self.parse_on)  # not while the parser may be at work
         else:
@@ -199,14 +199,14 @@ class HttpConnection(RequestReader):
     def _be_idle(self) -> None:
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
-            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idling)
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._idle_time_passed)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on."""
         self._is_websocket = True
-        self._stop()
-        self._stop_idling()
-        self._watch_no_more()
+        self._cancel_deadline()
+        self._cancel_idle_timer()
+        self._stop_watching_unread()
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]  # it leads back here
 
@@ -214,13 +214,13 @@ class HttpConnection(RequestReader):
         """Be busy: uvicorn calls this where it would cancel its own timer."""
         self._idle_since = None
 
-    def _end_idling(self) -> None:
+    def _idle_time_passed(self) -> None:
         self._idle_timer = None
         if self._idle_since is None:
             return  # the next answer sets a timer again
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
-            self._idle_timer = self.loop.call_later(left, self._end_idling)
+            self._idle_timer = self.loop.call_later(left, self._idle_time_passed)
         else:
             # A loop that is late runs its timers before it reads: a request may lie there already.
             self._idle_timer = self.loop.call_later(_ONE_READ, self._close_if_idle)
@@ -228,14 +228,14 @@ class HttpConnection(RequestReader):
     def _close_if_idle(self) -> None:
         self._idle_timer = None
         if self._idle_since is not None and not self.transport.is_closing():
-            self._close()
+            self._close_when_taken()
 
-    def _stop_idling(self) -> None:
+    def _cancel_idle_timer(self) -> None:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
 
-    def _stop(self) -> None:
+    def _cancel_deadline(self) -> None:
         self._in_head = False
         if self._timer is not None:
             self._timer.cancel()
@@ -245,56 +245,58 @@ class HttpConnection(RequestReader):
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         was_late, self._was_late = self._was_late, False
         if self._is_websocket or self.transport.is_closing():
-            self._stop()
+            self._cancel_deadline()
         elif cycle is None or self._head_has_begun:
             self._await_head()
         elif cycle.more_body:
             self._await_body(cycle, came)
         elif was_late and cycle.response_complete:
-            self._stop()
+            self._cancel_deadline()
             self._be_idle()
         elif cycle.response_complete and self._idle_since is None:
             self._await_head()  # an empty line between requests has ended the idle time
         else:
-            self._stop()
+            self._cancel_deadline()
 
     def _await_head(self) -> None:
         if not self._in_head:
-            self._stop()
+            self._cancel_deadline()
             self._in_head = True
-            self._timer = self.loop.call_later(self.head_seconds, self._give_up)
+            self._timer = self.loop.call_later(self.head_seconds, self._deadline_passed)
 
     def _await_body(self, cycle: RequestResponseCycle, came: int) -> None:
-        self._stop()
+        self._cancel_deadline()
         now = self.loop.time()
         if self._pace is None or not isinstance(cycle.transport, _Unfinished):
             self._pace = BodyPace(now, self.body_grace, self.body_rate)
             # Or it would lead back to itself, for the collector alone.
             itself = weakref.proxy(cycle)
             cycle.transport = _Unfinished(self.transport, itself)
-            cycle.on_response = partial(self._answered, itself)
+            cycle.on_response = partial(self._after_answer, itself)
             if cycle.keep_alive and _declared(cycle) > self.small_body:
                 self._may_stay = True
                 cycle.keep_alive = False  # so that an early answer says it
         self._pace.came(came)
-        self._timer = self.loop.call_later(self._pace.until(now, self.body_silence), self._give_up)
+        self._timer = self.loop.call_later(
+            self._pace.until(now, self.body_silence), self._deadline_passed
+        )
 
-    def _give_up(self) -> None:
+    def _deadline_passed(self) -> None:
         cycle: RequestResponseCycle | None = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
         if self.flow.read_paused or (self._in_head and is_answering):  # it is us who are slow
             if self._pace is not None:
                 self._pace.waited(self.loop.time(), self.body_grace)
-            self._timer = self.loop.call_later(self.body_silence, self._give_up)
+            self._timer = self.loop.call_later(self.body_silence, self._deadline_passed)
         elif self._head_has_begun or not self._in_head:
-            self._end(TOO_SLOW if self.drop_unfinished() else None)
+            self._read_no_more(TOO_SLOW if self.drop_unfinished() else None)
         else:
-            self._close()
+            self._close_when_taken()
 
-    def _answered(self, cycle: RequestResponseCycle) -> None:
+    def _after_answer(self, cycle: RequestResponseCycle) -> None:
         """Go on with the next request, or throw away the rest of a body that nobody wants."""
         self.on_response_complete()
-        if not cycle.more_body or self.transport.is_closing() or self._left is not None:
+        if not cycle.more_body or self.transport.is_closing() or self._to_discard is not None:
             return
         if not cycle.keep_alive or _declared(cycle) > self.small_body:
             self._linger()
@@ -323,30 +325,30 @@ class HttpConnection(RequestReader):
         cycle.response_complete = not cycle.response_started
         return cycle.response_complete
 
-    def _end(self, refusal: Refusal | None) -> None:
+    def _read_no_more(self, refusal: Refusal | None) -> None:
         """Read no more, and say why when all that came before is answered."""
         cycle: RequestResponseCycle | None = self.cycle
-        if self.transport.is_closing() or self._left is not None:
+        if self.transport.is_closing() or self._to_discard is not None:
             return
         if refusal is None:
             self._linger()
         elif cycle is None or cycle.response_complete:
-            self._say(refusal)
+            self._write_refusal(refusal)
         else:
-            self._stop()
-            self._left = self.lingering_bytes
+            self._cancel_deadline()
+            self._to_discard = self.lingering_bytes
             self._refusal, self._is_last = refusal, True
             self.flow.pause_reading()
 
-    def _say_last(self) -> None:
+    def _write_last_words(self) -> None:
         self._is_last = False
         refusal, self._refusal = self._refusal, None
         if refusal is None:
-            self._close()
+            self._close_when_taken()
         else:
-            self._say(refusal)
+            self._write_refusal(refusal)
 
-    def _say(self, refusal: Refusal) -> None:
+    def _write_refusal(self, refusal: Refusal) -> None:
         usual = self.server_state.default_headers
         self.transport.write(written(refusal.answer(), usual, is_https=False, keep_alive=False))
         self._linger()
@@ -354,11 +356,11 @@ class HttpConnection(RequestReader):
     def _linger(self) -> None:
         """Say no more, and throw away what the peer still sends until it has heard all."""
         self._unset_keepalive_if_required()
-        self._stop()
-        self._left = self.lingering_bytes
+        self._cancel_deadline()
+        self._to_discard = self.lingering_bytes
         self.flow.resume_reading()
         self.transport.write_eof()
-        self._timer = self.loop.call_later(self.lingering_seconds, self._close)
+        self._timer = self.loop.call_later(self.lingering_seconds, self._close_when_taken)
 
 
 def _nothing() -> None:
@@ -394,4 +396,4 @@ class _Unfinished(asyncio.Transport):
 
     def close(self) -> None:
         if not (self._cycle.response_complete and self._cycle.more_body):
-            self._transport.close()  # else `_answered` comes next
+            self._transport.close()  # else `_after_answer` comes next

@@ -5,7 +5,7 @@ changes. What the parser and the checks found of the first then holds for the ne
 nothing has changed that they looked at (`Registry.generation`).
 
 Why no request can be smuggled past the parser: it took these very bytes for one request, and gave
-the lines that stand in them (`learn` compares). Only the digits of the length may differ, and
+the lines that stand in them (`remember` compares). Only the digits of the length may differ, and
 they have to say exactly how many bytes follow in the chunk. So what is recognised begins where its
 chunk begins and ends where that ends, as the parser would have found. It is never asked in the
 midst of a request: each chunk that goes to the parser makes the connection forget its head.
@@ -68,7 +68,7 @@ class KnownHead:
         """The registry's when the key was checked."""
         self.is_https = is_https
 
-    def read(self, chunk: bytes) -> tuple[RawHeaders, bytes] | None:
+    def match(self, chunk: bytes) -> tuple[RawHeaders, bytes] | None:
         """Give lines and body, where a chunk is this head and as many bytes as it says; else None.
 
         The comparison takes as long whatever the chunk holds, for the head has a key in it. Nobody
@@ -77,10 +77,10 @@ class KnownHead:
         """
         start = chunk.find(b"\r", self._length_at) + len(self._after)
         length = len(chunk) - start
-        text, lines = self._by_length.get(length) or self._of_length(length)
+        text, lines = self._by_length.get(length) or self._with_length(length)
         return (lines, chunk[start:]) if compare_digest(chunk[:start], text) else None
 
-    def _of_length(self, length: int) -> tuple[bytes, RawHeaders]:
+    def _with_length(self, length: int) -> tuple[bytes, RawHeaders]:
         """Give this head, and its lines, before a body of so many bytes."""
         text = b"%b%d%b" % (self._before, length, self._after)
         lines = list(self._lines)
@@ -90,7 +90,7 @@ class KnownHead:
         return text, lines
 
 
-def learn(
+def remember(
     chunk: bytes, request: RecentRequest, generation: int, *, is_https: bool
 ) -> KnownHead | None:
     """Give the head of a chunk that was read as `request` and taken; None where it is unusual.
@@ -104,7 +104,7 @@ def learn(
     if not _ALWAYS_JUDGED.isdisjoint(name for name, _ in lines):
         return None
     head = KnownHead(text, lines, tenant, key, generation, is_https=is_https)
-    return None if head.read(chunk) is None else head
+    return None if head.match(chunk) is None else head
 
 
 def _lines(text: bytes) -> list[tuple[bytes, bytes]]:

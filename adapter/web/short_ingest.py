@@ -45,8 +45,8 @@ class Post(Job, kw_only=True, eq=False):
         """Take the answer, once; None where there is none, because of a fault of ours."""
         raise NotImplementedError
 
-    def take(self, body: bytes) -> None:
-        """Check, decode and commit; the answer comes now or after the commit."""
+    def check(self, body: bytes) -> None:
+        """Check who sends, decode and queue; the answer comes now or after the commit."""
         services, request = self.services, self.request
         headers = intake.text_headers(request.headers)
         unread = intake.has_body(headers)  # until it is looked at, though it lies here
@@ -56,15 +56,15 @@ class Post(Job, kw_only=True, eq=False):
             sender = self._sender(tenant, headers, len(body))
             unread = False
             name = intake.prove(services, sender, headers, request, body)
-            self._commit(tenant, name, headers, body)
+            self._decode_in_turn(tenant, name, headers, body)
         except ScreenpopError as error:
             self._refuse(error, unread=unread)
 
-    def take_known(self, head: KnownHead, body: bytes) -> None:
-        """Decode and commit: the head was checked before, and nothing has changed since."""
+    def reuse_checks(self, head: KnownHead, body: bytes) -> None:
+        """Decode and queue: the head was checked before, and nothing has changed since."""
         self.services.key_uses.note(head.key, self.request.received)
         try:
-            self._commit(head.tenant, head.key, head.headers, body)
+            self._decode_in_turn(head.tenant, head.key, head.headers, body)
         except ScreenpopError as error:
             self._refuse(error, unread=False)
 
@@ -78,25 +78,25 @@ class Post(Job, kw_only=True, eq=False):
             raise intake.too_long(limit)  # it came in chunks, with no length said
         return sender
 
-    def _commit(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
-        """Decode and commit in this turn of the loop or, where others send too, in a later one."""
+    def _decode_in_turn(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
+        """Decode and queue in this turn of the loop or, where others send too, in a later one."""
         shares = self.services.shares
         if shares.may_begin(name):
-            self._commit_now(tenant, name, headers, body)
+            self._decode_and_queue(tenant, name, headers, body)
         else:
             # A lambda would have its variables boxed for each request, and few have to wait.
-            shares.wait(name, partial(self._commit_later, tenant, name, headers, body))
+            shares.wait(name, partial(self._resume, tenant, name, headers, body))
 
-    def _commit_later(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
+    def _resume(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
         try:
-            self._commit_now(tenant, name, headers, body)
+            self._decode_and_queue(tenant, name, headers, body)
         except ScreenpopError as error:
             self._refuse(error, unread=False)
         except Exception:
             log.exception("a request failed")
             self.answer(None)
 
-    def _commit_now(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
+    def _decode_and_queue(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
         services, request = self.services, self.request
         try:
             decoded = cloudevents.decode(headers, body, received=request.received)
@@ -107,7 +107,7 @@ class Post(Job, kw_only=True, eq=False):
         self.decoded = decoded = intake.sifted(services, tenant, decoded, request.received)
         if decoded.entries:
             self.weight = len(decoded.entries)
-            services.committer.add(self)
+            services.committer.enqueue(self)
         else:
             self.tell(Receipt(0, 0, decoded.ignored, decoded.rejected))
 

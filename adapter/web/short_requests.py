@@ -45,7 +45,7 @@ class _Nobody:
         """Be told that the peer has gone."""
 
 
-class Short(Post, kw_only=True, eq=False):
+class ShortRequest(Post, kw_only=True, eq=False):
     """A request on the short way: to uvicorn, a cycle that has not been answered yet."""
 
     connection: ShortConnection
@@ -64,7 +64,7 @@ class Short(Post, kw_only=True, eq=False):
 
     def answer(self, answer: Answer | None) -> None:
         """Have it written."""
-        self.connection.answer(self, answer)
+        self.connection.respond(self, answer)
 
 
 class _Answered:
@@ -86,14 +86,14 @@ class ShortConnection(HttpConnection):
     """None where no request may go the short way."""
     _is_behind_proxy = False
     """Whether the peer is a proxy whose word on the scheme counts."""
-    _coming: Short | None = None
+    _incoming: ShortRequest | None = None
     """The request whose body comes in, where it may go the short way."""
-    _whole: Short | None = None
+    _whole: ShortRequest | None = None
     """The same once it is whole, until the parser returns."""
     _known: KnownHead | None = None
     """The head of the last request. While there is one, the last chunk was that request, and the
     parser has not seen a byte of what comes next."""
-    _newest: Short | None = None
+    _last_parsed: ShortRequest | None = None
     """The request that was whole with the last chunk that was parsed, until its answer."""
     _in_vain = 0
     """Heads remembered since one was met again."""
@@ -111,8 +111,8 @@ class ShortConnection(HttpConnection):
 
     def data_received(self, data: bytes) -> None:
         """Take a request whose head is known, and have everything else parsed."""
-        if self._known is None or not self._take_known(self._known, data):
-            self._known = self._newest = None
+        if self._known is None or not self._recognise(self._known, data):
+            self._known = self._last_parsed = None
             super().data_received(data)
 
     def on_message_begin(self) -> None:
@@ -125,7 +125,7 @@ class ShortConnection(HttpConnection):
     def begin_request(self) -> None:
         """Choose the way of a request."""
         if self._may_be_short():
-            self._coming = Short(
+            self._incoming = ShortRequest(
                 services=cast(Services, self._services),
                 request=RecentRequest(SOURCE, datetime.now(UTC), self.headers),
                 connection=self,
@@ -137,27 +137,27 @@ class ShortConnection(HttpConnection):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        if self._coming is None:
+        if self._incoming is None:
             super().on_body(body)
         else:
             self._moved = True
-            self._coming.pieces.append(body)
+            self._incoming.pieces.append(body)
 
     def on_message_complete(self) -> None:
         """Keep the whole request until the parser returns: it would call an error of ours 400."""
-        if self._coming is None:
+        if self._incoming is None:
             super().on_message_complete()
         else:
             self._moved = True
             # What follows on the connection waits for this, in uvicorn's own pipeline.
-            self.cycle = self._whole = self._coming  # type: ignore[assignment]
-            self._coming = None
+            self.cycle = self._whole = self._incoming  # type: ignore[assignment]
+            self._incoming = None
 
     def drop_unfinished(self) -> bool:
         """Take back a request of which no more is read; say whether its sender is owed a word."""
-        if self._coming is None:
+        if self._incoming is None:
             return super().drop_unfinished()
-        self._coming = None
+        self._incoming = None
         return True
 
     def after_reading(self, chunk: bytes) -> None:
@@ -165,17 +165,17 @@ class ShortConnection(HttpConnection):
         if self._whole is not None:
             request, self._whole = self._whole, None
             request.chunk = chunk
-            self._newest = request
-            self._take(request, b"".join(request.pieces))
-        if self._coming is not None:
-            request, self._coming = self._coming, None
+            self._last_parsed = request
+            self._process(request, b"".join(request.pieces))
+        if self._incoming is not None:
+            request, self._incoming = self._incoming, None
             if not self.transport.is_closing():
                 self._go_the_long_way()
                 for piece in request.pieces:
                     super().on_body(piece)
 
     def _may_be_short(self) -> bool:
-        before: RequestResponseCycle | Short | _Answered | None = (
+        before: RequestResponseCycle | ShortRequest | _Answered | None = (
             self.cycle
         )  # None before the first request
         return (
@@ -196,7 +196,7 @@ class ShortConnection(HttpConnection):
         self.scope["headers"] = lines
         super().begin_request()
 
-    def _take_known(self, head: KnownHead, chunk: bytes) -> bool:
+    def _recognise(self, head: KnownHead, chunk: bytes) -> bool:
         """Take a chunk that is one request with a known head; False where it is to be parsed."""
         services = self._services
         if (
@@ -206,31 +206,31 @@ class ShortConnection(HttpConnection):
             or self.flow.write_paused
         ):
             return False
-        found = head.read(chunk)
+        found = head.match(chunk)
         if found is None or len(found[1]) > services.settings.body_limit:
             return False
         lines, body = found
         self._idle_since = None
         self._in_vain = 0
-        request = Short(
+        request = ShortRequest(
             services=services,
             request=RecentRequest(SOURCE, datetime.now(UTC), lines, head.tenant, head.key, body),
             connection=self,
             is_https=head.is_https,
         )
         self.cycle = request  # type: ignore[assignment]
-        self._take(request, body, head)
+        self._process(request, body, head)
         return True
 
-    def _take(self, request: Short, body: bytes, head: KnownHead | None = None) -> None:
+    def _process(self, request: ShortRequest, body: bytes, head: KnownHead | None = None) -> None:
         try:
             if head is None:
-                request.take(body)
+                request.check(body)
             else:
-                request.take_known(head, body)
+                request.reuse_checks(head, body)
         except Exception:
             log.exception("a request failed")
-            self.answer(request, None)
+            self.respond(request, None)
 
     def _is_https(self, lines: list[tuple[bytes, bytes]]) -> bool:
         """Say whether the sender came by TLS, as uvicorn's proxy middleware finds it."""
@@ -240,7 +240,7 @@ class ShortConnection(HttpConnection):
             scheme = said if said in _SCHEMES else scheme
         return scheme == "https"
 
-    def answer(self, request: Short, answer: Answer | None) -> None:
+    def respond(self, request: ShortRequest, answer: Answer | None) -> None:
         """Write the answer, unless the sender has gone: what it sent is kept."""
         if request.disconnected or request.response_complete:
             return
@@ -252,22 +252,22 @@ class ShortConnection(HttpConnection):
         if CLOSE in answer.headers:
             request.keep_alive = False
         if not self.transport.is_closing():
-            self._write(request, answer)
-        if request is self._newest:
-            self._newest = None
-            self._learn(request, answer)
+            self._write_answer(request, answer)
+        if request is self._last_parsed:
+            self._last_parsed = None
+            self._remember_head(request, answer)
         self.on_response_complete()
 
-    def _learn(self, request: Short, answer: Answer) -> None:
+    def _remember_head(self, request: ShortRequest, answer: Answer) -> None:
         """Remember the head of a request that was taken, unless this peer's are never the same."""
-        may_come_again = request.keep_alive and self._left is None
+        may_come_again = request.keep_alive and self._to_discard is None
         if answer.status == ACCEPTED and may_come_again and self._in_vain < IN_VAIN:
             self._in_vain += 1
-            self._known = known_heads.learn(
+            self._known = known_heads.remember(
                 request.chunk, request.request, request.generation, is_https=request.is_https
             )
 
-    def _write(self, request: Short, answer: Answer) -> None:
+    def _write_answer(self, request: ShortRequest, answer: Answer) -> None:
         usual = self.server_state.default_headers
         if answer is ONE_ACCEPTED and request.keep_alive:
             text = _one_accepted.text(usual, is_https=request.is_https)

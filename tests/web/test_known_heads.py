@@ -25,13 +25,13 @@ from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, po
 def known(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Give the bodies whose heads were not parsed again."""
     bodies: list[bytes] = []
-    real = Post.take_known
+    real = Post.reuse_checks
 
-    def take_known(request: Post, head: KnownHead, body: bytes) -> None:
+    def reuse_checks(request: Post, head: KnownHead, body: bytes) -> None:
         bodies.append(body)
         real(request, head, body)
 
-    monkeypatch.setattr(Post, "take_known", take_known)
+    monkeypatch.setattr(Post, "reuse_checks", reuse_checks)
     return bodies
 
 
@@ -45,12 +45,12 @@ def peer(ways: Ways) -> Iterator[socket.socket]:
 @pytest.fixture
 def slow_commits(peer: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each commit begin after a second, as where a disk takes its time."""
-    real = Post._commit  # noqa: SLF001
+    real = Post._decode_in_turn  # noqa: SLF001
 
     def commit(request: Post, *found: Any) -> None:
         asyncio.get_running_loop().call_later(1.0, real, request, *found)
 
-    monkeypatch.setattr(Post, "_commit", commit)
+    monkeypatch.setattr(Post, "_decode_in_turn", commit)
 
 
 def usual(ways: Ways, body: bytes, *lines: str) -> bytes:
@@ -188,18 +188,18 @@ def test_what_is_unusual_is_not_remembered(ways: Ways, known: list[bytes], line:
 def test_heads_that_are_never_the_same_are_not_remembered_for_ever(
     ways: Ways, known: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learnt: list[bytes] = []
-    real = known_heads.learn
+    remembered: list[bytes] = []
+    real = known_heads.remember
 
-    def learn(chunk: bytes, *found: Any, **more: Any) -> KnownHead | None:
-        learnt.append(chunk)
+    def remember(chunk: bytes, *found: Any, **more: Any) -> KnownHead | None:
+        remembered.append(chunk)
         return real(chunk, *found, **more)
 
-    monkeypatch.setattr(known_heads, "learn", learn)
+    monkeypatch.setattr(known_heads, "remember", remember)
     with connected(ways.ports[2]) as peer:
         for number in range(IN_VAIN + 3):
             ask(peer, usual(ways, event(), f"X-Request-Id: {number}"))
-    assert len(learnt) == IN_VAIN
+    assert len(remembered) == IN_VAIN
     assert known == []
 
 

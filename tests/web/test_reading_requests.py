@@ -287,12 +287,12 @@ def test_who_floods_behind_noise_is_cut(ways: Ways, peer: socket.socket) -> None
 def test_a_slow_commit_is_answered_before_the_noise_behind_it(
     ways: Ways, peer: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Post._commit  # noqa: SLF001
+    real = Post._decode_in_turn  # noqa: SLF001
 
     def commit(request: Post, *found: Any) -> None:
         asyncio.get_running_loop().call_later(0.5, real, request, *found)
 
-    monkeypatch.setattr(Post, "_commit", commit)
+    monkeypatch.setattr(Post, "_decode_in_turn", commit)
     request = post(event(), f"X-Api-Key: {ways.key}", STRUCTURED)
     assert said(peer, request + NOISE[0]) == [202, 400]
 

@@ -39,14 +39,14 @@ from tests.web.test_recordings import name_bucket
 def taken(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Give the bodies that have gone the short way, not on the server to be warmed up."""
     bodies: list[bytes] = []
-    real = Post.take
+    real = Post.check
 
-    def take(request: Post, body: bytes) -> None:
+    def check(request: Post, body: bytes) -> None:
         if request.services is ways.services[0]:
             bodies.append(body)
         real(request, body)
 
-    monkeypatch.setattr(Post, "take", take)
+    monkeypatch.setattr(Post, "check", check)
     return bodies
 
 
@@ -54,13 +54,13 @@ def taken(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def known(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Give the bodies whose heads were not parsed again."""
     bodies: list[bytes] = []
-    real = Post.take_known
+    real = Post.reuse_checks
 
-    def take_known(request: Post, head: KnownHead, body: bytes) -> None:
+    def reuse_checks(request: Post, head: KnownHead, body: bytes) -> None:
         bodies.append(body)
         real(request, head, body)
 
-    monkeypatch.setattr(Post, "take_known", take_known)
+    monkeypatch.setattr(Post, "reuse_checks", reuse_checks)
     return bodies
 
 
