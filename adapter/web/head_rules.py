@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+import httptools
+
 from adapter.web import addresses, unreadable
 from adapter.web.unreadable import OTHER_VERSION, Unreadable
 
@@ -32,6 +34,7 @@ LONG_TRAILER: Final = unreadable.too_large(
 _LONG_LENGTH: Final = unreadable.malformed(
     f"the Content-Length has more than {_LONGEST_LENGTH} digits"
 )
+_BAD_ADDRESS: Final = unreadable.malformed("the address in the first line cannot be understood")
 _MANY_LINES: Final = unreadable.too_large(f"the request has too many header lines: {_HEAD}")
 _LONG_LINE: Final = unreadable.too_large(
     f"a line of the websocket's handshake has more than {SOCKET_LINE} bytes"
@@ -81,6 +84,17 @@ def _check_coding(version: str, values: list[bytes]) -> None:
         raise Unreadable(
             unreadable.not_done("of the transfer codings only `chunked` is taken, once")
         )
+
+
+def check_address(url: bytes) -> None:
+    """Check that uvicorn will understand an address; raises `Unreadable`."""
+    try:
+        path = httptools.parse_url(url).path
+    except httptools.HttpParserInvalidURLError:
+        raise Unreadable(_BAD_ADDRESS) from None
+    # None where there is a host and nothing behind it, whatever its types say.
+    if not path or not path.isascii():
+        raise Unreadable(_BAD_ADDRESS)
 
 
 def check_length(url: bytes, lines: HeaderLines) -> None:

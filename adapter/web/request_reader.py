@@ -205,6 +205,8 @@ class RequestReader(HttpToolsProtocol):
     def begin_request(self) -> None:
         """Have uvicorn begin a request whose head is good."""
         self._head_has_begun = False
+        if not self._begins_socket:  # uvicorn leaves that one's address to it
+            head_rules.check_address(self.url)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

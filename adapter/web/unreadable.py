@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from httptools import (
-    HttpParserCallbackError,
-    HttpParserError,
-    HttpParserInvalidURLError,
-)
+import structlog
+from httptools import HttpParserCallbackError, HttpParserError
 
 from adapter.errors import MalformedInput
 from adapter.web import intake, problems
 from adapter.web.intake import CLOSE, Answer
 
+log = structlog.get_logger()
+
 _MALFORMED: Final = 400
 _LONGEST: Final = 200
 """Characters of a sentence of the parser."""
-_OF_ADDRESSES: Final = (HttpParserInvalidURLError, UnicodeDecodeError, AttributeError)
-"""What uvicorn raises of an address: that of a bad one, of no ASCII, and of one without a path."""
 _OF_VERSIONS: Final = ("Invalid HTTP version", "Pause on PRI/Upgrade")
 """What the parser says of a version that it does not know, and of the preface of HTTP/2."""
 
@@ -36,6 +33,8 @@ class Refusal:
         """Give what is said before the connection is closed."""
         if self.status == _MALFORMED:
             return intake.problem(problems.of(MalformedInput(self.detail)), CLOSE)
+        if self is OUR_FAULT:
+            return intake.FAULT
         told = problems.plain(self.status, "refused", self.title, self.detail)
         return intake.problem(told, CLOSE)
 
@@ -66,6 +65,7 @@ def not_done(detail: str) -> Refusal:
 TOO_SLOW: Final = Refusal(
     408, "The request took too long", "the rest of the request did not come in time"
 )
+OUR_FAULT: Final = Refusal(500, "", "the server made a mistake")
 OTHER_VERSION: Final = Refusal(
     505, "This version of HTTP is not spoken here", "this server speaks HTTP/1.0 and HTTP/1.1"
 )
@@ -77,8 +77,8 @@ def of_parser(error: HttpParserError) -> Refusal:
         raised = error.__context__
         if isinstance(raised, Unreadable):
             return raised.refusal
-        if isinstance(raised, _OF_ADDRESSES):
-            return malformed("the address in the first line cannot be understood")
+        log.error("a request could not be begun", exc_info=raised)
+        return OUR_FAULT
     if str(error) in _OF_VERSIONS:
         return OTHER_VERSION
     said = "".join(each for each in str(error) if " " <= each <= "~").strip()[:_LONGEST]

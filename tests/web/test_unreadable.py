@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from adapter.web.short_requests import ShortConnection
 from tests.server import Server, eventually
 from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, post, status
 
@@ -150,6 +152,22 @@ def test_what_is_wrong_is_said_on_every_path(ways: Ways, name: str, path: bytes)
         assert re.fullmatch(detail, found["detail"]), found["detail"]
         kind = "malformed" if expected == 400 else "refused"
         assert found["type"] == f"urn:screenpop:problem:{kind}"
+
+
+@pytest.mark.parametrize("error", [AttributeError("ours"), UnicodeError("ours")], ids=repr)
+@pytest.mark.parametrize("path", ["/v1/events", "/healthz"])
+def test_a_mistake_of_ours_in_the_midst_of_a_head_is_not_called_the_senders(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, path: str, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ShortConnection, "_may_be_short", fail)
+    with capture_logs() as logs:
+        found = problem(answer_to(ways.ports[0], post(b"[]", first=f"POST {path} HTTP/1.1")))
+    assert (found["status"], found["type"]) == (500, "urn:screenpop:problem:fault")
+    told = [each for each in logs if each["event"] == "a request could not be begun"]
+    assert [each["exc_info"] for each in told] == [error]
 
 
 @pytest.mark.parametrize("hosts", [[], ["Host: a", "Host: a"], ["Host: a b"]], ids=str)
