@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapter import tickets, workers
-from adapter.web import feed_socket
+from adapter.web import feed_socket, feed_writing
 from tests.feed.local import Local
 from tests.feed.raw import CLOSE, PING, PONG, TEXT, Raw
 from tests.server import PANEL, ROOT, Feed, Server, eventually
@@ -33,7 +33,7 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
     monkeypatch.setattr(feed_socket, "PING_AFTER", 0.2)
     monkeypatch.setattr(feed_socket, "DEAD_AFTER", 0.8)
     monkeypatch.setattr(feed_socket, "HELLO_DEADLINE", 0.3)
-    monkeypatch.setattr(feed_socket, "CLOSE_DEADLINE", 0.3)
+    monkeypatch.setattr(feed_writing, "CLOSE_DEADLINE", 0.3)
     monkeypatch.setattr(tickets, "LIFETIME", 0.5)
     server = Local(tmp_path, session_hours=1 / 3600)
     server.set_policy()

@@ -156,7 +156,7 @@ def test_a_lone_pong_is_kept_from_the_core(served: tuple[Services, str]) -> None
         socket, transport = opened(*served)
         socket.data_received(text(ASK))
         transport.said.clear()
-        socket._protocol.receive_eof()  # noqa: SLF001 - from now on the core takes nothing
+        socket._core.receive_eof()  # noqa: SLF001 - from now on the core takes nothing
         socket.heard = 0.0
         socket.data_received(LONE_PONG)
         assert socket.heard > 0

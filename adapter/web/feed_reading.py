@@ -1,0 +1,176 @@
+"""Read what the client of a websocket sends, a piece in each turn of the loop.
+
+A client may send more than it should, or not take what it is answered: then the transport is read
+no further until what has come is read, or what was written has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import cast
+
+import structlog
+from websockets.frames import CloseCode as StandardClose, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from adapter import frames
+from adapter.hub import monotonic
+from adapter.services import Services
+from adapter.web.feed_writing import FeedWriter
+from adapter.web.refusal_log import Seldom
+
+log = structlog.get_logger()
+
+MESSAGE_LIMIT = 16 * 1024
+"""Bytes of one message from a client: the largest we know of is a pop outcome."""
+PIECE = 4 * 1024
+"""Bytes that are read in one turn of the loop: of the smallest frames, which cost most, that takes
+some milliseconds. The others have a turn before the next."""
+LAST_WORDS = 2 * MESSAGE_LIMIT
+"""Bytes that are read, after our own close, to find the client's: the rest of a message and more.
+What comes after that is thrown away unread, until the connection is cut."""
+
+_mistakes = Seldom()
+
+
+class FeedReader(FeedWriter):
+    """The half of a `FeedSocket` that reads, above the half that writes what the core answers."""
+
+    __slots__ = ("_fragments", "_partial", "_pieces", "_turn", "heard")
+
+    def __init__(self, services: Services, core: ServerProtocol) -> None:
+        super().__init__(services, core)
+        self._fragments: bytearray | None = None
+        """What has come of a message, or None between messages."""
+        self._partial = 0
+        """Bytes that have come and not been given back in frames: with none, the next byte begins
+        a frame. More than there are where a client pads lengths, never less. Once we have closed it
+        only grows."""
+        self._pieces: deque[bytes] | None = None
+        """What waits to be read, an empty one for the end; None while the transport reads."""
+        self._turn: asyncio.Handle | None = None
+        """When the next piece is read."""
+        self.heard = 0.0
+        """When something came last, by `monotonic`."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to listen."""
+        super().connection_made(transport)
+        self.heard = monotonic()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Read no more of what waits."""
+        self._pieces = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the sans-I/O core, act on what it understood, and write what it wants to say.
+
+        The answer to a ping, where it is all that came, is kept from the core, which would do
+        nothing with it (RFC 6455, 5.5.3): nearly all that idle panels ever say.
+        """
+        self.heard = monotonic()
+        if (
+            len(data) == frames.EMPTY_PONG_LENGTH
+            and not self._partial
+            and data.startswith(frames.EMPTY_PONG)
+        ):
+            return
+        self._partial += len(data)
+        if self._pieces is None and (len(data) <= PIECE or self._core.state is State.CONNECTING):
+            self._read_or_abandon(data)
+            return
+        self._stop_reading()
+        if self._pieces is not None:
+            self._pieces += (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+            self._schedule_next_piece()
+
+    def eof_received(self) -> bool:
+        """Let the core see that the client will send no more, when it has seen all that it sent."""
+        if self._pieces is not None:
+            self._pieces.append(b"")
+            return True  # uvloop would close the connection
+        self._read_or_abandon(b"")
+        return False
+
+    def resume_writing(self) -> None:
+        """Go on with a replay that waits, and with what waits to be read."""
+        super().resume_writing()
+        if self._pieces is not None:
+            self._schedule_next_piece()
+
+    def _stop_reading(self) -> None:
+        """Have the transport read no more until what waits is read, or what is written has gone."""
+        if self._pieces is None and not self._transport.is_closing():
+            self._pieces = deque()
+            self._transport.pause_reading()
+
+    def _schedule_next_piece(self) -> None:
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._read_next_piece)
+
+    def _read_next_piece(self) -> None:
+        self._turn = None
+        if self._pieces and not self._is_full():
+            self._read_or_abandon(self._pieces.popleft())
+        if self._pieces is None or self._is_full():
+            return  # it is over, or the transport owes us a `resume_writing`
+        if self._pieces:
+            self._schedule_next_piece()
+            return
+        self._pieces = None
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _read_or_abandon(self, data: bytes) -> None:
+        """Read what came, the end where that is nothing. Whatever goes wrong is over with this."""
+        try:
+            if data:
+                self._feed_core(data)
+            else:
+                self._core.receive_eof()
+            self._flush_core()
+        except Exception:
+            # Said by nobody else: in its handshake the connection is not this protocol's yet, and
+            # what it has put into lists would stay there.
+            if (untold := _mistakes.due()) is not None:
+                log.exception("a feed made a mistake; it is cut off", untold=untold)
+            self.abandon()
+
+    def _feed_core(self, data: bytes) -> None:
+        if self._closing and self._partial > LAST_WORDS:
+            return
+        self._core.receive_data(data)
+        for event in self._core.events_received():
+            if isinstance(event, Request):
+                self._partial = 0  # uvicorn gives the head alone, in one piece
+                self._handshake(event)
+            elif not self._closing:
+                frame = cast(Frame, event)
+                self._partial -= frames.from_client(len(frame.data))
+                self._handle_frame(frame)
+
+    def _handle_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT and frame.fin:
+            self._handle_message(bytes(frame.data))
+        elif frame.opcode is Opcode.TEXT:
+            self._fragments = bytearray(frame.data)
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            # Joined as they come: empty ones are in no limit of the core's.
+            self._fragments += frame.data
+            if frame.fin:
+                payload, self._fragments = bytes(self._fragments), None
+                self._handle_message(payload)
+        elif frame.opcode in (Opcode.BINARY, Opcode.CONT):
+            self._core.fail(StandardClose.UNSUPPORTED_DATA, "text messages only")
+
+    def _handshake(self, request: Request) -> None:
+        """Answer the request that begins the websocket."""
+        raise NotImplementedError
+
+    def _handle_message(self, payload: bytes) -> None:
+        """Take a whole text message, which may not be UTF-8."""
+        raise NotImplementedError

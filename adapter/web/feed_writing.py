@@ -1,0 +1,146 @@
+"""Write to the client of a websocket, and end it: frames for the hub, what the core says, and cuts.
+
+Nothing here waits. What a client does not take stays in the transport's buffer, up to a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from websockets.protocol import SEND_EOF, State
+from websockets.server import ServerProtocol
+
+from adapter.close_codes import SLOW_READER, CloseCode
+from adapter.services import Services
+
+CLOSE_DEADLINE = 5.0
+"""Seconds that a client has to answer our close frame before the connection is cut."""
+
+
+class FeedWriter(asyncio.Protocol):
+    """The half of a `FeedSocket` that writes and ends.
+
+    A class of its own and no object of its own: that would cost each idle socket its memory, and
+    each message a call.
+    """
+
+    __slots__ = ("_close_timer", "_closing", "_core", "_go_on", "_limit", "_services", "_transport")
+
+    def __init__(self, services: Services, core: ServerProtocol) -> None:
+        self._core = core
+        self._services = services
+        self._limit = services.settings.feed_buffer
+        """Bytes that wait for the client at most, before a message."""
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._go_on: Callable[[], None] | None = None
+        self._closing = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Write to this transport from now on."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._limit // 2)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the client."""
+        self._leave()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        # The core's parser leads back to the core: of panels that stayed for long only the
+        # collector's longest rounds, hours apart, would find that.
+        self._core.parser.close()
+        self._core.parser_exc = None
+
+    def resume_writing(self) -> None:
+        """Go on with a replay that waits."""
+        go_on, self._go_on = self._go_on, None
+        if go_on is not None:
+            go_on()
+
+    def send(self, frame: bytes) -> None:
+        """Write a whole frame, or close a reader whose buffer is full. Never waits.
+
+        The frame itself may be larger than the buffer: a reader that is up to date gets it.
+        """
+        if self._closing:
+            return
+        if self._transport.get_write_buffer_size() > self._limit:
+            self.close(SLOW_READER)
+        else:
+            self._transport.write(frame)
+
+    def close(self, code: CloseCode) -> None:
+        """Start the closing handshake; the connection is cut if the client does not answer."""
+        if self._closing:
+            return
+        self._services.metrics.feeds_closed.labels(str(code.code)).inc()
+        if self._core.state is State.OPEN:
+            self._core.send_close(code.code, code.reason)
+        self._leave()
+        self._flush_core()
+        self._cut_off_in(CLOSE_DEADLINE)
+
+    def buffered(self) -> bool:
+        """Whether a replay should wait: the buffer is half full.
+
+        `pause_writing` would not do: during the handshake it is uvicorn's protocol that hears it.
+        Above the same mark (`connection_made`) the transport owes us a `resume_writing`.
+        """
+        return self._transport.get_write_buffer_size() > self._limit // 2
+
+    def when_drained(self, go_on: Callable[[], None]) -> None:
+        """Call `go_on` when the buffer has room."""
+        self._go_on = go_on
+
+    def is_open(self) -> bool:
+        """Whether messages still go out."""
+        return not self._closing
+
+    def abandon(self) -> None:
+        """Cut the connection, and forget it at once, whoever would be told that it is lost."""
+        self._transport.abort()
+        self.connection_lost(None)
+
+    def _flush_core(self) -> None:
+        """Write what the core wants to say, and end where it has ended."""
+        said = self._core.data_to_send()
+        if said and not self._transport.is_closing():  # uvloop raises where it has closed already
+            if words := b"".join(said):
+                self._transport.write(words)
+            if said[-1] == SEND_EOF and self._transport.can_write_eof():
+                self._transport.close()
+            elif self._is_full():
+                # Who reads no pongs is not heard; `send` has a limit of its own.
+                self._stop_reading()
+        if self._core.state is not State.OPEN and not self._closing:
+            self._leave()
+            self._cut_off_in(CLOSE_DEADLINE)
+        if self._core.state is State.CLOSED:
+            self._transport.close()
+
+    def _leave(self) -> None:
+        """Take no more part: a socket that closes gets no message and owns no pop."""
+        if self._closing:
+            return
+        self._closing = True
+        self._go_on = None
+        self._let_go()
+
+    def _cut_off_in(self, seconds: float) -> None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._close_timer = loop.call_later(seconds, self._transport.abort)
+
+    def _is_full(self) -> bool:
+        return self._transport.get_write_buffer_size() > self._limit
+
+    def _let_go(self) -> None:
+        """Be told, once, that no message goes out any more."""
+        raise NotImplementedError
+
+    def _stop_reading(self) -> None:
+        """Be told that the client does not take what it has asked for."""
+        raise NotImplementedError
