@@ -27,7 +27,8 @@ from adapter.publishing import Publisher
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
 from adapter.store import installation, journal
-from adapter.store.database import Cursor, Database, StoreBusy, StoreCorrupt
+from adapter.store.database import Cursor, Database
+from adapter.store.failures import StoreBusy, StoreCorrupt
 from adapter.tenants import Tenant
 from adapter.upkeep import Upkeep
 

@@ -14,7 +14,8 @@ import structlog
 
 from adapter.errors import StoreUnavailable
 from adapter.store import journal
-from adapter.store.database import Database, StoreBusy
+from adapter.store.database import Database
+from adapter.store.failures import StoreBusy
 
 log = structlog.get_logger()
 

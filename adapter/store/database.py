@@ -1,8 +1,7 @@
-"""Open the database, bring it up to date, and turn its failures into ours."""
+"""Open the database, bring it up to date, and write to it atomically."""
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import time
@@ -17,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from adapter.errors import InvalidSettings, StoreUnavailable
 from adapter.store.durability import Durability
+from adapter.store.failures import StoreBusy, StoreTaken, explain, is_of_statement
 from adapter.store.journal.rows import Row, append, restore
 from adapter.store.journal.tail import Connection as TailedConnection
 from adapter.store.syncing import DiskSync
@@ -38,63 +38,6 @@ PAGE = 8192
 thousand, so that fewer are left empty at the end of a page, and the log has half as many pages."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-
-
-class StoreBusy(StoreUnavailable):
-    """Another process holds the write lock just now; trying again soon will do."""
-
-
-class StoreTaken(StoreUnavailable):
-    """Another process writes the journal of this database."""
-
-
-class StoreCorrupt(StoreUnavailable):
-    """The file is no sound database; writing on would make it worse."""
-
-
-_WORDS: dict[int, tuple[type[StoreUnavailable], str, int]] = {
-    sqlite3.SQLITE_BUSY: (StoreBusy, "the database is locked by another program", 1),
-    sqlite3.SQLITE_LOCKED: (StoreBusy, "the database is locked by another program", 1),
-    sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full: free space for the database", 5),
-    sqlite3.SQLITE_CORRUPT: (
-        StoreCorrupt,
-        "{file} is corrupt: stop the server and restore a backup",
-        30,
-    ),
-    sqlite3.SQLITE_NOTADB: (
-        StoreCorrupt,
-        "{file} is corrupt: stop the server and restore a backup",
-        30,
-    ),
-    sqlite3.SQLITE_READONLY: (StoreUnavailable, "{file} is read-only", 10),
-    sqlite3.SQLITE_CANTOPEN: (StoreUnavailable, "{file} cannot be opened", 10),
-    sqlite3.SQLITE_IOERR: (StoreUnavailable, "the disk reports an input/output error", 10),
-}
-"""By result code (https://www.sqlite.org/rescode.html): our error, its words, seconds to wait."""
-
-
-_FILE_ERRORS = {
-    errno.ENOSPC: sqlite3.SQLITE_FULL,
-    errno.EDQUOT: sqlite3.SQLITE_FULL,
-    errno.EROFS: sqlite3.SQLITE_READONLY,
-    errno.EACCES: sqlite3.SQLITE_CANTOPEN,
-}
-"""What the system says of the redo log, as SQLite would say it of its own files."""
-
-
-def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
-    """Say in words what the database refused; `path` is named to an operator, not to a sender."""
-    file = "the database file" if path is None else f"the database file {path}"
-    cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
-    code = getattr(cause, "sqlite_errorcode", None)
-    if isinstance(cause, OSError):
-        code = _FILE_ERRORS.get(cause.errno or 0, sqlite3.SQLITE_IOERR)
-    # The low byte is the primary code, the rest tells its kinds apart.
-    known = None if code is None else _WORDS.get(code & 0xFF)
-    if known is None:
-        return StoreUnavailable(f"the database refused: {cause}", retry_after=5)
-    kind, words, wait = known
-    return kind(words.format(file=file), retry_after=wait)
 
 
 class Database:
@@ -280,8 +223,8 @@ class Database:
             yield cursor
         except (DatabaseError, sqlite3.Error) as error:
             self.roll_back()
-            if _is_fault(error):
-                raise  # of the statement, not of the store
+            if is_of_statement(error):
+                raise
             raise explain(error) from error
         except BaseException:
             self.roll_back()
@@ -330,7 +273,7 @@ class Database:
 
     def in_words(self, error: BaseException) -> BaseException:
         """Give the error to raise for one that came up in a transaction."""
-        if isinstance(error, DatabaseError | sqlite3.Error) and not _is_fault(error):
+        if isinstance(error, DatabaseError | sqlite3.Error) and not is_of_statement(error):
             return explain(error)
         return error
 
@@ -406,11 +349,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _is_fault(error: Exception) -> bool:
-    cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
-    return isinstance(cause, sqlite3.IntegrityError)
 
 
 def sqlite_path(url: str) -> Path:

@@ -15,7 +15,7 @@ import msgspec
 from adapter import sought
 from adapter.sought import Sought
 from adapter.store import audits, installation, journal, notes, pops, recordings
-from adapter.store.database import explain
+from adapter.store.failures import explain
 from adapter.store.journal.tail import Connection
 from adapter.tenants import ContactKey, Tenant
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from adapter.store import journal
-from adapter.store.database import explain
+from adapter.store.failures import explain
 from adapter.store.journal.tail import Connection
 from adapter.store.times import micros, moment
 from adapter.tenants import ContactKey, Tenant

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapter.errors import StoreUnavailable
-from adapter.store.database import REDO_SUFFIX, Database, StoreTaken, explain
+from adapter.store.database import REDO_SUFFIX, Database
+from adapter.store.failures import StoreTaken, explain
 from adapter.store.journal import redo
 from adapter.store.journal.seen import Seen, read
 from adapter.store.times import micros

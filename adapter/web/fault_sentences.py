@@ -51,7 +51,7 @@ SENTENCES = (
     N_("too many feed tickets are waiting"),
     N_("too many events are waiting for the journal"),
     N_("this key sends too many events"),
-    # The database: adapter/store/database.py, turns.py, adapter/committer.py.
+    # The database: adapter/store/database.py, failures.py, turns.py, adapter/committer.py.
     N_("the database is locked by another program"),
     N_("the disk is full: free space for the database"),
     N_("%(file)s is corrupt: stop the server and restore a backup"),

@@ -13,7 +13,7 @@ import pytest
 
 from adapter import errors
 from adapter.i18n import Texts
-from adapter.store import database
+from adapter.store import failures
 from adapter.telephony import cloudevents, json_limits, standard_webhooks
 from adapter.web import sign_in_sentences
 from adapter.web.phrases import Phrases
@@ -173,7 +173,7 @@ def test_what_the_database_refuses_is_said_in_japanese(code: int) -> None:
     refused = sqlite3.OperationalError("x")
     refused.sqlite_errorcode = code
     for path in (None, Path("/var/lib/screenpop.db")):
-        told = refusal_sentences.PHRASES.tell(JA, str(database.explain(refused, path)))
+        told = refusal_sentences.PHRASES.tell(JA, str(failures.explain(refused, path)))
         assert not told.english
         assert "database" not in told.text
 

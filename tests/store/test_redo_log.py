@@ -17,7 +17,8 @@ from hypothesis import given, settings, strategies as st
 
 from adapter.errors import StoreUnavailable
 from adapter.store import journal, maintenance
-from adapter.store.database import REDO_SUFFIX, Database, StoreTaken
+from adapter.store.database import REDO_SUFFIX, Database
+from adapter.store.failures import StoreTaken
 from adapter.store.journal import redo
 from adapter.store.journal.redo import RedoLog
 from adapter.store.journal.rows import Row
