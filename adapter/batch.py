@@ -110,6 +110,8 @@ class Batch:
         self._events: dict[int, tuple[Tenant, str, str]] = {}
         self._agents: dict[AgentKey, int] = {}
         self._traces: list[TraceLine] = []
+        self.failed = 0
+        """Events that are kept though they could not be handled."""
         self.is_remembered = False
         self.seconds = 0.0
         """How long its commit took."""
@@ -171,6 +173,7 @@ class Batch:
             )
         self._silent.append(Silent(tenant, position, contact, report, event_key, head))
         self._events[event_key] = (tenant, fact.source, fact.id)
+        self.failed += failure is not None
 
     def _next_head(self, key: ContactKey, position: int) -> tuple[int, Head]:
         """Make a row that changes nothing the contact's newest; give the position before it."""

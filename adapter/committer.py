@@ -406,6 +406,7 @@ class Committer:
                 batch.remember()
                 self._metrics.commits.count += 1
                 self._metrics.commit_seconds.add(batch.seconds)
+                self._metrics.events["failed"].count += batch.failed
                 for source, target in batch.learnt.items():
                     self._registry.learn(source.tenant, source.id, target.id)
 

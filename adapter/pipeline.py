@@ -31,6 +31,19 @@ KINDS: dict[Stage | None, str] = {
 }
 """The type of the message that tells of an event's stage."""
 
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    msgspec.MsgspecError,
+)
+"""What only a mistake of ours can raise; what the database refuses is none of these."""
+
 _NAMES = {stage: stage.value for stage in Stage}
 """An enumeration's `.value` costs a call."""
 
@@ -81,7 +94,7 @@ def _accept_entry(batch: Batch, tenant: Tenant, entry: Entry, received: datetime
             continue
         try:
             _advance_contact(batch, batch.registry[tenant], fact, key, received)
-        except (ValueError, TypeError, LookupError) as error:
+        except FAULTS as error:
             # A fault of ours must not make the source send the same event for a day: the event is
             # kept, with the failure on its trace, and the rest of the batch goes on.
             log.exception("event kept but not handled", source=fact.source)

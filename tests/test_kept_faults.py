@@ -1,0 +1,99 @@
+"""Keep an event that a fault of ours keeps from being handled, and go on with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter import app, contacts, pipeline, settings
+from adapter.contacts import Contact
+from adapter.events import ContactEvent, Decoded, Entry, Stage
+from adapter.pipeline import Receipt
+from adapter.services import Services
+from adapter.store import journal
+from adapter.store.times import moment
+from adapter.tenants import DEFAULT, ContactKey
+from tests.server import Server
+
+HERE = DEFAULT
+SPOILT = "c-2"
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """A server's services, in whose process the state of one contact cannot be advanced."""
+    advance = contacts.advance
+
+    def with_fault(contact: Contact | None, event: ContactEvent) -> Contact:
+        if event.contact == SPOILT:
+            raise AttributeError("a fault of ours")
+        return advance(contact, event)
+
+    monkeypatch.setattr(contacts, "advance", with_fault)
+    server = Server(tmp_path)
+    server.make_keys()  # with which there is a tenant
+    made = app.create_services(settings.load(data_dir=server.folder))
+    yield made
+    made.database.close()
+
+
+async def accept(services: Services, *events: ContactEvent) -> Receipt:
+    decoded = Decoded(tuple(Entry(index, (event,)) for index, event in enumerate(events)))
+    return await services.committer.submit(
+        lambda batch: pipeline.accept(batch, HERE, decoded, moment(9))
+    )
+
+
+EVENTS = [
+    ContactEvent("urn:pbx", f"e-{n}", f"c-{n}", moment(n), Stage.OFFERED, agent="alice")
+    for n in (1, 2, 3)
+]
+
+
+def told(services: Services) -> list[str | None]:
+    """Give the contacts that the messages so far are about."""
+    cursor = services.database.raw.cursor()
+    return [each.subject for each in journal.messages_after(cursor, HERE, None, 0, limit=10)]
+
+
+def kept(services: Services) -> list[str | None]:
+    """Give why each kept event of the spoilt contact was not handled."""
+    cursor = services.database.raw.cursor()
+    return [each.failure for each in journal.events_of(cursor, ContactKey(HERE, SPOILT))]
+
+
+def failures(services: Services) -> float | None:
+    return services.metrics.registry.get_sample_value(
+        "screenpop_events_total", {"result": "failed"}
+    )
+
+
+async def test_it_is_kept_with_the_reason_and_the_others_of_its_batch_go_on(
+    services: Services,
+) -> None:
+    assert await accept(services, *EVENTS) == Receipt(3, 0, 0, ())
+    services.committer.upkeep.catch_up()
+    assert told(services) == ["c-1", "c-3"]
+    assert kept(services) == ["AttributeError('a fault of ours')"]
+
+
+async def test_it_is_counted_and_a_duplicate_when_it_comes_again(services: Services) -> None:
+    assert failures(services) == 0
+    await accept(services, *EVENTS)
+    assert failures(services) == 1
+    assert await accept(services, *EVENTS) == Receipt(0, 3, 0, ())
+    assert failures(services) == 1
+
+
+async def test_what_its_contact_does_later_is_handled(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await accept(services, *EVENTS)
+    monkeypatch.undo()  # the fault is mended
+    later = ContactEvent("urn:pbx", "e-9", SPOILT, moment(5), Stage.ENDED, agent="alice")
+    assert await accept(services, later) == Receipt(1, 0, 0, ())
+    services.committer.upkeep.catch_up()
+    assert told(services) == ["c-1", "c-3", SPOILT]
+    assert kept(services) == ["AttributeError('a fault of ours')", None]
