@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -27,6 +28,9 @@ log = structlog.get_logger()
 CHUNK = 500
 """Messages of a replay in one turn of the loop: some milliseconds."""
 
+CHAIN_ROWS = 250
+"""Rows of an agent's chain that are followed in one turn: one or two milliseconds."""
+
 GRACE = 0.5
 """Seconds in which a panel that lost its socket may come back before its pops go to another."""
 
@@ -42,6 +46,57 @@ class Subscriber(Feed, Protocol):
 
     def is_open(self) -> bool:
         """Whether it is neither closed nor closing."""
+
+
+class Missing:
+    """What a feed has missed, read in parts.
+
+    An agent's messages are found by going back all the way from the newest, once for all parts;
+    what comes meanwhile is found in the same way when these are read.
+    """
+
+    __slots__ = ("_ahead", "_chains", "_feed", "_gone")
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._chains: journal.Chains | None = None
+        """Where it is still looked for what an agent has missed."""
+        self._ahead: list[int] = []
+        """Sequences that were found and are still to be read."""
+        self._gone = 0
+        """The last sequence of a part that the retention had removed when it was to be read."""
+
+    def read(self, cursor: Cursor, after: int) -> list[Message] | None:
+        """Read the next messages above `after`: none at the end, None where it takes more turns."""
+        feed = self._feed
+        if feed.agent is None:
+            return journal.messages_after(cursor, feed.tenant, None, after, limit=CHUNK)
+        if not self._ahead and not self._look(cursor, feed.agent, max(after, self._gone)):
+            return [] if self._chains is None else None
+        wanted = self._ahead[:CHUNK]
+        del self._ahead[:CHUNK]
+        found = journal.read(cursor, feed.tenant, wanted)
+        if not found:
+            self._gone = wanted[-1]
+        return found or None
+
+    @property
+    def is_more(self) -> bool:
+        """Whether more was found than has been read."""
+        return bool(self._ahead)
+
+    def _look(self, cursor: Cursor, agent: Agent, after: int) -> bool:
+        """Look for more above `after`; say whether there is something to be read."""
+        if self._chains is None:
+            self._chains = journal.Chains(cursor, agent, after)
+        if self._chains.follow(cursor, CHAIN_ROWS):
+            self._ahead, self._chains = self._chains.sequences(), None
+        return bool(self._ahead)
+
+    def give_back(self, missed: list[Message], after: int) -> None:
+        """Be told that what was read went out up to `after` alone: the rest is read again."""
+        if self._feed.agent is not None:
+            self._ahead[:0] = [each.sequence for each in missed if each.sequence > after]
 
 
 class Subscriptions:
@@ -124,11 +179,14 @@ class Subscriptions:
         )
         feed.send(frames.text(frame))
 
-    def _replay(self, feed: Subscriber, after: int, ahead: list[int] | None = None) -> None:
+    def _replay(self, feed: Subscriber, after: int, missing: Missing | None = None) -> None:
         cursor = self._database.raw.cursor()
-        ahead = [] if ahead is None else ahead
+        missing = missing or Missing(feed)
         while feed.is_open():
-            missed = _missed(cursor, feed, after, ahead)
+            missed = missing.read(cursor, after)
+            if missed is None:
+                self._go_on_soon(feed, after, missing)
+                return
             if not missed:
                 # Nothing was committed since the read: this is all one turn of the event loop.
                 feed.live = True
@@ -142,19 +200,22 @@ class Subscriptions:
                 feed.send(frames.text(messages.encode(feed.tenant, message, data)))
                 after = message.sequence
                 if feed.buffered():
-                    if feed.agent is not None:  # the rest of what was read is read again
-                        ahead[:0] = [each.sequence for each in missed if each.sequence > after]
-                    feed.when_drained(lambda after=after: self._go_on(feed, after, ahead))  # type: ignore[misc]
+                    missing.give_back(missed, after)
+                    feed.when_drained(partial(self._go_on, feed, after, missing))
                     return
-            if len(missed) == CHUNK:  # others have their turn: a fast reader's buffer is never full
-                asyncio.get_running_loop().call_soon(self._go_on, feed, after, ahead)
+            if len(missed) == CHUNK or missing.is_more:  # a fast reader's buffer is never full
+                self._go_on_soon(feed, after, missing)
                 return
 
-    def _go_on(self, feed: Subscriber, after: int, ahead: list[int] | None = None) -> None:
+    def _go_on_soon(self, feed: Subscriber, after: int, missing: Missing) -> None:
+        """Let others have their turn."""
+        asyncio.get_running_loop().call_soon(self._go_on, feed, after, missing)
+
+    def _go_on(self, feed: Subscriber, after: int, missing: Missing | None = None) -> None:
         try:
             self._committer.settle()
             with self._database.reading():
-                self._replay(feed, after, ahead)
+                self._replay(feed, after, missing)
         except StoreUnavailable as error:
             log.warning("replay broken off", error=str(error))
             feed.close(OVERLOADED)
@@ -238,27 +299,6 @@ class Subscriptions:
         for waiting in self._timers.values():
             for timer in waiting.values():
                 timer.cancel()
-
-
-def _missed(cursor: Cursor, feed: Subscriber, after: int, ahead: list[int]) -> list[Message]:
-    """Read the next messages above `after` that a feed has missed.
-
-    `ahead` keeps the sequences of those still to be read: an agent's are found by going back all
-    the way from the last (decision 0010), which must not be done for each part of a long replay.
-    """
-    if feed.agent is None:
-        return journal.messages_after(cursor, feed.tenant, None, after, limit=CHUNK)
-    while True:
-        if not ahead:
-            ahead += journal.sequences_to(cursor, feed.tenant, feed.agent.id, after)
-        if not ahead:
-            return []
-        wanted = ahead[:CHUNK]
-        del ahead[:CHUNK]
-        found = journal.read(cursor, feed.tenant, wanted)
-        if found:
-            return found
-        after = wanted[-1]  # all of them were erased
 
 
 def _replayed(

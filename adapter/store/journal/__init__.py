@@ -25,7 +25,14 @@ from adapter.store.journal.index import (
     sequences,
 )
 from adapter.store.journal.oldest import Oldest, oldest, oldest_silent
-from adapter.store.journal.replay import Sent, messages_after, read, sent_to, sequences_to
+from adapter.store.journal.replay import (
+    Chains,
+    Sent,
+    messages_after,
+    read,
+    sent_to,
+    sequences_to,
+)
 from adapter.store.journal.rows import (
     SEQUENCE_BITS,
     Links,
@@ -69,6 +76,7 @@ from adapter.store.journal.writing import IndexWriting, write_index
 __all__ = [
     "SEQUENCE_BITS",
     "STATE_EVERY",
+    "Chains",
     "IndexWriting",
     "Links",
     "Oldest",

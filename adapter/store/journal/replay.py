@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -14,24 +15,58 @@ from adapter.store.times import micros, moment
 from adapter.tenants import Agent, Tenant
 
 
+class Chains:
+    """What went to an agent and to everybody above `after`, up to now.
+
+    It is found by going back from the newest (docs/decisions/0010-one-row-per-event.md), a part
+    at a time: each row takes some microseconds, and who was away for days has missed thousands.
+    """
+
+    __slots__ = ("_after", "_number", "_reached", "_sequences")
+
+    def __init__(self, cursor: sqlite3.Cursor, agent: Agent, after: int) -> None:
+        found = mark(cursor, agent.tenant)
+        self._number = 0 if found is None else found.number
+        self._after = after
+        self._sequences: set[int] = set()
+        self._reached: dict[str, int] = {}
+        """The sequence that comes next, for each of the two."""
+        if found is not None:
+            for name in (agent.id, EVERYONE):
+                self._reached[name] = last_to(cursor, Agent(agent.tenant, name))
+
+    def follow(self, cursor: sqlite3.Cursor, rows: int) -> bool:
+        """Go back by so many rows at most; say whether all is found."""
+        for name, sequence in self._reached.items():
+            while sequence > self._after:
+                if not rows:
+                    self._reached[name] = sequence
+                    return False
+                rows -= 1
+                sequence = self._before(cursor, name, sequence)  # noqa: PLW2901
+            self._reached[name] = 0
+        return True
+
+    def _before(self, cursor: sqlite3.Cursor, name: str, sequence: int) -> int:
+        """Take a row, and give the sequence of the one before it; 0 where there is none."""
+        row = cursor.execute(
+            "SELECT links FROM journal WHERE position=?", (position_of(self._number, sequence),)
+        ).fetchone()
+        if row is None:
+            return 0  # older than the retention
+        self._sequences.add(sequence)
+        return dict(unpack_links(row[0])).get(name, 0)
+
+    def sequences(self) -> list[int]:
+        """Give the sequences that were found, in order."""
+        return sorted(self._sequences)
+
+
 def sequences_to(cursor: sqlite3.Cursor, tenant: Tenant, agent: str, after: int) -> list[int]:
     """Give the sequences above `after` of what went to an agent and to everybody, in order."""
-    found = mark(cursor, tenant)
-    if found is None:
-        return []
-    merged: set[int] = set()
-    for name in {agent, EVERYONE}:
-        sequence = last_to(cursor, Agent(tenant, name))
-        while sequence > after:
-            row = cursor.execute(
-                "SELECT links FROM journal WHERE position=?",
-                (position_of(found.number, sequence),),
-            ).fetchone()
-            if row is None:
-                break  # older than the retention
-            merged.add(sequence)
-            sequence = dict(unpack_links(row[0])).get(name, 0)
-    return sorted(merged)
+    chains = Chains(cursor, Agent(tenant, agent), after)
+    chains.follow(cursor, sys.maxsize)
+    return chains.sequences()
 
 
 class Sent(NamedTuple):
