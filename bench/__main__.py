@@ -26,7 +26,7 @@ from bench import (
     places,
     readme,
     report,
-    summary,
+    turns,
 )
 from bench.contenders import CONTENDERS, REFERENCE, Contender
 from bench.load import Figures
@@ -53,7 +53,7 @@ def main() -> None:
     chosen = _installed(_chosen(options.only, extras=options.extras))
     at = datetime.now(UTC)
     rounds = [_round(chosen, plan, number) for number in range(plan.rounds)]
-    extras = _extras([each for each in chosen if each.ours], plan)
+    extras = _extras([each for each in chosen if each.ours], plan) | _by_turns(chosen, plan)
     about = {"machine": machine.describe(), "versions": machine.versions()}
     names = [each.name for each in chosen]
     results = Results(at, plan, names, rounds, extras, about)
@@ -62,7 +62,7 @@ def main() -> None:
     path = report.save(results, text, plan if whole else None)
     print(text)
     print(f"written to {path}", file=sys.stderr)
-    print(f"bench: {noise.sentence(summary.noise(rounds))}", file=sys.stderr)
+    print(f"bench: {noise.sentence(report.noise_of(results))}", file=sys.stderr)
 
 
 def _options() -> argparse.Namespace:
@@ -171,6 +171,16 @@ def _extras(ours: Sequence[Contender], plan: Plan) -> Figures:
     if plan.wants("browser"):
         extras["browser"] = _take("browser", browser.panel, ours[0], plan)
     return extras
+
+
+def _by_turns(chosen: Sequence[Contender], plan: Plan) -> Figures:
+    """Compare ours with the reference, but for those that are compared with somebody else."""
+    mine = [each for each in chosen if each.ours and each.against == REFERENCE]
+    reference = [each for each in chosen if each.name == REFERENCE]
+    if not plan.wants("turns") or not mine or not reference:
+        return {}
+    found = _take("latency by turns", turns.take, [*reference, *mine], plan)
+    return {"turns": found} if found else {}
 
 
 def _take(what: str, measure: Callable[..., Figures], *arguments: Any) -> Figures:

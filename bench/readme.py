@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench import noise, places, summary
+from bench import noise, places, summary, turns
 from bench.contenders import REFERENCE
+from bench.load import Figures
 from bench.report import PART
 from bench.summary import Row
 from bench.tables import table
@@ -69,6 +71,8 @@ def block(results: Mapping[str, Any], page: Path) -> str:
         for name in SHOWN
         if name in rows and any(cells := _cells(rows[name], names, results["rounds"]))
     ]
+    if found := results["extras"].get("turns"):
+        lines.insert(1, ["p50 at 1000/s by turns, µs", *(_by_turns(found, x) for x in names)])
     machine = results["about"]["machine"]
     small = (
         f"Median, and in bold the ratio to `{REFERENCE}` (bare Starlette on uvicorn, which checks "
@@ -78,7 +82,7 @@ def block(results: Mapping[str, Any], page: Path) -> str:
         "[how to read it](bench/README.md)."
     )
     parts = [table(["", *names], lines), small]
-    used = summary.noise(results["rounds"])
+    used = sorted([*summary.noise(results["rounds"]), *turns.noise(results["extras"])])
     if noise.worth(used) != "quiet":
         parts.append(noise.sentence(used))
     return "\n\n".join(parts)
@@ -90,6 +94,13 @@ def _cells(row: Row, names: Sequence[str], rounds: Sequence[summary.Round]) -> l
         "" if each is None else f"{each.median:,.{row.digits}f} **{each.ratio or 0:.2f}**"
         for each in found
     ]
+
+
+def _by_turns(found: Figures, name: str) -> str:
+    if name not in found:
+        return ""
+    ratio = statistics.median(turns.ratios(found, name, "p50"))
+    return f"{statistics.median(found[name]['p50']):,.0f} **{ratio:.2f}**"
 
 
 def _rounds(count: int) -> str:

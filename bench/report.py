@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bench import noise, places, sections, summary
+from bench import noise, places, sections, summary, turns
 from bench.contenders import CONTENDERS, FLOOR, REFERENCE
 from bench.load import Figures
 from bench.rounds import FULL, Plan
@@ -37,13 +37,18 @@ class Results:
     about: dict[str, dict[str, str]]
 
 
+def noise_of(results: Results) -> list[float]:
+    """List the cores that others used, for each phase of the rounds and for each turn."""
+    return sorted([*summary.noise(results.rounds), *turns.noise(results.extras)])
+
+
 def page(results: Results) -> str:
     """Give the results as Markdown."""
     plan, rounds = results.plan, results.rounds
     number = f"{len(rounds)} round{'' if len(rounds) == 1 else 's'}"
     parts = [
         f"# {results.at:%Y-%m-%d %H:%M} UTC, {plan.panels:,} panels, {number}",
-        noise.sentence(summary.noise(rounds)),
+        noise.sentence(noise_of(results)),
         HOW_TO_READ,
         _figures(results),
         _generator(rounds),

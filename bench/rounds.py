@@ -36,6 +36,9 @@ class Plan:
     idle_seconds: float
     storm_rate: float
     storm_seconds: float
+    turns: int
+    turn_seconds: float
+    turn_warm: float
     measures: tuple[str, ...]
     """Of `MEASURES`."""
     retries: int = 1
@@ -47,14 +50,14 @@ class Plan:
 
 
 OF_EVERYBODY: Final = ("panels", "all", "latency", "saturation")
-OF_OURS: Final = ("storm",)
+OF_OURS: Final = ("storm", "turns")
 EXTRAS: Final = ("idle", "rules", "neighbours", "dynamics", "browser")
 MEASURES: Final = (*OF_EVERYBODY, *OF_OURS, *EXTRAS)
 """What can be asked for by name. `idle` is of everybody too, in one round."""
 
 _EVERYDAY: Final = (*OF_EVERYBODY, *OF_OURS)
-QUICK: Final = Plan(1_000, 1, (1_000,), 4, 1, (64, 256), 3, 5, 50, 300, 6, _EVERYDAY)
-FULL: Final = Plan(10_000, 3, (200, 1_000), 8, 2, (64, 256), 4, 7, 50, 300, 20, MEASURES)
+QUICK: Final = Plan(1_000, 1, (1_000,), 4, 1, (64, 256), 3, 5, 50, 300, 6, 8, 3, 1, _EVERYDAY)
+FULL: Final = Plan(10_000, 3, (200, 1_000), 8, 2, (64, 256), 4, 7, 50, 300, 20, 16, 4, 1, MEASURES)
 
 
 class Run:

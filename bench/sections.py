@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from bench import turns
+from bench.contenders import REFERENCE
 from bench.load import Figures
 from bench.quantiles import quantile
 from bench.tables import table
@@ -15,15 +18,49 @@ _FLOODS = {
 }
 
 
+_BY_TURNS: Final = {
+    "p50, µs": ("p50", 0),
+    "p99, µs": ("p99", 0),
+    "CPU for 10,000 events, s": ("cpu_per_10k", 2),
+}
+"""The columns: what is read of a turn, with how many digits."""
+
+
 def of_ours(extras: Figures) -> list[str]:
     """Give the headings and tables of what was measured."""
     return [
+        *_turns(extras.get("turns")),
         *_storm(extras),
         *_rules(extras),
         *_isolation(extras.get("isolation")),
         *_dynamics(extras.get("dynamics")),
         *_browser(extras.get("browser")),
     ]
+
+
+def _turns(found: Figures | None) -> list[str]:
+    if not found:
+        return []
+    number = len(found[REFERENCE]["p50"])
+    lines = [
+        [name, *(_quartiles(found, name, read, digits) for read, digits in _BY_TURNS.values())]
+        for name in found
+    ]
+    return [
+        "## Latency by turns",
+        f"All run at once and are measured one by one, {number} turns.",
+        "The median over the turns (quarter..three quarters); in bold, the same of the ratios.",
+        table(["", *_BY_TURNS], lines),
+    ]
+
+
+def _quartiles(found: Figures, name: str, read: str, digits: int) -> str:
+    low, middle, high = turns.quartiles(found[name][read])
+    own = f"{middle:,.{digits}f} ({low:,.{digits}f}..{high:,.{digits}f})"
+    if name == REFERENCE:
+        return own
+    low, middle, high = turns.quartiles(turns.ratios(found, name, read))
+    return f"{own} **{middle:.2f}** ({low:.2f}..{high:.2f})"
 
 
 def _storm(extras: Figures) -> list[str]:

@@ -24,6 +24,7 @@ def results(**about: Any) -> dict[str, Any]:
         "plan": {"panels": 10_000, "rates": [200, 1000]},
         "contenders": ["reference", "screenpop-normal"],
         "rounds": [{"reference": reference, "screenpop-normal": [figures(15_000, 160)]}],
+        "extras": about.get("extras", {}),
         "about": {"machine": {"cpu": "Testron 9"}},
     }
 
@@ -34,6 +35,15 @@ def test_the_table_shows_the_median_and_the_ratio_to_the_reference() -> None:
     assert "| p50 at 1000/s, µs | 160 **0.80** | 200 **1.00** |" in text
     assert "Testron 9, 2026-11-22" in text
     assert "bench/results/2026-11-22-1000.md" in text
+
+
+def test_latency_by_turns_is_the_median_of_the_ratios_of_each_turn() -> None:
+    by_turns = {
+        "reference": {"p50": [100, 200, 300], "noise": [0.0] * 3},
+        "screenpop-normal": {"p50": [110, 240, 270], "noise": [0.0] * 3},
+    }
+    text = readme.block(results(extras={"turns": by_turns}), Path("x.md"))
+    assert "| p50 at 1000/s by turns, µs | 240 **1.10** | 200 **1.00** |" in text
 
 
 def test_what_was_not_measured_has_no_row() -> None:
