@@ -11,6 +11,7 @@ The ways in which an event may come (`--way`):
   varied   one line of the head is always another (`traceparent`), so each head is parsed
   signed   by Standard Webhooks instead of a key
   binary   attributes in `ce-` headers
+  batched  sixteen events in a request (`application/cloudevents-batch+json`)
 """
 
 from __future__ import annotations
@@ -39,17 +40,20 @@ from bench import ours, places
 from bench.bodies import EVENT
 
 CHUNK: Final = 2_048
-"""Requests that are made beforehand and then timed together."""
+"""Events whose requests are made beforehand and then timed together."""
 STAGES: Final = ("offered", "answered", "updated", "ended")
 
-WAYS: Final = ("known", "changing", "varied", "signed", "binary")
+WAYS: Final = ("known", "changing", "varied", "signed", "binary", "batched")
 STRUCTURED: Final = {"Content-Type": "application/cloudevents+json"}
+BATCH: Final = {"Content-Type": "application/cloudevents-batch+json"}
+BATCHED: Final = 16
+"""Events in a request of that way."""
 
 Lines = dict[str, str]
 """Headers of one request, beside Host and Content-Length."""
 
 Write = Callable[[int, str], bytes]
-"""Gives the request of an event, by its number and its JSON."""
+"""Gives the request of an event, or of a batch, by its number and its JSON."""
 
 
 class _Nowhere(asyncio.Transport):
@@ -145,7 +149,7 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--way", default="known", choices=WAYS)
-    parser.add_argument("--group", type=int, default=64, help="events that are committed together")
+    parser.add_argument("--group", type=int, default=64, help="requests that come together")
     parser.add_argument("--agents", type=int, default=1_000, help="each with a panel")
     parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--durability", default="process", choices=("process", "power"))
@@ -166,10 +170,11 @@ async def _measure(options: argparse.Namespace, feed_key: str, write: Write) -> 
     gc.freeze()
     gc.set_threshold(*server.COLLECTOR)
     each = []
-    made = (write(number, event) for number, event in enumerate(_events(agents)))
+    in_one = BATCHED if options.way == "batched" else 1
+    made = (write(number, body) for number, body in enumerate(_bodies(agents, in_one)))
     for _ in range(-(-options.events // CHUNK)):
-        requests = list(itertools.islice(made, CHUNK))
-        each.append(await _take(sources, requests) / len(requests) * 1e6)
+        requests = list(itertools.islice(made, CHUNK // in_one))
+        each.append(await _take(sources, requests) / CHUNK * 1e6)
     sent = sum(feed.writes for feed in feeds) - greeted
     if sent != CHUNK * len(each):
         raise RuntimeError(f"{CHUNK * len(each)} events were posted, {sent} frames sent")
@@ -191,6 +196,15 @@ async def _take(sources: list[_Nowhere], requests: list[bytes]) -> float:
     while sum(source.writes for source in sources) < owed:  # noqa: ASYNC110 - the turns are timed
         await asyncio.sleep(0)
     return time.process_time() - started
+
+
+def _bodies(agents: list[str], in_one: int) -> Iterator[str]:
+    """Write what requests carry: an event, or an array of several."""
+    events = _events(agents)
+    if in_one == 1:
+        return events
+    several = iter(lambda: list(itertools.islice(events, in_one)), [])
+    return (f"[{','.join(each)}]" for each in several)
 
 
 def _events(agents: list[str]) -> Iterator[str]:
@@ -234,7 +248,16 @@ def _writer(way: str, env: Mapping[str, str]) -> Write:
         attributes = {f"ce-{name}": value for name, value in members.items()}
         return _request({**key, "Content-Type": media, **attributes}, data)
 
-    return {"known": known, "changing": changing, "varied": varied, "binary": binary}[way]
+    def batched(_: int, events: str) -> bytes:
+        return _request({**key, **BATCH}, events)
+
+    return {
+        "known": known,
+        "changing": changing,
+        "varied": varied,
+        "binary": binary,
+        "batched": batched,
+    }[way]
 
 
 def _signer(secret: str) -> Write:
