@@ -43,6 +43,7 @@ from adapter.web import (
     descriptions,
     embedding,
     erasures,
+    handshake_refusals,
     health,
     history,
     panel,
@@ -61,6 +62,7 @@ from adapter.web import (
     trials,
 )
 from adapter.web.assets import Assets, AssetsApp
+from adapter.web.feed_access import PATH as FEED
 from adapter.web.id_routes import IdRoute
 from adapter.web.ingest import Ingest
 from adapter.web.intake import STRICT_TRANSPORT
@@ -69,11 +71,12 @@ from adapter.web.portal.routes import routes as portal_routes
 
 
 def routes(assets: Assets) -> list[BaseRoute]:
-    """List every route but the hot ones (`Ingest`) and the feed (`FeedSocket`)."""
+    """List every route but the hot ones (`Ingest`). The websocket of the feed is `FeedSocket`."""
     listed: list[BaseRoute] = [
         Route("/", panel.page, methods=["GET"]),
         Route("/v1/embedder", embedding.embedder, methods=["POST"]),
         Route("/v1/demo/sign-in", sessions.demo_sign_in, methods=["POST"]),
+        Route(FEED, handshake_refusals.no_handshake, methods=["GET"]),
         Route("/v1/feed/ticket", sessions.ticket, methods=["POST"]),
         Route("/v1/session/renew", sessions.renew, methods=["POST"]),
         Route("/v1/session/end", sessions.end_session, methods=["POST"]),

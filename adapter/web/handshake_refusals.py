@@ -5,13 +5,28 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+from starlette import requests as starlette_requests, responses
+from starlette.exceptions import HTTPException
 from websockets.http11 import Request, Response
 
 from adapter.errors import MalformedInput
-from adapter.web import problems
+from adapter.web import problems, requests
 
 VERSION: Final = "13"
+_UPGRADE: Final = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": VERSION,
+}
+"""What a 426 has to name (RFC 9110, 7.8 and 15.5.22; RFC 6455, 4.4)."""
 _PREFIX: Final = "Failed to open a WebSocket connection: "
+
+
+async def no_handshake(request: starlette_requests.Request) -> responses.Response:
+    """Open the feed, for who asks for a websocket; everybody else is told to."""
+    requests.tenant(request)
+    detail = "this is a websocket, and the request does not ask for one"
+    raise HTTPException(HTTPStatus.UPGRADE_REQUIRED, detail, headers=_UPGRADE)
 
 
 def worded(request: Request, refusal: Response) -> Response:
@@ -19,8 +34,7 @@ def worded(request: Request, refusal: Response) -> Response:
     status, detail = refusal.status_code, _detail(refusal)
     if _version(request) != VERSION:  # RFC 6455, 4.4: say which version would do
         status, detail = HTTPStatus.UPGRADE_REQUIRED, f"websocket version {VERSION} is needed"
-        refusal.headers["Upgrade"] = "websocket"  # RFC 9110, 15.5.22
-        refusal.headers["Sec-WebSocket-Version"] = VERSION
+        refusal.headers.update(_UPGRADE)  # `Connection: close` stays beside it
     if status == HTTPStatus.BAD_REQUEST:
         problem = problems.of(MalformedInput(detail))
     else:

@@ -37,6 +37,7 @@ _STATUSES = {
     **{status: title for status, _, title in problems.STATUS.values()},
     405: "This method is not taken here",
     421: "This host name is no tenant",
+    426: "The request asks for no websocket",
 }
 
 

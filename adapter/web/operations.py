@@ -91,6 +91,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         takes=_json(record("agent", agent=_TEXT, ancestors=listed(_TEXT))),
         refusals=(400, 403, 404, 421, 503),
     ),
+    ("GET", "/v1/feed"): Operation(
+        "feed key",
+        Answer(101, "The websocket is open (/asyncapi.json)."),
+        refusals=(400, 421, 426),
+        query=("agent", "after", "panel"),
+    ),
     ("POST", "/v1/feed/ticket"): Operation(
         "session or feed key",
         Answer(200, "A ticket of one use.", _json(record("ticket agent expires_in"))),

@@ -20,7 +20,10 @@ from adapter.web.phrases import Said
 from adapter.web.sign_in_sentences import PHRASES
 
 _NOTHING = re.compile(r"q\s*=\s*0(?:\.0{0,3})?", re.IGNORECASE)
-_KEPT = ("vary", "retry-after", "www-authenticate", "allow")
+_KEPT = (
+    *("vary", "retry-after", "www-authenticate", "allow"),
+    *("upgrade", "connection", "sec-websocket-version"),
+)
 """Headers of a problem that a page has too."""
 
 
@@ -76,9 +79,11 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     _ = Texts(languages.of_window(request))
     if wrong := requests.fault_of_host(request):
         return _card(_, request, answer, PHRASES.tell(_, wrong))
+    by_programs = _("This address is for programs and forms, and cannot be opened by itself.")
     told = {
         404: _("Check the address, or begin at one of these pages."),
-        405: _("This address is for programs and forms, and cannot be opened by itself."),
+        405: by_programs,
+        426: by_programs,
     }.get(error.status_code)
     said = PHRASES.tell(_, error.detail) if told is None else Said(told, english=False)
     return _card(_, request, answer, said)

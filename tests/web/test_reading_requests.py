@@ -136,7 +136,7 @@ def test_a_handshake_behind_a_request_without_its_answer_opens_nothing(
 ) -> None:
     handshake = post(b"", *HANDSHAKE, first="GET /v1/feed HTTP/1.1")
     first = post(event(), f"X-Api-Key: {ways.key}", STRUCTURED, "Connection: keep-alive")
-    assert said(peer, first[:-1], first[-1:] + handshake + last(PAGE)) == [202, 404, 200]
+    assert said(peer, first[:-1], first[-1:] + handshake + last(PAGE)) == [202, 426, 200]
 
 
 def test_no_tunnel_is_opened(peer: socket.socket) -> None:

@@ -40,6 +40,7 @@ def test_a_slash_that_is_not_escaped_is_still_part_of_an_id(server: Server) -> N
         ("DELETE", "/", "GET, HEAD"),
         ("GET", "/v1/embedder", "POST"),
         ("PUT", "/v1/contacts/c-1/trace", "GET, HEAD"),
+        ("POST", "/v1/feed", "GET, HEAD"),
     ],
 )
 def test_allow_names_every_method_of_the_path(
@@ -47,3 +48,19 @@ def test_allow_names_every_method_of_the_path(
 ) -> None:
     answer = server.request(method, path, scope="admin")
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+def test_who_asks_the_feed_for_no_websocket_is_told_to(
+    server: Server, method: str, accept: str
+) -> None:
+    answer = server.http.request(method, server.url + "/v1/feed", headers={"accept": accept})
+    assert answer.status_code == 426
+    assert answer.headers["upgrade"] == "websocket"
+    assert answer.headers["connection"] == "Upgrade"
+    assert answer.headers["sec-websocket-version"] == "13"
+    kind = "application/problem+json" if accept == "*/*" else "text/html; charset=utf-8"
+    assert answer.headers["content-type"] == kind
+    if (accept, method) == ("*/*", "GET"):
+        assert answer.json()["type"] == "urn:screenpop:problem:refused"

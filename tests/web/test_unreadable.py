@@ -187,7 +187,7 @@ def test_an_empty_host_or_none_of_http_1_0_is_taken(ways: Ways, version: str) ->
 
 def test_only_what_is_of_no_tenant_is_at_a_host_that_is_none(hosts: Server) -> None:
     for path, expected in (
-        *(("/", 421), ("/v1/events", 421), ("/nothing", 421), ("/admin", 421)),
+        *(("/", 421), ("/v1/events", 421), ("/nothing", 421), ("/admin", 421), ("/v1/feed", 421)),
         *(("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/openapi.json", 200)),
     ):
         method = "POST" if path == "/v1/events" else "GET"
@@ -224,6 +224,7 @@ def test_a_handshake_that_opens_nothing_is_answered_with_a_problem(
     if expected == 426:
         assert b"\r\nsec-websocket-version: 13\r\n" in answer.lower()
         assert b"\r\nupgrade: websocket\r\n" in answer.lower()
+        assert b"\r\nconnection: upgrade\r\n" in answer.lower()
 
 
 BODIES = [
