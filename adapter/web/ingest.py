@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from adapter import credentials, pipeline
@@ -25,7 +27,7 @@ from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.telephony import amazon_connect, amazon_firehose, cloudevents
 from adapter.tenants import Tenant
-from adapter.web import intake, problems
+from adapter.web import intake, problems, refusal_pages
 from adapter.web.intake import CLOSE, FAULT, JSON, NO_STORE, Answer, Headers
 
 log = structlog.get_logger()
@@ -74,8 +76,11 @@ class Ingest:
         if source is None and scope["path"] != FIREHOSE:
             await self._rest(scope, receive, send)
             return
+        methods = ("POST", "OPTIONS") if source is not None and source.handshake else ("POST",)
         try:
-            if source is not None:
+            if scope["method"] not in methods:
+                await _not_taken(", ".join(methods), scope, receive, send)
+            elif source is not None:
                 await self._source(source, scope, receive, send)
             else:
                 await self._firehose(scope, receive, send)
@@ -89,14 +94,14 @@ class Ingest:
         unread = intake.has_body(headers)
         arrival = RecentRequest(source.name, datetime.now(UTC), scope["headers"])
         try:
-            if scope["method"] == "OPTIONS" and source.handshake is not None:
-                await _handshake(source.handshake(headers), send)
-                return
-            if scope["method"] != "POST":
-                allow = "POST, OPTIONS" if source.handshake else "POST"
-                await _method_not_allowed(send, allow, unread=unread)
-                return
             tenant = intake.tenant(services, headers, arrival)
+            if scope["method"] == "OPTIONS" and source.handshake is not None:
+                granted = source.handshake(headers)
+                if granted is None:
+                    await _not_taken("POST", scope, receive, send)
+                else:
+                    await _handshake(granted, send)
+                return
             secret = credentials.presented(headers.get("authorization"), headers.get("x-api-key"))
             if secret is None and source.handshake is not None:
                 secret = _token(services, scope)
@@ -133,9 +138,6 @@ class Ingest:
         request_id = headers.get("x-amz-firehose-request-id", "")
         unread = intake.has_body(headers)
         try:
-            if scope["method"] != "POST":
-                await _method_not_allowed(send, "POST", unread=unread)
-                return
             tenant = intake.tenant(services, headers, arrival)
             secret = credentials.presented(
                 headers.get("authorization"),
@@ -243,20 +245,17 @@ def _gunzip(body: bytes, limit: int) -> bytes:
     raise PayloadTooLarge(f"the body has more than {MAX_MEMBERS} gzip members")
 
 
-async def _handshake(granted: dict[str, str] | None, send: Send) -> None:
+async def _handshake(granted: dict[str, str], send: Send) -> None:
     """Answer the CloudEvents WebHook validation request (http-webhook.md, section 4)."""
-    if granted is None:
-        await _method_not_allowed(send, "POST")
-        return
     lines = ((name.lower().encode(), value.encode()) for name, value in granted.items())
     await _write(send, Answer(200, (JSON, NO_STORE, *lines), b""))
 
 
-async def _method_not_allowed(send: Send, allow: str, *, unread: bool = False) -> None:
-    detail = f"use {allow}"
-    problem = problems.plain(405, "method-not-allowed", "This method is not taken here", detail)
-    more = [(b"allow", allow.encode()), *([CLOSE] if unread else [])]
-    await _write(send, intake.problem(problem, *more))
+async def _not_taken(allow: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a method as the router would; a browser gets a page, an unknown host is told so."""
+    error = HTTPException(405, f"use {allow}", headers={"allow": allow})
+    answer = await refusal_pages.on_http_exception(Request(scope), error)
+    await answer(scope, receive, send)
 
 
 async def _write(send: Send, answer: Answer) -> None:

@@ -134,10 +134,13 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """List the methods of a path: each is a route, and Starlette names the first one's only."""
+    """List the methods of a path: each is a route, and Starlette names the first one's only.
+
+    None for a path that is taken in front of the router.
+    """
     matching = (
         route
-        for route in request.app.routes
+        for route in (request.app.routes if "app" in request.scope else ())
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
     )
     return sorted({method for route in matching for method in route.methods or ()})

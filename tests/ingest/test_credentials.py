@@ -137,6 +137,13 @@ def test_a_host_that_is_no_tenant_is_misdirected(hosts: Server, host: str) -> No
     problem(hosts.http.get(hosts.url + "/v1/contacts/x", headers=head), 421)
 
 
+def test_a_host_that_is_no_tenant_is_misdirected_whatever_the_method(hosts: Server) -> None:
+    head = {"Host": "nobody.screens.test", "WebHook-Request-Origin": "eventemitter.example.com"}
+    for path in (EVENTS, AMAZON, FIREHOSE):
+        for method in ("GET", "OPTIONS", "DELETE"):
+            problem(hosts.http.request(method, hosts.url + path, headers=head), 421)
+
+
 def test_a_key_in_the_query_counts_only_where_a_setting_allows_it(
     server: Server, hosts: Server
 ) -> None:

@@ -30,6 +30,8 @@ def ask(server: Server, path: str, method: str = "GET", **headers: str) -> httpx
         ("/nothing", 404, "アドレスを確認するか、次のページから始めてください。"),
         ("/v1/nothing", 404, "アドレスを確認するか"),
         ("/v1/embedder", 405, "直接開くことはできません"),
+        ("/v1/events", 405, "直接開くことはできません"),
+        ("/v1/feed", 426, "直接開くことはできません"),
         ("/v1/admin/keys", 404, "アドレスを確認するか"),
         ("/v1/contacts/x", 401, "サービス キーが必要です"),
         ("/v1/signin/callback?state=a&state=b", 400, "state が 2 回指定されています"),
