@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -25,6 +26,8 @@ _LONGEST_LENGTH: Final = 19
 """Digits of a Content-Length: eight exabytes, and less than Python refuses to read."""
 _LONGEST_HOST: Final = 300
 """Bytes: a name has at most 253 characters."""
+_ABSOLUTE: Final = re.compile(rb"(https?|wss?)://([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
+_DEFAULT_PORTS: Final = {b"http": b":80", b"ws": b":80", b"https": b":443", b"wss": b":443"}
 _VERSIONS: Final = frozenset({"1.1", "1.0"})
 _HEAD: Final = f"a head may have {MOST_BYTES // 1024} KiB and {MOST_LINES} lines"
 LONG_HEAD: Final = unreadable.too_large(f"the head of the request is too long: {_HEAD}")
@@ -35,13 +38,16 @@ _LONG_LENGTH: Final = unreadable.malformed(
     f"the Content-Length has more than {_LONGEST_LENGTH} digits"
 )
 _BAD_ADDRESS: Final = unreadable.malformed("the address in the first line cannot be understood")
+_TWO_HOSTS: Final = unreadable.malformed(
+    "the address in the first line names another host than the Host header"
+)
 _MANY_LINES: Final = unreadable.too_large(f"the request has too many header lines: {_HEAD}")
 _LONG_LINE: Final = unreadable.too_large(
     f"a line of the websocket's handshake has more than {SOCKET_LINE} bytes"
 )
 
 
-def check(method: bytes, version: str, lines: HeaderLines) -> None:
+def check(method: bytes, url: bytes, version: str, lines: HeaderLines) -> None:
     """Check a whole head; raises `Unreadable`."""
     if version not in _VERSIONS:
         raise Unreadable(OTHER_VERSION)
@@ -50,7 +56,9 @@ def check(method: bytes, version: str, lines: HeaderLines) -> None:
     if method == b"CONNECT":
         raise Unreadable(unreadable.not_done("this server is no proxy: it opens no tunnel"))
     names = [name for name, _ in lines]
-    _check_host(version, names, lines)
+    host = _host(version, names, lines)
+    if not url.startswith(b"/"):
+        _check_authority(url, host)
     if b"content-length" in names:  # once: the parser has seen to it, and that it is digits
         length = lines[names.index(b"content-length")][1]
         if len(length) > _LONGEST_LENGTH:
@@ -59,8 +67,8 @@ def check(method: bytes, version: str, lines: HeaderLines) -> None:
         _check_coding(version, [value for name, value in lines if name == b"transfer-encoding"])
 
 
-def _check_host(version: str, names: list[bytes], lines: HeaderLines) -> None:
-    """Check that there is one good Host (RFC 9112, 3.2)."""
+def _host(version: str, names: list[bytes], lines: HeaderLines) -> bytes:
+    """Give the Host, and check that there is one good one (RFC 9112, 3.2)."""
     hosts = names.count(b"host")
     if hosts != 1 and (hosts or version == "1.1"):
         wrong = "is given more than once" if hosts else "is missing"
@@ -68,6 +76,20 @@ def _check_host(version: str, names: list[bytes], lines: HeaderLines) -> None:
     host = lines[names.index(b"host")][1] if hosts else b""
     if len(host) > _LONGEST_HOST or not _is_host(host):
         raise Unreadable(unreadable.malformed("the Host header names no host"))
+    return host
+
+
+def _check_authority(url: bytes, host: bytes) -> None:
+    """Check that an address with a host in it names the one that Host does (RFC 9112, 3.2.2)."""
+    if url == b"*":
+        return
+    absolute = _ABSOLUTE.fullmatch(url)
+    if absolute is None:
+        raise Unreadable(_BAD_ADDRESS)
+    scheme, authority = (each.lower() for each in absolute.groups())
+    port = _DEFAULT_PORTS[scheme]
+    if authority.removesuffix(port) != host.lower().removesuffix(port):
+        raise Unreadable(_TWO_HOSTS)
 
 
 @lru_cache(maxsize=256)

@@ -179,7 +179,7 @@ class RequestReader(HttpToolsProtocol):
         parser, lines = self.parser, self.headers
         method = self.method = parser.get_method()
         version = self.version = parser.get_http_version()
-        head_rules.check(method, version, lines)
+        head_rules.check(method, self.url, version, lines)
         if self._in_pieces:
             head_rules.check_length(self.url, lines)
         self._begins_socket = False

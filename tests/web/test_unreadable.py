@@ -132,8 +132,34 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
     "no address": (
         b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n",
         400,
-        "(this is no HTTP: .*|the address in the first line cannot be understood)",
+        "the address in the first line names another host than the Host header",
     ),
+    **{
+        f"an address at another host: {target}": (
+            f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(),
+            400,
+            "the address in the first line names another host than the Host header",
+        )
+        for target, host in (
+            *(("http://b%p", "a"), ("http://a:81%p", "a"), ("http://a%p", "a:81")),
+            *(("http://u@a%p", "a"), ("http://u:p@b%p", "a"), ("https://a:80%p", "a")),
+            *(("http://a.b%p", "a"), ("http://b%p", ""), ("WS://b%p?agent=*", "a")),
+            ("http://b", "a"),
+        )
+    },
+    "an address at a host of HTTP/1.0": (
+        b"GET http://a%p HTTP/1.0\r\n\r\n",
+        400,
+        "the address in the first line names another host than the Host header",
+    ),
+    **{
+        f"an address that is none of HTTP: {target}": (
+            f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+            400,
+            "(this is no HTTP: .*|the address in the first line cannot be understood)",
+        )
+        for target in ("ftp://a%p", "rtsp://a%p", "http:///a", "http://a\x80%p", "a:80", "a%p")
+    },
     "an address without a path": (
         b"GET http://a HTTP/1.1\r\nHost: a\r\n\r\n",
         400,
@@ -168,6 +194,41 @@ def test_a_mistake_of_ours_in_the_midst_of_a_head_is_not_called_the_senders(
     assert (found["status"], found["type"]) == (500, "urn:screenpop:problem:fault")
     told = [each for each in logs if each["event"] == "a request could not be begun"]
     assert [each["exc_info"] for each in told] == [error]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        *(("http://here/v1/events", 202), ("HTTP://HERE:80/v1/events", 202)),
+        *(("https://here:443/v1/events", 202), ("http://other/v1/events", 400)),
+        *(("http://here:443/v1/events", 400), ("http://here@other/v1/events", 400)),
+    ],
+)
+def test_an_event_is_taken_where_its_address_and_its_host_are_one(
+    ways: Ways, target: str, expected: int
+) -> None:
+    lines = (f"X-Api-Key: {ways.key}", STRUCTURED)
+    assert status(ways.same(post(event(), *lines, first=f"POST {target} HTTP/1.1"))[0]) == expected
+
+
+def test_a_head_that_is_known_does_not_stand_for_one_with_another_address(ways: Ways) -> None:
+    lines = (f"X-Api-Key: {ways.key}", STRUCTURED)
+    for target, expected in (("http://here/v1/events", 202), ("http://other/v1/events", 400)):
+        with ways.warm() as peer:
+            peer.sendall(post(event(), *lines, first=f"POST {target} HTTP/1.1"))
+            assert status(Reading(peer).answer()) == expected
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_a_websocket_is_opened_where_its_address_and_its_host_are_one(
+    hosts: Server, scheme: str
+) -> None:
+    text = [f"{name}: {value}" for name, value in WEBSOCKET.items()]
+    first = f"GET {scheme}://%s/v1/feed?agent=* HTTP/1.1"
+    with connected(hosts.port) as peer:
+        peer.sendall(post(b"", *text, first=first % "here"))
+        assert peer.recv(4096).startswith(b"HTTP/1.1 101 ")
+    problem(answer_to(hosts.port, post(b"", *text, first=first % "acme.sp.test")))
 
 
 @pytest.mark.parametrize("hosts", [[], ["Host: a", "Host: a"], ["Host: a b"]], ids=str)
