@@ -31,7 +31,7 @@ from adapter.store import sessions
 from adapter.store.sessions import StoredSession
 from adapter.tenants import Agent, Tenant
 from adapter.web import addresses, embedding, panel_sessions
-from adapter.web.refusal_log import Seldom
+from adapter.web.seldom import Seldom
 
 log = structlog.get_logger()
 

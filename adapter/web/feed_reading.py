@@ -20,7 +20,7 @@ from adapter import frames
 from adapter.hub import monotonic
 from adapter.services import Services
 from adapter.web.feed_writing import FeedWriter
-from adapter.web.refusal_log import Seldom
+from adapter.web.seldom import Seldom
 
 log = structlog.get_logger()
 

@@ -67,6 +67,15 @@ def check(method: bytes, url: bytes, version: str, lines: HeaderLines) -> None:
         _check_coding(version, [value for name, value in lines if name == b"transfer-encoding"])
 
 
+def is_of_another_protocol(method: bytes, url: bytes, chunk: bytes) -> bool:
+    """Whether a first line in a chunk is one of RTSP or ICE: the parser gives their numbers alone.
+
+    One that came in two chunks passes as HTTP, which does no harm: it is judged as such.
+    """
+    lines = [b"%b %b %b/" % (method, url, name) for name in (b"RTSP", b"ICE")]
+    return any(chunk.startswith(line) or b"\n" + line in chunk for line in lines)
+
+
 def _host(version: str, names: list[bytes], lines: HeaderLines) -> bytes:
     """Give the Host, and check that there is one good one (RFC 9112, 3.2)."""
     hosts = names.count(b"host")

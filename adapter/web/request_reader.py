@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from adapter.web import head_rules, unreadable
 from adapter.web.head_rules import LONG_HEAD, LONG_TRAILER, MOST_BYTES
-from adapter.web.unreadable import Refusal, Unreadable
+from adapter.web.unreadable import OTHER_VERSION, Refusal, Unreadable
 
 _PIECE: Final = 16 * 1024
 """Bytes of a large chunk that are parsed before the limits are looked at again."""
@@ -68,6 +68,8 @@ class RequestReader(HttpToolsProtocol):
     """Whether what was parsed last brought more than a part of a head or of trailers."""
     _unmoved = 0
     """Bytes since it did."""
+    _suspect = b""
+    """The bytes that are parsed, where another protocol's name stands in them."""
     _was_late = False
     """Whether the body that has just ended was answered before."""
     _unparsed = b""
@@ -129,6 +131,7 @@ class RequestReader(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         self._moved = False
+        self._suspect = data if b" RTSP/" in data or b" ICE/" in data else b""
         rest = data
         while rest:
             rest = self._parse_to_upgrade(rest)
@@ -179,6 +182,8 @@ class RequestReader(HttpToolsProtocol):
         parser, lines = self.parser, self.headers
         method = self.method = parser.get_method()
         version = self.version = parser.get_http_version()
+        if self._suspect and head_rules.is_of_another_protocol(method, self.url, self._suspect):
+            raise Unreadable(OTHER_VERSION)
         head_rules.check(method, self.url, version, lines)
         if self._in_pieces:
             head_rules.check_length(self.url, lines)

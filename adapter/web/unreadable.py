@@ -11,14 +11,20 @@ from httptools import HttpParserCallbackError, HttpParserError
 from adapter.errors import MalformedInput
 from adapter.web import intake, problems
 from adapter.web.intake import CLOSE, Answer
+from adapter.web.seldom import Seldom
 
 log = structlog.get_logger()
 
 _MALFORMED: Final = 400
 _LONGEST: Final = 200
 """Characters of a sentence of the parser."""
-_OF_VERSIONS: Final = ("Invalid HTTP version", "Pause on PRI/Upgrade")
-"""What the parser says of a version that it does not know, and of the preface of HTTP/2."""
+_mistakes: Final = Seldom()
+_OF_VERSIONS: Final = (
+    *("Invalid HTTP version", "Pause on PRI/Upgrade"),
+    *("Invalid method for RTSP/x.x request", "Expected SOURCE method for ICE/x.x request"),
+)
+"""What the parser says of a version that it does not know, of the preface of HTTP/2, and of other
+protocols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,8 @@ def of_parser(error: HttpParserError) -> Refusal:
         raised = error.__context__
         if isinstance(raised, Unreadable):
             return raised.refusal
-        log.error("a request could not be begun", exc_info=raised)
+        if (untold := _mistakes.due()) is not None:
+            log.error("a request could not be begun", exc_info=raised, untold=untold)
         return OUR_FAULT
     if str(error) in _OF_VERSIONS:
         return OTHER_VERSION

@@ -17,7 +17,7 @@ from adapter.services import Services
 from adapter.web import feed_access, feed_socket
 from adapter.web.feed_reading import LAST_WORDS, PIECE
 from adapter.web.feed_socket import FeedSocket
-from adapter.web.refusal_log import Seldom
+from adapter.web.seldom import Seldom
 from tests.feed.conftest import Fresh
 from tests.feed.raw import CLOSE, CONT, PING, PONG, TEXT, Raw
 from tests.server import PANEL, Server

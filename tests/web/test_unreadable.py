@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from adapter.web import unreadable
+from adapter.web.seldom import Seldom
 from adapter.web.short_requests import ShortConnection
 from tests.server import Server, eventually
 from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, post, status
@@ -85,6 +87,18 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
         505,
         "this server speaks HTTP/1.0 and HTTP/1.1",
     ),
+    **{
+        f"another protocol: {first}": (
+            f"{before}{first}/1.0\r\nHost: a\r\nCSeq: 1\r\n\r\n".encode(),
+            505,
+            "this server speaks HTTP/1.0 and HTTP/1.1",
+        )
+        for before in ("", "\r\n")
+        for first in (
+            *("OPTIONS rtsp://a%p RTSP", "DESCRIBE rtsp://a%p RTSP", "POST %p RTSP", "PUT %p RTSP"),
+            *("SOURCE %p ICE", "GET %p ICE"),
+        )
+    },
     "a coding": (
         b"POST %p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         501,
@@ -189,11 +203,20 @@ def test_a_mistake_of_ours_in_the_midst_of_a_head_is_not_called_the_senders(
         raise error
 
     monkeypatch.setattr(ShortConnection, "_may_be_short", fail)
+    monkeypatch.setattr(unreadable, "_mistakes", Seldom())
     with capture_logs() as logs:
-        found = problem(answer_to(ways.ports[0], post(b"[]", first=f"POST {path} HTTP/1.1")))
-    assert (found["status"], found["type"]) == (500, "urn:screenpop:problem:fault")
+        for _ in range(3):
+            found = problem(answer_to(ways.ports[0], post(b"[]", first=f"POST {path} HTTP/1.1")))
+            assert (found["status"], found["type"]) == (500, "urn:screenpop:problem:fault")
     told = [each for each in logs if each["event"] == "a request could not be begun"]
-    assert [each["exc_info"] for each in told] == [error]
+    assert [(each["exc_info"], each["untold"]) for each in told] == [(error, 0)]
+
+
+def test_an_event_may_name_other_protocols(ways: Ways) -> None:
+    said = "POST /v1/events RTSP/1.0"
+    body = event(data={"customer": {"name": said}, "attributes": {said: f"\n{said}"}})
+    lines = (f"X-Api-Key: {ways.key}", STRUCTURED, f"X-More: {said}", "X-Less: a ICE/1.0")
+    assert status(ways.same(post(body, *lines))[0]) == 202
 
 
 @pytest.mark.parametrize(
