@@ -7,6 +7,7 @@ no further until what has come is read, or what was written has gone.
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections import deque
 from typing import cast
 
@@ -167,10 +168,10 @@ class FeedReader(FeedWriter):
         elif frame.opcode in (Opcode.BINARY, Opcode.CONT):
             self._core.fail(StandardClose.UNSUPPORTED_DATA, "text messages only")
 
+    @abstractmethod
     def _handshake(self, request: Request) -> None:
         """Answer the request that begins the websocket."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _handle_message(self, payload: bytes) -> None:
         """Take a whole text message, which may not be UTF-8."""
-        raise NotImplementedError

@@ -6,6 +6,7 @@ Nothing here waits. What a client does not take stays in the transport's buffer,
 from __future__ import annotations
 
 import asyncio
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from typing import cast
 
@@ -19,7 +20,7 @@ CLOSE_DEADLINE = 5.0
 """Seconds that a client has to answer our close frame before the connection is cut."""
 
 
-class FeedWriter(asyncio.Protocol):
+class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
     """The half of a `FeedSocket` that writes and ends.
 
     A class of its own and no object of its own: that would cost each idle socket its memory, and
@@ -137,10 +138,10 @@ class FeedWriter(asyncio.Protocol):
     def _is_full(self) -> bool:
         return self._transport.get_write_buffer_size() > self._limit
 
+    @abstractmethod
     def _let_go(self) -> None:
         """Be told, once, that no message goes out any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stop_reading(self) -> None:
         """Be told that the client does not take what it has asked for."""
-        raise NotImplementedError
