@@ -20,6 +20,7 @@ from adapter.key_uses import KeyUses
 from adapter.metrics import Metrics
 from adapter.outbox import Outbox
 from adapter.rate_limit import RateLimit
+from adapter.reading_turns import ReadingTurns
 from adapter.recent_requests import RecentRequests
 from adapter.registry import Registry
 from adapter.secret_box import SecretBox
@@ -86,6 +87,8 @@ class Services:
     signing_in: SigningIn
     shares: Shares
     """Of the loop's turns, between the keys that send events."""
+    reading_turns: ReadingTurns = field(default_factory=ReadingTurns)
+    """The same, between the feeds that send much."""
     demo: bool = False
     refusal_limit: RateLimit = field(
         default_factory=lambda: RateLimit(REFUSALS_A_SECOND, "too many reports of blocked frames")

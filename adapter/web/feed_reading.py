@@ -1,4 +1,4 @@
-"""Read what the client of a websocket sends, a piece in each turn of the loop.
+"""Read what the client of a websocket sends: a little when it comes, much in pieces and in turn.
 
 A client may send more than it should, or not take what it is answered: then the transport is read
 no further until what has come is read, or what was written has gone.
@@ -19,6 +19,7 @@ from websockets.server import ServerProtocol
 
 from adapter import frames
 from adapter.hub import monotonic
+from adapter.reading_turns import PIECE
 from adapter.services import Services
 from adapter.web.feed_writing import FeedWriter
 from adapter.web.seldom import Seldom
@@ -27,9 +28,9 @@ log = structlog.get_logger()
 
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
-PIECE = 4 * 1024
-"""Bytes that are read in one turn of the loop: of the smallest frames, which cost most, that takes
-some milliseconds. The others have a turn before the next."""
+LITTLE = 1024
+"""Bytes that are read when they come, twice what our panel sends at once. The rest is read in turns
+(`ReadingTurns`): whole shifts that come back must not wait for each other."""
 LAST_WORDS = 2 * MESSAGE_LIMIT
 """Bytes that are read, after our own close, to find the client's: the rest of a message and more.
 What comes after that is thrown away unread, until the connection is cut."""
@@ -40,7 +41,7 @@ _mistakes = Seldom()
 class FeedReader(FeedWriter):
     """The half of a `FeedSocket` that reads, above the half that writes what the core answers."""
 
-    __slots__ = ("_fragments", "_partial", "_pieces", "_turn", "heard")
+    __slots__ = ("_fragments", "_partial", "_pieces", "_waits", "heard")
 
     def __init__(self, services: Services, core: ServerProtocol) -> None:
         super().__init__(services, core)
@@ -52,8 +53,8 @@ class FeedReader(FeedWriter):
         only grows."""
         self._pieces: deque[bytes] | None = None
         """What waits to be read, an empty one for the end; None while the transport reads."""
-        self._turn: asyncio.Handle | None = None
-        """When the next piece is read."""
+        self._waits = False
+        """Whether it waits for its turn to read a piece."""
         self.heard = 0.0
         """When something came last, by `monotonic`."""
 
@@ -81,7 +82,7 @@ class FeedReader(FeedWriter):
         ):
             return
         self._partial += len(data)
-        if self._pieces is None and (len(data) <= PIECE or self._core.state is State.CONNECTING):
+        if self._pieces is None and (len(data) <= LITTLE or self._core.state is State.CONNECTING):
             self._read_or_abandon(data)
             return
         self._stop_reading()
@@ -110,21 +111,26 @@ class FeedReader(FeedWriter):
             self._transport.pause_reading()
 
     def _schedule_next_piece(self) -> None:
-        if self._turn is None:
-            self._turn = asyncio.get_running_loop().call_soon(self._read_next_piece)
+        if not self._waits:
+            self._waits = True
+            self._services.reading_turns.wait(self._read_next_piece)
 
-    def _read_next_piece(self) -> None:
-        self._turn = None
+    def _read_next_piece(self) -> int:
+        self._waits = False
+        count = 0
         if self._pieces and not self._is_full():
-            self._read_or_abandon(self._pieces.popleft())
+            piece = self._pieces.popleft()
+            count = len(piece)
+            self._read_or_abandon(piece)
         if self._pieces is None or self._is_full():
-            return  # it is over, or the transport owes us a `resume_writing`
+            return count  # it is over, or the transport owes us a `resume_writing`
         if self._pieces:
             self._schedule_next_piece()
-            return
+            return count
         self._pieces = None
         if not self._transport.is_closing():
             self._transport.resume_reading()
+        return count
 
     def _read_or_abandon(self, data: bytes) -> None:
         """Read what came, the end where that is nothing. Whatever goes wrong is over with this."""

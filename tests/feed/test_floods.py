@@ -13,9 +13,10 @@ import structlog
 from websockets.datastructures import Headers
 
 from adapter import app, settings
+from adapter.reading_turns import PIECE
 from adapter.services import Services
 from adapter.web import feed_access, feed_socket
-from adapter.web.feed_reading import LAST_WORDS, PIECE
+from adapter.web.feed_reading import LAST_WORDS, LITTLE
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.seldom import Seldom
 from tests.feed.conftest import Fresh
@@ -148,6 +149,39 @@ async def test_the_others_have_a_turn_between_the_pieces_of_a_flood(
     socket.connection_lost(None)
 
 
+async def test_all_who_flood_have_one_turn_between_them_and_share_it(
+    served: tuple[Services, str],
+) -> None:
+    flood = [opened(served, f"/v1/feed?agent=alice&panel=p-{number}") for number in range(20)]
+    for socket, pipe in flood:
+        pipe.written = b""
+        socket.data_received(EMPTY_PING * (MANY // 6))
+    before = 0
+    while any(pipe.paused for _, pipe in flood):
+        await asyncio.sleep(0)
+        written = [len(pipe.written) for _, pipe in flood]
+        assert sum(written) - before <= 2 * (2 * PIECE // 6)  # a pong has two bytes
+        assert max(written) - min(written) <= 2 * (2 * PIECE // 6)
+        before = sum(written)
+    assert before == 20 * 2 * (MANY // 6)
+    for socket, _ in flood:
+        socket.connection_lost(None)
+
+
+async def test_who_sends_little_is_read_at_once_while_others_flood(
+    served: tuple[Services, str],
+) -> None:
+    flood = [opened(served, f"/v1/feed?agent=alice&panel=p-{number}") for number in range(3)]
+    socket, pipe = flood.pop()
+    for other, _ in flood:
+        other.data_received(EMPTY_PING * (MANY // 6))
+    socket.data_received(masked(TEXT, ASK))
+    assert b'"pong"' in pipe.written
+    assert not pipe.paused
+    for other, _ in [*flood, (socket, pipe)]:
+        other.connection_lost(None)
+
+
 async def test_what_comes_in_one_large_piece_is_read_in_its_order(
     served: tuple[Services, str],
 ) -> None:
@@ -221,12 +255,13 @@ async def test_after_our_close_nothing_is_read_but_the_clients_close(
 async def test_pongs_that_nobody_reads_have_a_limit(served: tuple[Services, str]) -> None:
     socket, pipe = opened(served, reads=False)
     sent = 0
-    chunk = masked(PING, b"x" * 125) * 20
+    chunk = masked(PING, b"x" * 125) * 7
+    assert len(chunk) <= LITTLE
     for _ in range(1000):
         if pipe.paused:
             break
         socket.data_received(chunk)
-        sent += 20
+        sent += 7
     assert pipe.paused
     for _ in range(10):
         await asyncio.sleep(0)
@@ -263,6 +298,7 @@ async def test_empty_fragments_are_not_kept(served: tuple[Services, str]) -> Non
     socket.data_received(masked(TEXT, ASK[:5], fin=False))
     for _ in range(20):
         socket.data_received(masked(CONT, b"", fin=False) * 500)
+        await turns_until_it_reads(pipe)
     assert len(socket._fragments or ()) == 5  # noqa: SLF001
     socket.data_received(masked(CONT, ASK[5:]))
     assert b'"pong"' in pipe.written

@@ -1,0 +1,42 @@
+"""Let feeds whose clients have sent much be read in turn: a few bytes in each turn of the loop.
+
+Where each had a piece in every turn, fifty clients that flood would hold the others up fifty times
+as long as one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+PIECE: Final = 4 * 1024
+"""Bytes that are read in one turn of the loop, of them all: of the smallest frames, which cost
+most, that takes some milliseconds."""
+
+Read = Callable[[], int]
+"""Reads a piece, of `PIECE` bytes at most, and gives their number. Raises nothing, and may wait for
+another turn."""
+
+
+class ReadingTurns:
+    """Who waits to read. Used by one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Read] = deque()
+        self._turn: asyncio.Handle | None = None
+
+    def wait(self, read: Read) -> None:
+        """Have a piece read in a later turn, after those that wait already."""
+        self._waiting.append(read)
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        left = PIECE
+        while self._waiting and left > 0:
+            left -= self._waiting.popleft()()
+        self._turn = None
+        if self._waiting:
+            self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
