@@ -1,4 +1,4 @@
-"""Say until when a body may take, by what has come of it: slow lines pass, a drip does not."""
+"""Say until when a body may take, by what has come or gone: slow lines pass, a drip does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RATE: Final = 500
 
 
 class BodyPace:
-    """How a body comes in; times are the loop's seconds."""
+    """How a body comes in, or answers go out; times are the loop's seconds."""
 
     def __init__(self, began: float, grace: float, rate: float) -> None:
         self._until = began + grace

@@ -51,7 +51,9 @@ class HttpConnection(RequestReader):
     """What a peer may still send of a body that nobody reads, so that it gets to our answer:
     closing with unread bytes resets the connection, and the answer with it (RFC 9112, 9.6)."""
     unread_seconds = 60.0
-    """In which a peer has to take some of what waits to be sent; a slow one may take for ever."""
+    """In which a peer has to take some of what waits to be sent."""
+    unread_rate = body_pace.RATE
+    """Bytes a second that it has to take on the whole, when those seconds are over."""
     ending_seconds = 2.0
     """The same while the server ends: less than its grace."""
 
@@ -142,7 +144,9 @@ class HttpConnection(RequestReader):
 
     def _watch_unread(self) -> None:
         if self._unread is None and self.transport.get_write_buffer_size():
-            self._unread = UnreadWatch(self.transport, self.loop, self.unread_seconds)
+            self._unread = UnreadWatch(
+                self.transport, self.loop, self.unread_seconds, self.unread_rate
+            )
 
     def _stop_watching_unread(self) -> None:
         if self._unread is not None:

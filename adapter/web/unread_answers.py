@@ -1,4 +1,7 @@
-"""End a connection whose peer takes nothing of what waits for it: closing would wait for ever."""
+"""End a connection whose peer takes next to nothing of what waits for it.
+
+Even closing it would wait for that for ever.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import termios
 from contextlib import suppress
 from typing import Final, cast
 
+from adapter.web.body_pace import BodyPace
+
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -18,11 +23,16 @@ class UnreadWatch:
     """Watch a transport that has more to send than goes out, until `stop`."""
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, seconds: float
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        seconds: float,
+        rate: float,
     ) -> None:
         self._transport = transport
         self._loop = loop
         self._seconds = seconds
+        self._pace = BodyPace(loop.time(), seconds, rate)
         self._set()
 
     def stop(self) -> None:
@@ -31,12 +41,15 @@ class UnreadWatch:
 
     def _set(self) -> None:
         self._unsent = unsent(self._transport)
-        self._timer = self._loop.call_later(self._seconds, self._look)
+        left = self._pace.until(self._loop.time(), self._seconds)
+        self._timer = self._loop.call_later(left, self._look)
 
     def _look(self) -> None:
-        if unsent(self._transport) < self._unsent:
-            self._set()  # it is slow, and that is its right
-        else:
+        taken = self._unsent - unsent(self._transport)
+        if taken > 0:
+            self._pace.came(taken)
+            self._set()
+        else:  # in all the time that it had
             # Or the system would keep what it holds, and the peer would not be told.
             with suppress(OSError):
                 _socket(self._transport).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -42,6 +42,7 @@ class Hasty(HttpConnection):
     lingering_seconds = LINGERING
     lingering_bytes = 1024 * 1024
     unread_seconds = UNREAD
+    unread_rate = 20_000
     seen: Callable[[tuple[int, int]], object] | None = None
     """Is told how many requests and bytes wait when a chunk was parsed."""
 
@@ -389,6 +390,21 @@ def test_an_answer_that_is_read_slowly_is_read_to_its_end(deaf: socket.socket) -
         if time.monotonic() - began < UNREAD * 3:
             time.sleep(0.05)
     assert length > SIZE
+
+
+@pytest.mark.parametrize("request_", [LARGE, LARGE.replace(b"1.1", b"1.0")])
+def test_an_answer_that_is_read_in_drips_is_not_kept_for_ever(
+    deaf: socket.socket, request_: bytes
+) -> None:
+    deaf.sendall(request_)
+    began, length = time.monotonic(), 0
+    with contextlib.suppress(ConnectionResetError):
+        while more := deaf.recv(1000):
+            length += len(more)
+            assert time.monotonic() - began < 20
+            time.sleep(0.15)
+    assert UNREAD < time.monotonic() - began
+    assert length < 200_000
 
 
 @pytest.mark.parametrize("request_", [LARGE, LARGE.replace(b"1.1", b"1.0")])
