@@ -17,7 +17,6 @@ from adapter.errors import (
     Forbidden,
     MalformedInput,
     Overloaded,
-    PayloadTooLarge,
     ScreenpopError,
 )
 from adapter.framing import Refuse
@@ -133,11 +132,8 @@ async def csp_report(request: Request) -> Response:
     """Count what browsers report of blocked frames: unauthenticated, so only counted and listed."""
     services = requests.services(request)
     tenant = requests.tenant(request)
-    try:
-        # Read first: an answer before the end of a body costs the connection.
-        body = await requests.body(request, framing_pages.MAX_REPORT)
-    except PayloadTooLarge:
-        return Response(status_code=413)
+    # Read first: an answer before the end of a body costs the connection.
+    body = await requests.body(request, framing_pages.MAX_REPORT)
     services.refusal_limit.take(f"report {tenant}", 1, monotonic())
     report = framing_pages.parse_csp_report(body, request.headers.get("referer"))
     if report is not None and report.directive == "frame-ancestors":

@@ -22,6 +22,7 @@ from adapter.web import (
     framing_pages,
     languages,
     panel_sessions,
+    refusal_pages,
     requests,
     trials,
 )
@@ -72,11 +73,11 @@ async def page(request: Request) -> Response:
     try:
         tenant = requests.tenant(request)
     except UnknownTenant:
-        if "text/html" not in headers.get("accept", ""):
+        if not refusal_pages.is_wanted(request):
             raise
-        # A frame must not stay blank, and there is nothing of anybody on this card.
+        # Frames often do not say what they are; they must not stay blank at a wrong address.
         card = framing_pages.unknown_host_page(host, locale)
-        return Response(card, 421, framing_pages.refusal_headers())
+        return Response(card, 421, {**framing_pages.refusal_headers(), "Vary": "Accept"})
     rules = services.registry[tenant].rules
     verdict = framing.decide(
         dest=headers.get("sec-fetch-dest"),

@@ -30,12 +30,12 @@ from adapter.store import accounts, recordings as stored
 from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
 from adapter.web import (
-    cards,
     languages,
     panel_sessions,
     principals,
     problems,
     recording_pages,
+    refusal_pages,
     requests,
 )
 from adapter.web.recording_pages import Case
@@ -89,7 +89,7 @@ async def follow(request: Request) -> Response:
     try:
         return await _followed(request)
     except (Unauthenticated, Forbidden, NotFound, Unavailable) as error:
-        if "text/html" not in request.headers.get("accept", ""):
+        if not refusal_pages.is_wanted(request):
             raise
         return _card(request, error)
 
@@ -182,4 +182,4 @@ def _card(request: Request, error: ScreenpopError) -> Response:
     problem = problems.of(error)
     kept = {name: value for name, value in problem.headers if name in _OF_PROBLEMS}
     page = recording_pages.card(case, locale)
-    return Response(page, problem.status, {**cards.HEADERS, **kept})
+    return Response(page, problem.status, {**refusal_pages.card_headers(request), **kept})

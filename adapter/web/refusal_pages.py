@@ -1,7 +1,9 @@
 """Answer browsers with a small page in the reader's language where programs get a problem.
 
 A problem (RFC 9457) is JSON in English. Who opens an address in a browser asks for `text/html`, and
-gets the same status and headers with one card: what is wrong, and where the pages are.
+gets the same status and headers with one card: what is wrong, and where the pages are. In a frame
+any page may show the card: there is nothing of anybody on it, and a browser would show nothing or
+words of its own where it stands.
 """
 
 from __future__ import annotations
@@ -13,15 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapter import framing
 from adapter.errors import ScreenpopError
 from adapter.i18n import Texts
-from adapter.web import cards, languages, principals, problems, requests
+from adapter.web import cards, framing_pages, languages, principals, problems, requests
 from adapter.web.phrases import Said
 from adapter.web.sign_in_sentences import PHRASES
 
 _NOTHING = re.compile(r"q\s*=\s*0(?:\.0{0,3})?", re.IGNORECASE)
 _KEPT = (
-    *("vary", "retry-after", "www-authenticate", "allow"),
+    *("retry-after", "www-authenticate", "allow"),
     *("upgrade", "connection", "sec-websocket-version"),
 )
 """Headers of a problem that a page has too."""
@@ -45,6 +48,16 @@ def _takes_html(accept: str) -> bool:
         if kind == "text/html":
             return not any(_NOTHING.fullmatch(part) for part in parameters)
     return False
+
+
+def card_headers(request: Request) -> dict[str, str]:
+    """Give the headers of a card that has nothing of anybody: in a frame any page may show it."""
+    framed = _is_framed(request)
+    return {**(framing_pages.refusal_headers() if framed else cards.HEADERS), "Vary": "Accept"}
+
+
+def _is_framed(request: Request) -> bool:
+    return request.headers.get("sec-fetch-dest") in framing.FRAMED
 
 
 def title(_: Texts, status: int) -> str:
@@ -109,12 +122,11 @@ def _card(_: Texts, request: Request, problem: Response, said: Said) -> Response
     detail = (
         Markup('<p lang="en">{}</p>').format(said.text) if said.english else cards.line(said.text)
     )
-    ways = [
-        cards.way(_("Open the agent panel"), "/"),
-        cards.way(_("Open the portal"), principals.HOME),
-    ]
+    ways = [cards.way(_("Open the agent panel"), "/")]
+    if not _is_framed(request):  # which the portal never is
+        ways.append(cards.way(_("Open the portal"), principals.HOME))
     if requests.fault_of_host(request):
         ways = []  # no page of ours is at this address
     kept = {name: value for name in _KEPT if (value := problem.headers.get(name)) is not None}
     page = cards.page(_.locale, title(_, problem.status_code), [detail, *ways])
-    return Response(page, problem.status_code, {**cards.HEADERS, **kept})
+    return Response(page, problem.status_code, {**card_headers(request), **kept})

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.panels import panel_url
-from tests.browser.sites import HOME
+from tests.browser.sites import HOME, framing
 from tests.browser.views import BLOCKED, CARD, NOTICE, PANEL, View
 from tests.server import Server, eventually
 
@@ -198,6 +198,17 @@ def test_a_ticket_does_not_stay_in_the_frames_address(
     panel = view.frame
     expect(panel.locator("#connection[data-state=live]")).to_be_visible()
     panel.wait_for_url(f"{HOME}/")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v1/events"])
+def test_a_frame_with_a_wrong_address_shows_a_card_and_leads_to_the_panel(
+    view: View, allow: Callable[..., None], path: str
+) -> None:
+    allow(CRM4)
+    view.page.goto(framing(CRM4, HOME + path))
+    expect(view.page.frame_locator("iframe").get_by_role("heading")).to_be_visible()
+    view.frame.get_by_role("link", name="Open the agent panel").click()
+    assert view.seen() == PANEL
 
 
 ANSWERS = [

@@ -403,7 +403,7 @@ def test_an_answer_that_is_read_in_drips_is_not_kept_for_ever(
             length += len(more)
             assert time.monotonic() - began < 20
             time.sleep(0.15)
-    assert UNREAD < time.monotonic() - began
+    assert time.monotonic() - began > UNREAD
     assert length < 200_000
 
 

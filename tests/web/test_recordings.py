@@ -146,6 +146,11 @@ def test_a_stranger_gets_a_card_and_a_program_a_problem(shared: Server, contact:
     for answer in (follow(shared, path), follow(shared, path, "no-such-session")):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
+    for program in ({"accept": "text/html;q=0, */*"}, {"sec-fetch-mode": "cors"}):
+        problem = click(shared, path, **program)
+        assert problem.headers["content-type"] == "application/problem+json"
+    framed = click(shared, path, **{"sec-fetch-dest": "iframe"})
+    assert "frame-ancestors *" in framed.headers["content-security-policy"]
     over = session(shared, "alice", hours=-1)
     assert click(shared, path, over).status_code == 401
 

@@ -119,3 +119,49 @@ def test_a_host_header_that_is_no_host_comes_back_nowhere(
 @pytest.mark.parametrize("host", ["pop.example", "POP_1.example.:8443", "[2001:db8::1]:80", "box"])
 def test_a_host_header_that_is_a_host_is_taken(server: Server, host: str) -> None:
     assert ask(server, "/nothing", host=host).status_code == 404
+
+
+@pytest.mark.parametrize("dest", ["iframe", "frame", "object", "embed"])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nothing", 404), ("/v1/events", 405), ("/v1/contacts/x", 401)]
+)
+def test_in_a_frame_any_page_may_show_the_page_and_it_leads_to_the_panel_alone(
+    server: Server, path: str, status: int, dest: str
+) -> None:
+    framed = ask(server, path, **BROWSER, sec_fetch_dest=dest)
+    assert framed.status_code == status
+    assert "frame-ancestors *" in framed.headers["content-security-policy"]
+    assert "x-frame-options" not in framed.headers
+    assert 'href="/"' in framed.text
+    assert 'href="/admin"' not in framed.text
+    assert "<script" not in framed.text
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("tenants"), SCREENPOP_ENVIRONMENT_DOMAIN="sp.test")
+    with server.office() as office:
+        office.create_tenant("acme")
+    with server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({"accept": "text/html"}, "text/html; charset=utf-8"),
+        (BROWSER, "text/html; charset=utf-8"),
+        ({"accept": "*/*"}, PROBLEM),
+        ({"accept": "text/html;q=0, */*"}, PROBLEM),
+        ({"accept": "application/json, text/html;q=0.1"}, PROBLEM),
+        ({**BROWSER, "sec-fetch-mode": "cors"}, PROBLEM),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/", "/nothing", "/v1/events", "/v1/feed", "/r/x"])
+def test_a_host_of_no_tenant_is_told_to_browsers_in_a_page_and_to_programs_in_a_problem(
+    tenants: Server, path: str, headers: dict[str, str], kind: str
+) -> None:
+    answer = ask(tenants, path, **headers, host="nobody.sp.test")
+    assert (answer.status_code, answer.headers["content-type"]) == (421, kind)
+    assert answer.headers["vary"] == "Accept"

@@ -51,6 +51,11 @@ def test_after_five_hundred_fake_reports_a_real_refusal_is_listed(server: Server
     assert set(statuses) <= {204, 429}
 
 
+def test_a_report_that_is_too_long_is_refused_with_a_problem(server: Server) -> None:
+    answer = report(server, "x" * 17_000)
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:screenpop:problem:too-large")
+
+
 def test_reports_above_the_limit_of_a_second_are_turned_away(server: Server) -> None:
     time.sleep(1.1)  # so that the bucket is full again
     started = time.monotonic()
