@@ -67,13 +67,16 @@ def check(method: bytes, url: bytes, version: str, lines: HeaderLines) -> None:
         _check_coding(version, [value for name, value in lines if name == b"transfer-encoding"])
 
 
-def is_of_another_protocol(method: bytes, url: bytes, chunk: bytes) -> bool:
-    """Whether a first line in a chunk is one of RTSP or ICE: the parser gives their numbers alone.
+def check_protocol(method: bytes, url: bytes, piece: bytes) -> None:
+    """Check that a first line in a piece is not one of RTSP or ICE; raises `Unreadable`.
 
-    One that came in two chunks passes as HTTP, which does no harm: it is judged as such.
+    The parser takes them and gives their numbers alone. One that came in two pieces passes as HTTP,
+    which does no harm: it is judged as such.
     """
-    lines = [b"%b %b %b/" % (method, url, name) for name in (b"RTSP", b"ICE")]
-    return any(chunk.startswith(line) or b"\n" + line in chunk for line in lines)
+    for name in (b"RTSP", b"ICE"):
+        line = b"%b %b %b/" % (method, url, name)
+        if piece.startswith(line) or b"\n" + line in piece:
+            raise Unreadable(OTHER_VERSION)
 
 
 def _host(version: str, names: list[bytes], lines: HeaderLines) -> bytes:

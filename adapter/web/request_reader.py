@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from adapter.web import head_rules, unreadable
 from adapter.web.head_rules import LONG_HEAD, LONG_TRAILER, MOST_BYTES
-from adapter.web.unreadable import OTHER_VERSION, Refusal, Unreadable
+from adapter.web.unreadable import Refusal, Unreadable
 
 _PIECE: Final = 16 * 1024
 """Bytes of a large chunk that are parsed before the limits are looked at again."""
@@ -68,8 +68,10 @@ class RequestReader(HttpToolsProtocol):
     """Whether what was parsed last brought more than a part of a head or of trailers."""
     _unmoved = 0
     """Bytes since it did."""
-    _suspect = b""
-    """The bytes that are parsed, where another protocol's name stands in them."""
+    _piece = b""
+    """What is parsed just now."""
+    _is_first = False
+    """Whether no head was whole in it yet."""
     _was_late = False
     """Whether the body that has just ended was answered before."""
     _unparsed = b""
@@ -131,10 +133,11 @@ class RequestReader(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         self._moved = False
-        self._suspect = data if b" RTSP/" in data or b" ICE/" in data else b""
+        self._piece, self._is_first = data, True
         rest = data
         while rest:
             rest = self._parse_to_upgrade(rest)
+        self._piece = b""
         if self._moved:
             self._unmoved = 0
             return
@@ -182,8 +185,10 @@ class RequestReader(HttpToolsProtocol):
         parser, lines = self.parser, self.headers
         method = self.method = parser.get_method()
         version = self.version = parser.get_http_version()
-        if self._suspect and head_rules.is_of_another_protocol(method, self.url, self._suspect):
-            raise Unreadable(OTHER_VERSION)
+        is_first, self._is_first = self._is_first, False
+        at = len(method) + len(self.url) + 2
+        if not (is_first and self._piece.startswith(b"HTTP/", at)):  # as it nearly always does
+            head_rules.check_protocol(method, self.url, self._piece)
         head_rules.check(method, self.url, version, lines)
         if self._in_pieces:
             head_rules.check_length(self.url, lines)

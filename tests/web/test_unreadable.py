@@ -194,13 +194,13 @@ def test_what_is_wrong_is_said_on_every_path(ways: Ways, name: str, path: bytes)
         assert found["type"] == f"urn:screenpop:problem:{kind}"
 
 
-@pytest.mark.parametrize("error", [AttributeError("ours"), UnicodeError("ours")], ids=repr)
+@pytest.mark.parametrize("kind", [AttributeError, UnicodeError])
 @pytest.mark.parametrize("path", ["/v1/events", "/healthz"])
 def test_a_mistake_of_ours_in_the_midst_of_a_head_is_not_called_the_senders(
-    ways: Ways, monkeypatch: pytest.MonkeyPatch, path: str, error: Exception
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, path: str, kind: type[Exception]
 ) -> None:
     def fail(*_: object) -> None:
-        raise error
+        raise kind("ours")  # each its own: it holds the connection
 
     monkeypatch.setattr(ShortConnection, "_may_be_short", fail)
     monkeypatch.setattr(unreadable, "_mistakes", Seldom())
@@ -209,7 +209,18 @@ def test_a_mistake_of_ours_in_the_midst_of_a_head_is_not_called_the_senders(
             found = problem(answer_to(ways.ports[0], post(b"[]", first=f"POST {path} HTTP/1.1")))
             assert (found["status"], found["type"]) == (500, "urn:screenpop:problem:fault")
     told = [each for each in logs if each["event"] == "a request could not be begun"]
-    assert [(each["exc_info"], each["untold"]) for each in told] == [(error, 0)]
+    assert [(type(each["exc_info"]), each["untold"]) for each in told] == [(kind, 0)]
+
+
+@pytest.mark.parametrize("before", [b"GET /healthz HTTP/1.1", b"GET /nothing HTTP/1.1"])
+def test_another_protocol_behind_a_request_is_refused_behind_its_answer(
+    ways: Ways, before: bytes
+) -> None:
+    lines = b"\r\nHost: here\r\n\r\n"
+    with connected(ways.ports[0]) as peer:
+        peer.sendall(before + lines + b"GET /healthz RTSP/1.0" + lines)
+        answers = re.findall(rb"HTTP/1\.1 (\d{3}) ", Reading(peer).rest())
+    assert answers == [b"200" if b"healthz" in before else b"404", b"505"]
 
 
 def test_an_event_may_name_other_protocols(ways: Ways) -> None:
