@@ -23,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 
 class ScreenpopError(Exception):
     """Any failure that a person outside can read and act on."""
@@ -86,3 +88,17 @@ class Overloaded(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The database refuses: the disk is full, the file locked or corrupt."""
+
+
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    msgspec.MsgspecError,
+)
+"""What only a mistake of ours can raise; what the database refuses is none of these."""

@@ -14,6 +14,7 @@ import structlog
 from adapter import contacts, lifecycle, messages, pop_claims, pops
 from adapter.batch import Batch
 from adapter.contacts import Contact
+from adapter.errors import FAULTS
 from adapter.events import AgentSeen, ContactEvent, Decoded, Entry, Rejected, Stage
 from adapter.metrics import Metrics
 from adapter.registry import TenantSettings
@@ -30,19 +31,6 @@ KINDS: dict[Stage | None, str] = {
     **{stage: messages.CONTACT_PREFIX + stage.value for stage in Stage},
 }
 """The type of the message that tells of an event's stage."""
-
-FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    NameError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    msgspec.MsgspecError,
-)
-"""What only a mistake of ours can raise; what the database refuses is none of these."""
 
 _NAMES = {stage: stage.value for stage in Stage}
 """An enumeration's `.value` costs a call."""

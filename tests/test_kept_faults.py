@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter import app, contacts, pipeline, settings
+from adapter import app, contacts, lifecycle, pipeline, settings
+from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.events import ContactEvent, Decoded, Entry, Stage
 from adapter.pipeline import Receipt
@@ -32,11 +33,38 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
         return advance(contact, event)
 
     monkeypatch.setattr(contacts, "advance", with_fault)
-    server = Server(tmp_path)
-    server.make_keys()  # with which there is a tenant
-    made = app.create_services(settings.load(data_dir=server.folder))
+    made = served(tmp_path)
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Iterator[Services]:
+    """A server's services, in whose process everything can be handled as yet."""
+    made = served(tmp_path)
+    yield made
+    made.database.close()
+
+
+def served(folder: Path) -> Services:
+    server = Server(folder)
+    server.make_keys()  # with which there is a tenant
+    return app.create_services(settings.load(data_dir=server.folder))
+
+
+def restarted(services: Services) -> Services:
+    """Give the services of a process that has nothing but the files."""
+    services.database.close()
+    return app.create_services(services.settings)
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> None:
+    """Let a fault of ours come up wherever a function of a module is called."""
+
+    def with_fault(*_: object, **__: object) -> None:
+        raise AttributeError("a fault of ours")
+
+    monkeypatch.setattr(module, name, with_fault)
 
 
 async def accept(services: Services, *events: ContactEvent) -> Receipt:
@@ -97,3 +125,50 @@ async def test_what_its_contact_does_later_is_handled(
     services.committer.upkeep.catch_up()
     assert told(services) == ["c-1", "c-3", SPOILT]
     assert kept(services) == ["AttributeError('a fault of ours')", None]
+
+
+async def test_what_cannot_be_handled_is_left_out_of_its_contact_whatever_the_fault(
+    sound: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await accept(sound, EVENTS[1])
+    advance = contacts.advance
+
+    def with_fault(contact: Contact | None, event: ContactEvent) -> Contact:
+        if event.id == "e-9":
+            raise AttributeError("a fault of ours")
+        return advance(contact, event)
+
+    monkeypatch.setattr(contacts, "advance", with_fault)
+    spoilt = ContactEvent("urn:pbx", "e-9", SPOILT, moment(5), Stage.ENDED, agent="alice")
+    await accept(sound, spoilt)
+    again = restarted(sound)
+    cursor = again.database.raw.cursor()
+    state = journal.contact(cursor, ContactKey(HERE, SPOILT))
+    again.database.close()
+    assert state is not None
+    assert not state.ended
+
+
+@pytest.mark.parametrize("late", [(lifecycle, "pop_step"), (Batch, "put_event")])
+async def test_a_fault_after_the_message_was_staged_leaves_contact_and_message_whole(
+    sound: Services, monkeypatch: pytest.MonkeyPatch, late: tuple[object, str]
+) -> None:
+    await accept(sound, EVENTS[0])
+    with monkeypatch.context() as patched:
+        spoil(patched, *late)
+        assert await accept(sound, EVENTS[1]) == Receipt(1, 0, 0, ())
+    assert await accept(sound, EVENTS[1], EVENTS[2]) == Receipt(1, 1, 0, ())
+    key = ContactKey(HERE, SPOILT)
+    state = await sound.committer.submit(lambda batch: batch.contact(key))
+    assert state is not None
+    assert state.agent == "alice"
+    again = restarted(sound)
+    try:
+        assert journal.contact(again.database.raw.cursor(), key) == state
+        later = ContactEvent("urn:pbx", "e-9", SPOILT, moment(5), Stage.ENDED, agent="alice")
+        assert await accept(again, later, EVENTS[1]) == Receipt(1, 1, 0, ())
+        again.committer.upkeep.catch_up()
+        assert told(again) == ["c-1", SPOILT, "c-3", SPOILT]
+        assert kept(again) == ["AttributeError('a fault of ours')", None]
+    finally:
+        again.database.close()

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from adapter import contacts
 from adapter.contacts import Contact
+from adapter.errors import FAULTS
 from adapter.events import ContactEvent
 from adapter.store.journal.index import head, loaded, mark
 from adapter.store.journal.rows import Report, position_of, sequence_of, unpack_report
@@ -67,7 +68,7 @@ def _fold(cursor: sqlite3.Cursor, position: int) -> Contact | None:
             facts.append(report.fact)
     for fact in reversed(facts):
         # What could not be handled when it came in cannot be handled now, and is left out again.
-        with suppress(ValueError, TypeError, LookupError):
+        with suppress(*FAULTS):
             state = contacts.advance(state, fact)
     return state
 
