@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from adapter import contacts, frames, messages, pop_claims
-from adapter.close_codes import OVERLOADED
+from adapter.close_codes import OVERLOADED, SLOW_READER
 from adapter.committer import Committer
 from adapter.errors import StoreUnavailable, Unavailable
 from adapter.hub import Feed, Hub, Panel, monotonic, pop_data, used_at
@@ -215,10 +215,18 @@ class Subscriptions:
         try:
             self._committer.settle()
             with self._database.reading():
-                self._replay(feed, after, missing)
+                if self._is_forgotten(feed, after):
+                    feed.close(SLOW_READER)  # it resumes, and is told of the gap
+                else:
+                    self._replay(feed, after, missing)
         except StoreUnavailable as error:
             log.warning("replay broken off", error=str(error))
             feed.close(OVERLOADED)
+
+    def _is_forgotten(self, feed: Subscriber, after: int) -> bool:
+        """Whether the retention has meanwhile removed what comes next."""
+        first, _ = journal.sequences(self._database.raw.cursor(), feed.tenant)
+        return feed.is_open() and after < first - 1
 
     def closed(self, feed: Feed) -> None:
         """Forget a feed whose socket is going, and hand its pops on after a moment of grace."""

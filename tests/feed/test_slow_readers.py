@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from tests.feed.local import Local
 from tests.feed.raw import CLOSE, Raw
-from tests.server import Server
+from tests.server import Server, eventually
 
 BUFFER = 16 * 1024
 PADDING = {"Padding": "x" * 20_000}
@@ -73,6 +75,33 @@ def read_to_the_end(raw: Raw) -> tuple[list[int], int]:
         if frame.opcode == CLOSE:
             return numbers, frame.code
         numbers.append(int(json.loads(frame.payload)["sequence"]))
+
+
+@pytest.mark.parametrize("who", ["*", "forgotten"])
+def test_what_the_retention_removes_while_it_is_replayed_is_a_gap(
+    tmp_path: Path, who: str
+) -> None:
+    kept = 250
+    with Server(tmp_path, SCREENPOP_FEED_BUFFER=str(BUFFER)) as server:
+        flood(server, "forgotten", 300)
+        with Raw(server, receive_buffer=4096) as raw:
+            raw.socket.sendall(raw.request(f"{who}&after=0"))
+            raw.head()  # the replay has begun, and pauses because nobody reads
+            with closing(sqlite3.connect(server.database)) as other, other:
+                eventually(lambda: count_rows(other) == 300, "the database has all of them")
+                other.execute("DELETE FROM journal WHERE position & 0xffffffffff <= ?", (kept,))
+            numbers, code = read_to_the_end(raw)
+        assert code == 4429
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) < kept
+        again = server.connect(who, after=numbers[-1])
+        snapshot = again.next()
+        assert snapshot["type"] == "screenpop.snapshot"
+        assert snapshot["data"]["gap"] is True
+
+
+def count_rows(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT count(*) FROM journal").fetchone()[0])
 
 
 def test_a_snapshot_larger_than_the_buffer_reaches_a_slow_reader_whole(server: Server) -> None:
