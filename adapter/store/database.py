@@ -68,6 +68,7 @@ class Database:
         self.index: Cursor = driver.cursor()
         """Reads the journal's index outside of transactions."""
         self._durability = Durability()
+        self._is_log_rescued = False
         self._taken = 0
         """How many of the rows that waited are in the transaction."""
 
@@ -304,6 +305,23 @@ class Database:
         # What happens within a tick of the clock may leave the time of the folder as it was.
         if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
             self._folder_seen = folder
+
+    def rescue_log(self) -> bool:
+        """Move into the database what SQLite's log holds, once, if somebody has deleted the log.
+
+        It is open here and nowhere else: killed, we would take with us what was acknowledged.
+        Nothing is written to it any more (`check_files`). True where that was done just now.
+        """
+        path, log = str(self.path), f"{self.path}-wal"
+        known = self._files
+        if self._is_log_rescued or log not in known or _identity(log) == known[log]:
+            return False
+        if _identity(path) != known[path] or self.raw.in_transaction:
+            return False  # another file is there, or none
+        with suppress(DatabaseError, sqlite3.Error):
+            row = self.raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._is_log_rescued = not row[0] and row[1] == row[2]
+        return self._is_log_rescued
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
