@@ -27,6 +27,9 @@ Cursor = sqlite3.Cursor
 _PATIENCE = 100
 """Milliseconds of the loop; a command line holds the lock for one or two."""
 
+_IMPATIENCE = 2.0
+"""Seconds after it was in vain in which it is not done again."""
+
 _CLOCK_TICK = 50_000_000
 """Nanoseconds: several times the step of a file system's clock."""
 
@@ -68,6 +71,7 @@ class Database:
         self.index: Cursor = driver.cursor()
         """Reads the journal's index outside of transactions."""
         self._durability = Durability()
+        self._impatient_until = 0.0
         self._is_log_rescued = False
         self._taken = 0
         """How many of the rows that waited are in the transaction."""
@@ -249,10 +253,16 @@ class Database:
             self._durability.begin_anew(in_thread=most is not None)
 
     def _catch_up_patiently(self) -> None:
-        """Wait a moment for another program's lock: a reader cannot be put off for it."""
+        """Wait a moment for another program's lock: a reader cannot be put off for it.
+
+        Not for each of very many readers, where a program keeps it: the loop would do nothing else.
+        """
         self.raw.execute(f"PRAGMA busy_timeout={_PATIENCE}")
         try:
             self.catch_up()
+        except StoreBusy:
+            self._impatient_until = time.monotonic() + _IMPATIENCE
+            raise
         finally:
             self.raw.execute("PRAGMA busy_timeout=0")
 
@@ -266,6 +276,8 @@ class Database:
         try:
             self.catch_up()
         except StoreBusy:
+            if time.monotonic() < self._impatient_until:
+                raise
             self._catch_up_patiently()
         try:
             yield

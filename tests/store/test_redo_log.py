@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import struct
 import tempfile
 import threading
 import zlib
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,7 @@ from hypothesis import given, settings, strategies as st
 from adapter.errors import StoreUnavailable
 from adapter.store import journal, maintenance
 from adapter.store.database import REDO_SUFFIX, Database
-from adapter.store.failures import StoreTaken
+from adapter.store.failures import StoreBusy, StoreTaken
 from adapter.store.journal import redo
 from adapter.store.journal.redo import RedoLog
 from adapter.store.journal.rows import Row
@@ -333,3 +334,20 @@ def test_a_row_that_the_disk_refuses_is_not_kept_and_the_next_one_is(tmp_path: P
     server.catch_up()
     assert sequences(tmp_path / "c.db") == [1, 2]
     server.close()
+
+
+def test_a_lock_that_lasts_is_waited_for_by_one_reader_and_not_by_each(tmp_path: Path) -> None:
+    database = opened(tmp_path / "c.db")
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        database.keep([row(1)])
+        asked: list[str] = []
+        database.raw.set_trace_callback(asked.append)
+        for _ in range(10):
+            with pytest.raises(StoreBusy), database.reading():
+                pass
+        other.execute("ROLLBACK")
+    assert asked.count("PRAGMA busy_timeout=100") == 1
+    with database.reading():
+        assert database.waiting == 0
+    database.close()
