@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -18,6 +19,7 @@ from adapter.hub import Feed, Hub, Panel, monotonic, pop_data, used_at
 from adapter.messages import Message, PopOutcome, Presence
 from adapter.metrics import Metrics
 from adapter.registry import Registry
+from adapter.seldom import Seldom
 from adapter.store import journal, pops as stored_pops
 from adapter.store.database import Cursor, Database
 from adapter.store.pops import StoredPop
@@ -33,6 +35,11 @@ CHAIN_ROWS = 250
 
 GRACE = 0.5
 """Seconds in which a panel that lost its socket may come back before its pops go to another."""
+
+
+AGAIN = 2.0
+"""Seconds until it is tried again to hand pops on, where the journal refuses: of very many panels
+that went at once each does."""
 
 
 class Subscriber(Feed, Protocol):
@@ -115,6 +122,7 @@ class Subscriptions:
         self._registry = registry
         self._hub = hub
         self._metrics = metrics
+        self._unopened, self._broken_off, self._kept = Seldom(), Seldom(), Seldom()
         self._timers: dict[Agent, dict[str, asyncio.TimerHandle]] = {}
         """Of the panels that have just lost their socket: when their pops go to another."""
 
@@ -125,7 +133,8 @@ class Subscriptions:
             with self._database.reading():
                 self._open(feed, after)
         except StoreUnavailable as error:
-            log.warning("feed not opened", error=str(error))
+            if (untold := self._unopened.due()) is not None:
+                log.warning("feed not opened", error=str(error), untold=untold)
             feed.close(OVERLOADED)
 
     def _open(self, feed: Subscriber, after: int | None) -> None:
@@ -220,7 +229,8 @@ class Subscriptions:
                 else:
                     self._replay(feed, after, missing)
         except StoreUnavailable as error:
-            log.warning("replay broken off", error=str(error))
+            if (untold := self._broken_off.due()) is not None:
+                log.warning("replay broken off", error=str(error), untold=untold)
             feed.close(OVERLOADED)
 
     def _is_forgotten(self, feed: Subscriber, after: int) -> bool:
@@ -236,25 +246,22 @@ class Subscriptions:
         agent, panel = feed.agent, feed.panel.id
         if self._hub.has_panel(agent, panel):
             return  # it has a newer socket
-        try:
-            with self._database.reading():
-                owned = [
-                    pop
-                    for pop in pop_claims.unfinished(
-                        self._database.raw.cursor(), agent, datetime.now(UTC)
-                    )
-                    if pop.owner == panel
-                ]
-        except StoreUnavailable:
-            owned = []
-        if owned:
-            self._release_later(agent, panel)
+        with suppress(StoreUnavailable):
+            if not self._has_pops(agent, panel):
+                return
+        self._release_later(agent, panel)
 
-    def _release_later(self, agent: Agent, panel: str) -> None:
+    def _has_pops(self, agent: Agent, panel: str) -> bool:
+        with self._database.reading():
+            cursor = self._database.raw.cursor()
+            pops = pop_claims.unfinished(cursor, agent, datetime.now(UTC))
+            return any(pop.owner == panel for pop in pops)
+
+    def _release_later(self, agent: Agent, panel: str, seconds: float = GRACE) -> None:
         loop = asyncio.get_running_loop()
         waiting = self._timers.setdefault(agent, {})
         if panel not in waiting:
-            waiting[panel] = loop.call_later(GRACE, lambda: self._release(agent, panel))
+            waiting[panel] = loop.call_later(seconds, lambda: self._release(agent, panel))
 
     def _release(self, agent: Agent, panel: str) -> None:
         waiting = self._timers[agent]
@@ -262,17 +269,22 @@ class Subscriptions:
         if not waiting:
             del self._timers[agent]
 
+        def refused(error: BaseException) -> None:
+            if (untold := self._kept.due()) is not None:
+                told = str(error)
+                log.warning("pop not handed on; it is tried again", error=told, untold=untold)
+            self._release_later(agent, panel, AGAIN)
+
         def released(done: asyncio.Future[None]) -> None:
-            if not done.cancelled() and done.exception() is not None:
-                log.warning("pop not handed on; it is tried again", error=str(done.exception()))
-                self._release_later(agent, panel)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                refused(error)
 
         try:
-            done = self._committer.submit(lambda batch: pop_claims.release(batch, agent, panel))
-        except Unavailable:
-            self._release_later(agent, panel)
-        else:
-            done.add_done_callback(released)
+            if self._has_pops(agent, panel):  # else nothing is to be written
+                done = self._committer.submit(lambda batch: pop_claims.release(batch, agent, panel))
+                done.add_done_callback(released)
+        except Unavailable as error:
+            refused(error)
 
     def presence(self, feed: Feed, said: Presence) -> None:
         """Keep what a panel says of itself; coming into sight is a use where it names no other."""

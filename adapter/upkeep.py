@@ -202,7 +202,8 @@ class Upkeep:
             self._catch_up_in(RETRY)
         except StoreUnavailable as error:
             # From now on events are committed by the database itself, which refuses them aloud.
-            log.warning("the redo log cannot be emptied", error=str(error))
+            if not self._refused:
+                log.warning("the redo log cannot be emptied", error=str(error))
             self._refused = self.is_behind = True
         else:
             if self._database.waiting:

@@ -16,6 +16,7 @@ from adapter.errors import ScreenpopError
 from adapter.hub import monotonic
 from adapter.pulse import USUAL, pulse
 from adapter.registry import Changes
+from adapter.seldom import Seldom
 from adapter.services import Services
 from adapter.store import installation, key_uses, maintenance, outbox, retention, sessions
 from adapter.tenants import Tenant
@@ -259,11 +260,16 @@ async def keep_running(
     name: str, work: Callable[[Services], Awaitable[None]], services: Services
 ) -> None:
     """Run a worker for good: a failure is logged, and it starts again after a second."""
+    failures = Seldom()
     while True:
         try:
             await work(services)
         except (ScreenpopError, OSError) as error:
-            log.warning("worker failed; it starts again", worker=name, error=str(error))
+            if (untold := failures.due()) is not None:
+                told = str(error)
+                log.warning(
+                    "worker failed; it starts again", worker=name, error=told, untold=untold
+                )
         except Exception:
             log.exception("worker made a mistake; it starts again", worker=name)
         await asyncio.sleep(1)

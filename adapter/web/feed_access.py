@@ -26,12 +26,12 @@ from adapter.errors import Forbidden, ScreenpopError, Unauthenticated
 from adapter.greetings import Greeting
 from adapter.hub import Panel, monotonic
 from adapter.messages import Hello
+from adapter.seldom import Seldom
 from adapter.services import Services
 from adapter.store import sessions
 from adapter.store.sessions import StoredSession
 from adapter.tenants import Agent, Tenant
 from adapter.web import addresses, embedding, panel_sessions
-from adapter.web.seldom import Seldom
 
 log = structlog.get_logger()
 

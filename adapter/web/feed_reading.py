@@ -20,9 +20,9 @@ from websockets.server import ServerProtocol
 from adapter import frames
 from adapter.hub import monotonic
 from adapter.reading_turns import PIECE
+from adapter.seldom import Seldom
 from adapter.services import Services
 from adapter.web.feed_writing import FeedWriter
-from adapter.web.seldom import Seldom
 
 log = structlog.get_logger()
 

@@ -29,6 +29,7 @@ from adapter.errors import (
 from adapter.events import ContactEvent, Decoded
 from adapter.pipeline import Receipt
 from adapter.recent_requests import RecentRequest
+from adapter.seldom import Seldom
 from adapter.services import Services
 from adapter.telephony import standard_webhooks
 from adapter.tenants import Tenant
@@ -36,6 +37,8 @@ from adapter.web import problems
 from adapter.web.requests import UnknownTenant
 
 log = structlog.get_logger()
+
+_refusals = Seldom()
 
 Headers = Mapping[str, str]
 """Of one request, by lower-case name; of two with one name the last counts."""
@@ -207,8 +210,8 @@ def accepted(services: Services, receipt: Receipt) -> Answer:
 def refused(services: Services, error: ScreenpopError, *, unread: bool) -> Answer:
     """Count a refusal and give its answer; `unread`: the body was not waited for."""
     count_refusal(services, error)
-    if isinstance(error, StoreUnavailable):
-        log.warning("event refused", error=str(error))
+    if isinstance(error, StoreUnavailable) and (untold := _refusals.due()) is not None:
+        log.warning("event refused", error=str(error), untold=untold)
     return problem(problems.of(error), *([CLOSE] if unread else ()))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from adapter.web.seldom import Seldom
+from adapter.seldom import Seldom
 from adapter.web.unreadable import Refusal
 
 log = structlog.get_logger()

@@ -9,9 +9,9 @@ import structlog
 from httptools import HttpParserCallbackError, HttpParserError
 
 from adapter.errors import MalformedInput
+from adapter.seldom import Seldom
 from adapter.web import intake, problems
 from adapter.web.intake import CLOSE, Answer
-from adapter.web.seldom import Seldom
 
 log = structlog.get_logger()
 

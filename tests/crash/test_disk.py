@@ -39,6 +39,19 @@ def test_a_full_disk_refuses_and_recovers_when_there_is_room(tmp_path: Path) -> 
         assert_kept(server, ["before", *kept])
 
 
+def test_what_a_full_disk_refuses_again_and_again_is_said_once_a_minute(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk") as disk, Server(disk) as server:
+        server.report("created", "before")
+        ballast = fill(disk)
+        _, refused = until_refused(server, "full")
+        for _ in range(20):
+            assert server.post(refused).status_code == 503
+        ballast.unlink()
+        assert_comes_in_once(server, refused)
+        assert server.log().count("event refused") == 1
+        assert server.log().count("the redo log cannot be emptied") <= 1
+
+
 def test_a_write_that_the_system_refuses_is_no_acknowledgement(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         server.report("created", "before")

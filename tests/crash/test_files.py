@@ -63,6 +63,44 @@ def test_a_locked_database_is_waited_for_then_refused_and_nothing_is_kept(tmp_pa
         assert_comes_in_once(server, event)
 
 
+def test_a_pop_whose_panel_goes_while_the_database_is_locked_goes_to_another(
+    tmp_path: Path,
+) -> None:
+    server = Server(tmp_path)
+    server.set_policy()
+    with server:
+        server.report("created", "known", agent="bob")
+        panels = [server.panel("alice"), server.panel("alice")]
+        for each in panels:
+            each.next()
+        server.answer("alice")
+        shown = [each.until("screenpop.pop")["data"]["present"] for each in panels]
+        owner, other = panels if shown[0] == "open" else reversed(panels)
+        with locked(server):
+            server.report("updated", "known", agent="bob")  # no reader sees it while it is locked
+            owner.close()
+            eventually(lambda: has_panels(server, 1), "the server knows that it is gone")
+        assert other.until("screenpop.pop")["data"]["present"] == "card"
+
+
+def test_feeds_that_cannot_be_opened_are_told_to_come_later_and_logged_once_a_minute(
+    tmp_path: Path,
+) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "known", agent="bob")
+        with locked(server):
+            server.report("updated", "known", agent="bob")
+            assert [server.connect("bob").close_code() for _ in range(5)] == [4503] * 5
+        eventually(lambda: readiness(server)[0] == 200, "the journal works again")
+        assert len(server.connect("bob").next()["data"]["contacts"]) == 1
+        assert server.log().count("feed not opened") == 1
+
+
+def has_panels(server: Server, count: int) -> bool:
+    text = server.http.get(server.url + "/metrics").text
+    return f'screenpop_feeds{{kind="panel"}} {float(count)}' in text
+
+
 def test_a_short_lock_delays_the_answer_and_no_more(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         event, answers = server.event("created", "short"), list[httpx.Response]()

@@ -14,11 +14,11 @@ from websockets.datastructures import Headers
 
 from adapter import app, settings
 from adapter.reading_turns import PIECE
+from adapter.seldom import Seldom
 from adapter.services import Services
 from adapter.web import feed_access, feed_socket
 from adapter.web.feed_reading import LAST_WORDS, LITTLE
 from adapter.web.feed_socket import FeedSocket
-from adapter.web.seldom import Seldom
 from tests.feed.conftest import Fresh
 from tests.feed.raw import CLOSE, CONT, PING, PONG, TEXT, Raw
 from tests.server import PANEL, Server

@@ -78,9 +78,7 @@ def read_to_the_end(raw: Raw) -> tuple[list[int], int]:
 
 
 @pytest.mark.parametrize("who", ["*", "forgotten"])
-def test_what_the_retention_removes_while_it_is_replayed_is_a_gap(
-    tmp_path: Path, who: str
-) -> None:
+def test_what_the_retention_removes_while_it_is_replayed_is_a_gap(tmp_path: Path, who: str) -> None:
     kept = 250
     with Server(tmp_path, SCREENPOP_FEED_BUFFER=str(BUFFER)) as server:
         flood(server, "forgotten", 300)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from adapter.seldom import Seldom
 from adapter.web import unreadable
-from adapter.web.seldom import Seldom
 from adapter.web.short_requests import ShortConnection
 from tests.server import Server, eventually
 from tests.web.short_ways import STRUCTURED, Reading, Ways, connected, event, post, status
