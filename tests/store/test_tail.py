@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from adapter.contacts import Contact
+from adapter.errors import StoreUnavailable
+from adapter.events import ContactEvent, Stage
+from adapter.store import journal
+from adapter.store.database import Database
 from adapter.store.journal import tail
 from adapter.store.journal.tail import Head, Tail
 from adapter.tenants import Agent, ContactKey, Tenant
+from tests import journal_rows as rows
 
 HERE = Tenant("here")
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def head(position: int, agent: str | None = "alice") -> Head:
@@ -40,3 +50,51 @@ def test_a_contact_is_found_at_the_agent_who_has_it_and_at_no_other() -> None:
         for name in ("alice", "bob"):
             found = [each for each, _ in known.open_of(Agent(HERE, name))]
             assert found == ([key] if name == agent else [])
+
+
+EVENTS = [
+    ContactEvent("s", f"e-{number}", f"c-{number}", START, Stage.OFFERED, agent="alice")
+    for number in range(3)
+]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A journal whose index lacks all of it."""
+    made = Database(str(tmp_path / "c.db"))
+    made.migrate()
+    made.serve()
+    with rows.batch(made, START) as batch:
+        assert all(rows.keep(batch, HERE, each) for each in EVENTS)
+    yield made
+    made.close()
+
+
+def test_another_process_reads_the_end_while_the_server_goes_on_writing(
+    database: Database,
+) -> None:
+    command = Database(str(database.path))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as server:
+
+        def beat(_statement: str) -> None:
+            server.execute("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, random())")
+
+        command.raw.set_trace_callback(beat)
+        assert journal.contact(command.raw.cursor(), ContactKey(HERE, "c-2")) is not None
+    command.close()
+
+
+def test_an_end_that_could_not_be_read_whole_is_read_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.raw.tail.forget_all()
+    cursor = database.raw.cursor()
+    with monkeypatch.context() as patched:
+        patched.setattr(Tail, "put_contact", refuse)
+        with pytest.raises(StoreUnavailable):
+            journal.find_event(cursor, HERE, EVENTS[1])
+    assert journal.find_event(cursor, HERE, EVENTS[1])[1]
+
+
+def refuse(*_: object) -> None:
+    raise StoreUnavailable("the disk reports an input/output error")

@@ -168,17 +168,24 @@ def last_to(cursor: sqlite3.Cursor, agent: AgentKey) -> int:
 def loaded(cursor: sqlite3.Cursor) -> Tail:
     """Give the tail, read from the journal first where that is needed.
 
-    The writer reads it once; another process again whenever the journal may have grown.
+    The writer reads it once; another process again whenever the journal may have grown, but not
+    while it reads it, which itself asks for it.
     """
     known = tail.of(cursor)
-    if not known.is_writer:
+    if not known.is_writer and not known.is_loading:
         (version,) = cursor.connection.execute("PRAGMA data_version").fetchone()
         if version != known.version:
             known.forget_all()
             known.version = version
     if not known.is_loaded:
-        known.is_loaded = True
-        _load(cursor, known)
+        known.is_loaded = known.is_loading = True
+        try:
+            _load(cursor, known)
+        except BaseException:
+            known.forget_all()  # a part of it would pass for all
+            raise
+        finally:
+            known.is_loading = False
     return known
 
 

@@ -66,6 +66,7 @@ class Tail:
     is_writer: bool = False
     """Whether this connection writes the journal: then nothing appears in it behind our back."""
     is_loaded: bool = False
+    is_loading: bool = False
     version: int = -1
     """PRAGMA data_version when it was read."""
     generation: int = 0
