@@ -382,13 +382,16 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def sqlite_path(url: str) -> Path:
-    """Give the file of a `sqlite:///…` URL (or of a bare path).
+    """Give the file of a `sqlite:///…` URL (or of a bare path), behind all links.
+
+    What lies beside it is found from there, as SQLite finds its log: its lock and its redo log
+    are the same by whatever name two servers know it.
 
     Raises:
         InvalidSettings: the URL names another kind of database, or no file.
     """
     if "://" not in url:
-        return Path(url).expanduser()
+        return _behind_links(url)
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -400,7 +403,12 @@ def sqlite_path(url: str) -> Path:
         )
     if not parsed.database or parsed.database == ":memory:":
         raise InvalidSettings("database: name a file, as in sqlite:////var/lib/screenpop/db")
-    return Path(parsed.database).expanduser()
+    return _behind_links(parsed.database)
+
+
+def _behind_links(path: str) -> Path:
+    # Of links in a circle `Path.resolve` makes a mistake of ours; SQLite has words for them.
+    return Path(os.path.realpath(Path(path).expanduser()))
 
 
 def _engine(path: Path, *, busy_timeout: float) -> Engine:

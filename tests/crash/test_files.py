@@ -219,6 +219,22 @@ def test_a_second_server_on_the_same_database_is_one_clear_line(tmp_path: Path) 
         server.report("created", "unharmed")
 
 
+def test_a_database_behind_a_link_is_the_same_for_two_servers(tmp_path: Path) -> None:
+    real = tmp_path / "disk" / "real.db"
+    real.parent.mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "screenpop.db").symlink_to(real)
+    with Server(tmp_path / "data", SCREENPOP_DURABILITY="power") as server:
+        server.report("created", "before")
+        code, line = fails_to_start(Server(tmp_path / "data", SCREENPOP_DATABASE=str(real)))
+        assert (code, "another server" in line) == (EXIT_TRY_LATER, True)
+        server.restart(kill=True)
+        assert_kept(server, ["before"])
+        server.report("created", "after")
+    beside = {each.name for each in (tmp_path / "data").iterdir()}
+    assert beside == {"screenpop.db", "secret.key"}
+
+
 def test_a_data_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     blocked = Server(tmp_path, SCREENPOP_DATA_DIR=str(tmp_path / "file" / "data"))
