@@ -143,7 +143,11 @@ class HttpConnection(RequestReader):
         self._watch_unread()
 
     def _watch_unread(self) -> None:
-        if self._unread is None and self.transport.get_write_buffer_size():
+        # A websocket says its first words before it is told to be paused, and we are told instead;
+        # who reads those too slowly is its business, and what it does later is nothing to us.
+        if self._is_websocket or self._unread is not None:
+            return
+        if self.transport.get_write_buffer_size():
             self._unread = UnreadWatch(
                 self.transport, self.loop, self.unread_seconds, self.unread_rate
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adapter.web.http_connections import HttpConnection
 from tests.feed.local import Local
 from tests.feed.raw import CLOSE, Raw
 from tests.server import Server, eventually
@@ -166,3 +167,19 @@ def test_a_pop_made_while_a_panel_still_reads_what_it_missed_is_its_to_open(
                 messages.append(json.loads(raw.frame().payload))
         pops = [each["data"] for each in messages if each["type"] == "screenpop.pop"]
         assert [(each["open"], each["attempt"]) for each in pops] == [(True, 1), (True, 1)]
+
+
+def test_a_slow_start_is_not_held_against_a_websocket_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first words are written before it has the connection, which has a watch on slow peers."""
+    monkeypatch.setattr(HttpConnection, "unread_seconds", 0.2)
+    with Local(tmp_path, feed_buffer=BUFFER) as server:
+        flood(server, "busy", 300)
+        with Raw(server, receive_buffer=4096) as raw:
+            raw.socket.sendall(raw.request("busy"))
+            raw.head()
+            raw.frame()
+            time.sleep(1)
+            server.report("offered", "busy-last", agent="busy")
+            assert json.loads(raw.frame().payload)["subject"] == "busy-last"
