@@ -25,6 +25,7 @@ from adapter.jobs import Awaited, Call, Job, T, Work
 from adapter.metrics import Metrics
 from adapter.publishing import Publisher
 from adapter.registry import Registry
+from adapter.seldom import Seldom
 from adapter.step_queue import StepQueue
 from adapter.store import installation, journal
 from adapter.store.database import Cursor, Database
@@ -35,7 +36,8 @@ from adapter.upkeep import Upkeep
 log = structlog.get_logger()
 
 GROUP = 512
-"""Events in one commit at most: about 20 ms of work, so that sockets are served in between."""
+"""Events in one commit, of several requests, at most: about 20 ms of work, so that sockets are
+served in between. One request is one job, however many events it has."""
 
 LOCK_RETRY = 0.005
 LOCK_PATIENCE = 2.0
@@ -48,6 +50,12 @@ keeps what the database cannot take, and who erases waits until the server has n
 
 TRACE_DELAY = 0.25
 """Seconds for which trace lines are gathered before they are written."""
+
+TRACE_RETRY = 1.0
+"""Seconds until it is tried again where the journal refuses."""
+
+MOST_TRACES = 20_000
+"""Lines that wait at most: a journal that refuses for long must not fill the memory."""
 
 
 class _Group(msgspec.Struct):
@@ -88,6 +96,7 @@ class Committer:
         self._last_sequences: dict[Tenant, int] = {}
         self._traces: list[journal.TraceLine] = []
         self._trace_timer: asyncio.TimerHandle | None = None
+        self._untraced = Seldom()
         self._looked_at = -math.inf
         """When the files were last looked at, by `time.perf_counter`."""
         self._version = -1
@@ -130,7 +139,8 @@ class Committer:
             Overloaded: too many events wait.
         """
         # One request larger than the limit passes alone: refused, it would come again for ever.
-        if self._weight and self._weight + job.weight > self._queue_limit:
+        # What weighs nothing passes too: it is no event, and a shutdown waits for the queue by it.
+        if job.weight and self._weight and self._weight + job.weight > self._queue_limit:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
         self._jobs.append(job)
         self._weight += job.weight
@@ -181,11 +191,12 @@ class Committer:
     def trace_later(
         self, tenant: Tenant, contact: str | None, at: datetime, what: str, detail: str
     ) -> None:
-        """Add a line to a contact's story within a moment; a crash may lose it."""
+        """Add a line to a contact's story within a moment; a crash or a long lock may lose it."""
+        if len(self._traces) >= MOST_TRACES:
+            return
         self._traces.append((tenant, contact, at, what, detail))
         if self._trace_timer is None:
-            loop = asyncio.get_running_loop()
-            self._trace_timer = loop.call_later(TRACE_DELAY, self._write_traces)
+            self._write_traces_in(TRACE_DELAY)
 
     async def drain(self) -> None:
         """Wait until nothing is queued (before a shutdown)."""
@@ -208,6 +219,10 @@ class Committer:
         self.upkeep.catch_up()  # it is read from the database alone
         self._database.raw.tail.forget_all()
 
+    def _write_traces_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._trace_timer = loop.call_later(seconds, self._write_traces)
+
     def _write_traces(self) -> None:
         self._trace_timer = None
         if not self._traces:
@@ -215,8 +230,10 @@ class Committer:
         try:
             _, batches = self._commit_group([])
         except StoreUnavailable as error:
-            # The story is an aid; what it tells of is committed. It is tried with the next commit.
-            log.warning("trace not written", error=str(error))
+            # The story is an aid; what it tells of is committed.
+            if (untold := self._untraced.due()) is not None:
+                log.warning("trace not written yet", error=str(error), untold=untold)
+            self._write_traces_in(TRACE_RETRY)
         else:
             self._remember(batches)
 
@@ -248,8 +265,12 @@ class Committer:
                 self.settle()
 
     def _after_sync(self, group: _Group, error: StoreUnavailable | None) -> None:
-        if self._unsynced is not group:
-            return  # somebody could not wait for the thread (`settle`)
+        if self._unsynced is not group:  # somebody could not wait for the thread (`settle`)
+            if error is not None:
+                # The system tells of a failure once: the thread was told, and `settle` was not.
+                log.critical("the disk refuses", error=str(error))
+                self._lost = error
+            return
         self._unsynced = None
         if error is not None:
             log.critical("the disk refuses", error=str(error))

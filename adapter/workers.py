@@ -98,8 +98,8 @@ async def checkpoint(services: Services) -> None:
     written = 0
     while True:
         await pulse(USUAL)
-        if services.database.rescue_log():
-            log.critical("the database's log was deleted; the database has what it held")
+        if services.database.rescue_logs():
+            log.critical("a log of the database was deleted; the database has what it held")
         before, written = written, maintenance.log_written(path)
         if written == before:
             continue

@@ -197,6 +197,14 @@ async def test_draining_waits_for_what_is_queued(workshop: Workshop) -> None:
     assert all(each.done() for each in waiting)
 
 
+async def test_draining_waits_for_a_request_that_is_larger_than_the_queue(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path / "c.db", queue_limit=10)
+    waiting = workshop.committer.submit(say("x"), weight=25)
+    await workshop.committer.drain()
+    assert waiting.done()
+    workshop.database.close()
+
+
 async def test_a_line_of_the_story_is_written_soon_and_survives_a_refused_commit(
     workshop: Workshop,
 ) -> None:
@@ -208,8 +216,29 @@ async def test_a_line_of_the_story_is_written_soon_and_survives_a_refused_commit
     other.execute("ROLLBACK")
     other.close()
     await workshop.committer.drain()
+    assert lines(workshop) == 1
+
+
+async def test_a_line_that_was_refused_is_written_when_the_journal_works_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "TRACE_RETRY", 0.05)
+    monkeypatch.setattr(committer, "MOST_TRACES", 3)
+    other = sqlite3.connect(workshop.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for number in range(5):
+        workshop.committer.trace_later(HERE, f"c-{number}", moment(0), "pushed", "x")
+    await asyncio.sleep(2 * committer.TRACE_DELAY)
+    assert lines(workshop) == 0
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.sleep(10 * committer.TRACE_RETRY)
+    assert lines(workshop) == 3  # more were not kept while they could not be written
+
+
+def lines(workshop: Workshop) -> int:
     (count,) = workshop.database.raw.execute("SELECT count(*) FROM trace").fetchone()
-    assert count == 1
+    return int(count)
 
 
 async def test_the_index_can_be_written_after_a_commit_that_failed(workshop: Workshop) -> None:

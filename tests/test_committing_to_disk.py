@@ -26,11 +26,14 @@ class Disk:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.is_broken = False
+        self.tells_threads_only = False
+        """Whether the failure was told by the time that the event loop asks."""
         self.synced = 0
 
     def fdatasync(self, descriptor: int) -> None:
         self.may_go_on.wait(10)
-        if self.is_broken:
+        in_loop = threading.current_thread() is threading.main_thread()
+        if self.is_broken and not (self.tells_threads_only and in_loop):
             raise OSError(5, "Input/output error")
         os.fdatasync(descriptor)
         self.synced += 1
@@ -108,6 +111,22 @@ async def test_after_the_disk_has_failed_nothing_more_is_promised(
     with pytest.raises(StoreUnavailable, match="restart the server"):
         await workshop.committer.submit(say("later"))
     assert workshop.hub.published == []
+
+
+async def test_a_failure_that_a_thread_alone_was_told_counts_too(
+    workshop: Workshop, disk: Disk
+) -> None:
+    disk.may_go_on.clear()
+    waiting = workshop.committer.submit(say("first"))
+    await a_moment()
+    disk.is_broken = disk.tells_threads_only = True
+    disk.may_go_on.set()
+    workshop.committer.settle()
+    assert await waiting == 1
+    await a_moment()
+    with pytest.raises(StoreUnavailable, match="restart the server"):
+        await workshop.committer.submit(say("later"))
+    assert workshop.hub.published == [1]
 
 
 async def test_a_settled_committer_waits_for_nothing(workshop: Workshop, disk: Disk) -> None:

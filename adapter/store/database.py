@@ -72,7 +72,7 @@ class Database:
         """Reads the journal's index outside of transactions."""
         self._durability = Durability()
         self._impatient_until = 0.0
-        self._is_log_rescued = False
+        self._are_logs_rescued = False
         self._taken = 0
         """How many of the rows that waited are in the transaction."""
 
@@ -84,7 +84,7 @@ class Database:
             raise explain(error, self.path) from error
 
     def serve(self, *, outlives_power: bool = False) -> None:
-        """Prepare for the event loop: never wait for a lock, never checkpoint inside a commit.
+        """Prepare for the event loop: no commit waits for a lock, or checkpoints.
 
         Where commits must outlive a loss of power, each is followed by a sync of what it wrote,
         here or by who commits (`transaction(synced=False)`, `keep`).
@@ -179,6 +179,9 @@ class Database:
         `most`: of what waits at most so many rows, the oldest.
         """
         self.check_files()
+        return self._begin(most)
+
+    def _begin(self, most: int | None) -> sqlite3.Cursor:
         cursor = self.raw.cursor()
         rows = self._durability.waiting(most)
         try:
@@ -318,22 +321,29 @@ class Database:
         if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
             self._folder_seen = folder
 
-    def rescue_log(self) -> bool:
-        """Move into the database what SQLite's log holds, once, if somebody has deleted the log.
+    def rescue_logs(self) -> bool:
+        """Move into the database what a log holds, once, if somebody has deleted the log.
 
         It is open here and nowhere else: killed, we would take with us what was acknowledged.
         Nothing is written to it any more (`check_files`). True where that was done just now.
         """
-        path, log = str(self.path), f"{self.path}-wal"
+        path, log, redo = str(self.path), f"{self.path}-wal", f"{self.path}{REDO_SUFFIX}"
         known = self._files
-        if self._is_log_rescued or log not in known or _identity(log) == known[log]:
+        gone = [x for x in (log, redo) if x in known and _identity(x) != known[x]]
+        if self._are_logs_rescued or not gone:
             return False
         if _identity(path) != known[path] or self.raw.in_transaction:
             return False  # another file is there, or none
-        with suppress(DatabaseError, sqlite3.Error):
-            row = self.raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            self._is_log_rescued = not row[0] and row[1] == row[2]
-        return self._is_log_rescued
+        with suppress(DatabaseError, sqlite3.Error, StoreUnavailable):
+            if self.waiting:
+                self._begin(None).close()
+                self.commit()
+            if log in gone:
+                row = self.raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self._are_logs_rescued = not row[0] and row[1] == row[2]
+            else:
+                self._are_logs_rescued = True
+        return self._are_logs_rescued
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""

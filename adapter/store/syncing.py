@@ -1,7 +1,7 @@
 """Wait for the disk in a thread, so that the event loop goes on while it writes.
 
 SQLite's `synchronous=FULL` does the same within each commit, and the loop would stand still for
-the quarter of a millisecond that it takes (docs/decisions/0011-durability.md).
+the quarter of a millisecond that it takes (docs/decisions/0011-waiting-for-the-disk.md).
 """
 
 from __future__ import annotations

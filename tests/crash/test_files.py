@@ -243,11 +243,15 @@ def test_a_data_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> 
     assert str(tmp_path / "file") in line
 
 
-def test_what_was_in_a_log_that_somebody_deleted_outlives_a_kill(tmp_path: Path) -> None:
+@pytest.mark.parametrize("logs", [["-wal"], ["-redo"], ["-wal", "-redo"]])
+def test_what_was_in_a_log_that_somebody_deleted_outlives_a_kill(
+    tmp_path: Path, logs: list[str]
+) -> None:
     with Server(tmp_path) as server:
         for number in range(20):
             server.report("created", f"taken-{number}")
-        server.database.with_name(server.database.name + "-wal").unlink()
+        for log in logs:
+            server.database.with_name(server.database.name + log).unlink()
         eventually(lambda: "the database has what it held" in server.log(), "it is rescued")
         refused(server.post(server.event("created", "after")), "moved or deleted")
         server.restart(kill=True)

@@ -164,6 +164,31 @@ def test_what_was_written_over_or_wiped_is_not_read_and_what_was_wiped_is_gone(
     assert sequences(tmp_path / "c.db") == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("room", [0, 8])
+def test_a_file_that_was_wiped_on_a_full_disk_gets_its_head_before_the_next_row(
+    tmp_path: Path, room: int
+) -> None:
+    server = opened(tmp_path / "c.db")
+    server.keep([row(1)])
+    server.catch_up()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        server.wipe_redo()
+        with pytest.raises(StoreUnavailable):
+            server.keep([row(2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    server.keep([row(3)])
+    copied = tmp_path / "as a crash leaves it"
+    copied.write_bytes((tmp_path / f"c.db{REDO_SUFFIX}").read_bytes())
+    left = RedoLog(copied)
+    assert left.read() == [row(3)]
+    left.close()
+    server.close()
+    assert sequences(tmp_path / "c.db") == [1, 3]
+
+
 def test_a_file_that_grew_long_is_cut_off(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
     path = tmp_path / f"c.db{REDO_SUFFIX}"

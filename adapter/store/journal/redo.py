@@ -142,13 +142,16 @@ class RedoLog:
 
     def wipe(self) -> None:
         """Do what `clear` does, and leave nothing of the former records; raises `OSError`."""
+        self.is_used = True  # until it has a head again, which a full disk has no room for
         os.ftruncate(self.descriptor, 0)
         self._wipes = (self._wipes + 1) & 0xFFFFFFFF
         self._begin()
 
     def _begin(self) -> None:
         self._cycle += 1
-        os.pwrite(self.descriptor, _FILE_HEAD.pack(_MAGIC, self._wipes, self._cycle), 0)
+        head = _FILE_HEAD.pack(_MAGIC, self._wipes, self._cycle)
+        if os.pwrite(self.descriptor, head, 0) < len(head):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._seed = zlib.crc32(_CYCLE.pack(self._cycle))
         self._end = _FILE_HEAD.size
         self._is_ours = True
