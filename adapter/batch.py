@@ -97,6 +97,8 @@ class Batch:
         self.last_sequences = dict(last_sequences)
         """Each tenant's last sequence, as far as it is known, with what is staged."""
         self.contacts: dict[ContactKey, Known] = {}
+        self._unhandled: dict[ContactKey, Head] = {}
+        """The newest rows of contacts of which nothing could be handled yet."""
         self.outgoing: list[Entry] = []
         self._silent: list[Silent] = []
         self._silent_numbers: dict[Tenant, int] = {}
@@ -178,9 +180,11 @@ class Batch:
     def _next_head(self, key: ContactKey, position: int) -> tuple[int, Head]:
         """Make a row that changes nothing the contact's newest; give the position before it."""
         known = self.known(key)
-        before = known[1] if known else journal.head(self.cursor, key) or _NO_HEAD
+        before = known[1] if known else self._unhandled.get(key, _NO_HEAD)
         head = Head(position, before.depth + 1, before.agent, before.ended, self._micros)
-        if known is not None:
+        if known is None:
+            self._unhandled[key] = head
+        else:
             self.contacts[key] = (known[0], head)
         return before.position, head
 
@@ -216,6 +220,8 @@ class Batch:
         found = self.contacts.get(key) or self._tail.states.get(key)
         if found is None and journal.has_contact(self._index, key):
             found = journal.contact_with_head(self.cursor, key)
+            if found is None and key not in self._unhandled:
+                self._unhandled[key] = journal.head(self.cursor, key) or _NO_HEAD
         return found
 
     def forget(self, key: ContactKey) -> None:
@@ -225,6 +231,7 @@ class Batch:
         """
         self.erased.add(key)
         self.contacts.pop(key, None)
+        self._unhandled.pop(key, None)
         for entry in self.outgoing:
             if entry.tenant == key.tenant and entry.message.subject == key.id:
                 entry.message = journal.emptied(entry.message)
@@ -265,9 +272,10 @@ class Batch:
         """
         entry = self._append(key.tenant, kind, messages.json(data), audience, subject=key.id)
         depth = 0
-        if before is not None:
-            entry.previous = before[1].position
-            depth = before[1].depth + 1
+        last = self._unhandled.get(key) if before is None else before[1]
+        if last is not None:
+            entry.previous = last.position
+            depth = last.depth + 1
             if depth >= journal.STATE_EVERY:
                 depth = 0
                 entry.state = contacts.encode(state)

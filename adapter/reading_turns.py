@@ -35,8 +35,10 @@ class ReadingTurns:
 
     def _next_turn(self) -> None:
         left = PIECE
-        while self._waiting and left > 0:
-            left -= self._waiting.popleft()()
-        self._turn = None
-        if self._waiting:
-            self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
+        try:
+            while self._waiting and left > 0:
+                left -= self._waiting.popleft()()
+        finally:  # also where one has a fault: the others go on
+            self._turn = None
+            if self._waiting:
+                self._turn = asyncio.get_running_loop().call_soon(self._next_turn)

@@ -31,7 +31,7 @@ millisecond, may an event of the others find the loop busy. It is dearer than al
 
 SLICE_ROWS = 512
 """Rows that are written at once where more wait, because the database was locked: two to three
-milliseconds."""
+milliseconds. Of very many it is a quarter, or a flood would let them become ever more."""
 
 TOO_MANY = 20_000
 """Rows from which on events are refused while the database cannot take them."""

@@ -127,6 +127,37 @@ async def test_what_its_contact_does_later_is_handled(
     assert kept(services) == ["AttributeError('a fault of ours')", None]
 
 
+@pytest.mark.parametrize("in_one", [True, False])
+async def test_what_a_contact_began_with_stays_in_its_story_though_it_could_not_be_handled(
+    sound: Services, monkeypatch: pytest.MonkeyPatch, *, in_one: bool
+) -> None:
+    advance = contacts.advance
+
+    def with_fault(contact: Contact | None, event: ContactEvent) -> Contact:
+        if event.id.startswith("bad"):
+            raise AttributeError("a fault of ours")
+        return advance(contact, event)
+
+    monkeypatch.setattr(contacts, "advance", with_fault)
+    events = [
+        ContactEvent("urn:pbx", id_, SPOILT, moment(2), Stage.OFFERED, agent="alice")
+        for id_ in ("bad-1", "bad-2", "bad-3", "e-9")
+    ]
+    if in_one:
+        await accept(sound, *events)
+    else:
+        for event in events:
+            await accept(sound, event)
+    again = restarted(sound)
+    cursor = again.database.raw.cursor()
+    state = journal.contact(cursor, ContactKey(HERE, SPOILT))
+    story = kept(again)
+    again.database.close()
+    assert state is not None
+    assert state.stage is Stage.OFFERED
+    assert story == [*["AttributeError('a fault of ours')"] * 3, None]
+
+
 async def test_what_cannot_be_handled_is_left_out_of_its_contact_whatever_the_fault(
     sound: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
