@@ -9,7 +9,7 @@ help:
 	@echo "make demo         the server, a simulated Dynamics and simulated calls on one port"
 	@echo "make test         every check and every test, as CI runs them"
 	@echo "make check        format, lint, types and layers alone"
-	@echo "make bench        speed against the peers; make bench-quick in five minutes;"
+	@echo "make bench        speed against the peers; make bench-quick in seven minutes;"
 	@echo "                  make bench-hot, the hot path alone against the reference, in one"
 	@echo "make profile      a flame graph of the server under load: build/profile.svg"
 	@echo "make soak         a hundred kills under load, a thousand contacts through faults of"

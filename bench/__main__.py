@@ -179,7 +179,7 @@ def _by_turns(chosen: Sequence[Contender], plan: Plan) -> Figures:
     reference = [each for each in chosen if each.name == REFERENCE]
     if not plan.wants("turns") or not mine or not reference:
         return {}
-    found = _take("latency by turns", turns.take, [*reference, *mine], plan)
+    found = _take("by turns", turns.take, [*reference, *mine], plan)
     return {"turns": found} if found else {}
 
 

@@ -22,6 +22,7 @@ _BY_TURNS: Final = {
     "p50, µs": ("p50", 0),
     "p99, µs": ("p99", 0),
     "CPU for 10,000 events, s": ("cpu_per_10k", 2),
+    "saturation, events/s": ("rate", 0),
 }
 """The columns: what is read of a turn, with how many digits."""
 
@@ -47,7 +48,7 @@ def _turns(found: Figures | None) -> list[str]:
         for name in found
     ]
     return [
-        "## Latency by turns",
+        "## By turns",
         f"All run at once and are measured one by one, {number} turns.",
         "The median over the turns (quarter..three quarters); in bold, the same of the ratios.",
         table(["", *_BY_TURNS], lines),

@@ -1,4 +1,4 @@
-"""Take latency by turns: the reference and ours run at the same time and are asked one by one.
+"""Take latency and saturation by turns: the reference and ours run at once, asked one by one.
 
 How fast one and the same server is changes within seconds with what the machine's host does, by
 half and more. What is measured minutes apart is measured on two machines, so to speak; of turns
@@ -17,8 +17,12 @@ from bench.contenders import REFERENCE, Contender
 from bench.load import Figures, Load
 from bench.rounds import AT_ONCE, FAULTS, Plan, Run, running
 
-READ: Final = ("p50", "p99", "cpu_per_10k", "noise")
-"""Of each turn; the first two in microseconds, the third in seconds, the last in cores."""
+OPEN: Final = ("p50", "p99", "cpu_per_10k")
+"""Read of each turn at a fixed rate; the first two in microseconds, the last in seconds."""
+READ: Final = (*OPEN, "rate", "noise")
+"""And at saturation, in events a second; the last of both, in cores."""
+CONNECTIONS: Final = 64
+"""At saturation."""
 
 
 def take(contenders: Sequence[Contender], plan: Plan) -> Figures:
@@ -74,4 +78,8 @@ def _know_each_other(runs: Sequence[Run]) -> None:
 
 
 def _turn(run: Run, load: Load, plan: Plan) -> Figures:
-    return run.phase(load, f"open {plan.rates[-1]} {plan.turn_seconds} {plan.turn_warm}")
+    seconds = f"{plan.turn_seconds} {plan.turn_warm}"
+    figures = run.phase(load, f"open {plan.rates[-1]} {seconds}")
+    flooded = run.phase(load, f"sat {CONNECTIONS} {seconds}")
+    noise = max(figures["noise"], flooded["noise"])
+    return {**{name: figures[name] for name in OPEN}, "rate": flooded["rate"], "noise": noise}
