@@ -54,8 +54,9 @@ TRACE_DELAY = 0.25
 TRACE_RETRY = 1.0
 """Seconds until it is tried again where the journal refuses."""
 
-MOST_TRACES = 20_000
-"""Lines that wait at most: a journal that refuses for long must not fill the memory."""
+MOST_TRACES = 50_000
+"""Lines that wait at most, of some 300 bytes; a flood leaves a fifth of that between two writes. A
+journal that refuses for long must not fill the memory."""
 
 
 class _Group(msgspec.Struct):

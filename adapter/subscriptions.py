@@ -62,7 +62,7 @@ class Missing:
     what comes meanwhile is found in the same way when these are read.
     """
 
-    __slots__ = ("_ahead", "_chains", "_feed", "_gone")
+    __slots__ = ("_ahead", "_chains", "_feed")
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -70,22 +70,20 @@ class Missing:
         """Where it is still looked for what an agent has missed."""
         self._ahead: list[int] = []
         """Sequences that were found and are still to be read."""
-        self._gone = 0
-        """The last sequence of a part that the retention had removed when it was to be read."""
 
     def read(self, cursor: Cursor, after: int) -> list[Message] | None:
-        """Read the next messages above `after`: none at the end, None where it takes more turns."""
+        """Read the next messages above `after`: none at the end, None where it takes more turns.
+
+        Of what was found nothing is missing: where the retention removes it, the feed is closed.
+        """
         feed = self._feed
         if feed.agent is None:
             return journal.messages_after(cursor, feed.tenant, None, after, limit=CHUNK)
-        if not self._ahead and not self._look(cursor, feed.agent, max(after, self._gone)):
+        if not self._ahead and not self._look(cursor, feed.agent, after):
             return [] if self._chains is None else None
         wanted = self._ahead[:CHUNK]
         del self._ahead[:CHUNK]
-        found = journal.read(cursor, feed.tenant, wanted)
-        if not found:
-            self._gone = wanted[-1]
-        return found or None
+        return journal.read(cursor, feed.tenant, wanted)
 
     @property
     def is_more(self) -> bool:

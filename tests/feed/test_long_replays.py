@@ -94,30 +94,6 @@ def test_an_agents_chain_is_followed_once_for_all_parts_and_not_in_one_turn(
     assert max(replay.turns) <= CHAIN_ROWS + CHUNK + FEW
 
 
-def test_what_the_retention_removes_meanwhile_is_passed_over_in_parts_too(
-    database: Database,
-) -> None:
-    replay = Replay(database)
-    while not replay.told:
-        replay.turn()
-    kept = MESSAGES - CHUNK
-    with database.transaction() as cursor:
-        cursor.execute("DELETE FROM journal WHERE position & 0xffffffffff <= ?", (kept,))
-    replay.end()
-    assert replay.told == [*range(1, CHUNK + 1), *range(kept + 1, MESSAGES + 1)]
-    assert max(replay.turns) <= CHAIN_ROWS + CHUNK + FEW
-
-
-def test_all_that_was_still_to_be_read_may_be_removed(database: Database) -> None:
-    replay = Replay(database)
-    while not replay.told:
-        replay.turn()
-    with database.transaction() as cursor:
-        cursor.execute("DELETE FROM journal")
-    replay.end()
-    assert replay.told == list(range(1, CHUNK + 1))
-
-
 class Parts:
     """See a replay go from part to part by what it asks for, and hold it within two of them."""
 
