@@ -34,6 +34,7 @@ _BY_TURNS: Final = {
     "saturation by turns, events/s": "rate",
     "p50 at 1000/s by turns, µs": "p50",
 }
+_ABOUT_TURNS: Final = "*By turns*: both run at once and are measured seconds apart. "
 NAMES: Final = (
     *("screenpop-normal", "screenpop-full", REFERENCE),
     *("websockets", "node-ws", "python-socketio", "nchan"),
@@ -86,7 +87,8 @@ def block(results: Mapping[str, Any], page: Path) -> str:
         f"Median, and in bold the ratio to `{REFERENCE}` (bare Starlette on uvicorn, which checks "
         f"and keeps nothing) in the same round: {results['plan']['panels']:,} panels, "
         f"{_rounds(len(results['rounds']))}, server on one core of {machine['cpu']}, "
-        f"{str(results['at'])[:10]}. [The whole page](bench/results/{page.name}), "
+        f"{str(results['at'])[:10]}. {_ABOUT_TURNS if found else ''}"
+        f"[The whole page](bench/results/{page.name}), "
         "[how to read it](bench/README.md)."
     )
     parts = [table(["", *names], lines), small]
