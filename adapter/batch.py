@@ -64,8 +64,9 @@ class Surroundings:
     registry: Registry
     hub: Hub
     step_queue: StepQueue
-    begin: Callable[[], Cursor]
-    """Begins a transaction of the database, for a batch that began without one."""
+    begin: Callable[[int | None], Cursor]
+    """Begins a transaction of the database, for a batch that began without one, and has read its
+    tables at such a version (`Database.data_version`; None: it has not)."""
 
 
 class Batch:
@@ -90,6 +91,8 @@ class Batch:
         self._written = written
         self._index = self._database.index
         """Reads what the index says, and no row of the journal: some may wait in the redo log."""
+        self._read_at: int | None = None
+        """The version of the database at which its tables were first read with no transaction."""
         self.now = now
         self._tail = journal.loaded(self._index)
         self._micros = micros(now)
@@ -122,8 +125,21 @@ class Batch:
     def cursor(self) -> Cursor:
         """Read and write anything; from now on this is a transaction of the database."""
         if self._written is None:
-            self._written = self._begin()
+            self._written = self._begin(self._read_at)
         return self._written
+
+    @property
+    def tables(self) -> Cursor:
+        """Read what only transactions write (pops, the outbox), and begin none for it.
+
+        Not rows of the journal, some of which may wait in the redo log. Most events ask and then
+        have nothing to write. Read all that a statement gives: the cursor is shared.
+        """
+        if self._written is not None:
+            return self._written
+        if self._read_at is None:
+            self._read_at = self._database.data_version()
+        return self._index
 
     @property
     def is_transaction(self) -> bool:

@@ -67,8 +67,8 @@ class _Group(msgspec.Struct):
     batches: list[Batch]
 
 
-class _ErasedMeanwhile(Exception):
-    """What the jobs have read in memory is of contacts that another process has erased."""
+class _ChangedMeanwhile(Exception):
+    """Another process has erased contacts, or written what the jobs had read before they wrote."""
 
 
 class Committer:
@@ -373,7 +373,7 @@ class Committer:
             batch.finish()
             if batch.is_transaction:
                 self._database.commit(synced=False)
-        except _ErasedMeanwhile:
+        except _ChangedMeanwhile:
             self._database.roll_back()
             self._traces = traces + self._traces
             return self._run_batch(jobs, upfront=True)
@@ -392,15 +392,17 @@ class Committer:
         now = datetime.now(UTC)
         return Batch(self._surroundings, written, now=now, last_sequences=self._last_sequences)
 
-    def _begin_midway(self) -> Cursor:
+    def _begin_midway(self, read_at: int | None) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""
         cursor = self._database.begin()
         self._refuse_what_was_erased()
+        if read_at is not None and read_at != self._database.data_version():
+            raise _ChangedMeanwhile  # what is to be written follows from what was read
         return cursor
 
     def _refuse_what_was_erased(self) -> None:
         if self._is_erased_elsewhere():
-            raise _ErasedMeanwhile
+            raise _ChangedMeanwhile
 
     def _begin_upfront(self) -> Cursor:
         """Begin one in which nothing that memory holds of an erased contact is used."""

@@ -60,7 +60,7 @@ class Environments:
     def table(self, tenant: Tenant, api_url: str, entity_set: str) -> Table | None:
         """Give a table with its columns, as far as it is remembered."""
         key = Key(tenant, api_url)
-        with self._database.reading():
+        with self._database.reading_tables():
             cursor = self._database.raw.cursor()
             read = stored.read(cursor, key, entity_set)
             if read is None:
@@ -113,7 +113,7 @@ class Environments:
             key = _key(tenant, self._accounts.client(tenant, account))
         except AccountNotReady:
             return None
-        with self._database.reading():
+        with self._database.reading_tables():
             cursor = self._database.raw.cursor()
             found = stored.listed(cursor, key)
             if found is None or in_trouble:
@@ -131,7 +131,7 @@ class Environments:
     ) -> None:
         client = self._accounts.client(tenant, account)
         key = _key(tenant, client)
-        with self._database.reading():
+        with self._database.reading_tables():
             listed = stored.listed(self._database.raw.cursor(), key)
         for entity_set in sorted(sets):
             table = listed and listed.find(entity_set)
@@ -140,7 +140,7 @@ class Environments:
                 self._put(tenant, client, table.entity_set, whole)
 
     def _is_old(self, key: Key, entity_set: str, within: timedelta) -> bool:
-        with self._database.reading():
+        with self._database.reading_tables():
             read = stored.read(self._database.raw.cursor(), key, entity_set)
         return read is None or datetime.now(UTC) - read > within
 

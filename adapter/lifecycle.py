@@ -41,10 +41,12 @@ def plan(
 
     `view` is the contact after the event, `before` its state ahead of it.
     """
+    if steps.is_idle(tenant.steps, view):
+        return
     if not _enabled(batch, tenant):
         _tell_of_standstill(batch, tenant, key, view, before)
         return
-    requests = outbox.of_contact(batch.cursor, key)
+    requests = outbox.of_contact(batch.tables, key)
     # What is being sent right now must not be replaced: it counts as sent.
     history: dict[str, Progress] = {
         each.key: "done" if each.position in batch.step_queue.in_flight else PROGRESS[each.state]
@@ -128,7 +130,7 @@ def pop(
         return f"{stage.value} at {who.id}: {reason}"
     key = ContactKey(who.tenant, contact.id)
     view = contacts.view(contact, agent=who.id)
-    found = steps.opening(tenant.steps, view, where, so_far(outbox.of_contact(batch.cursor, key)))
+    found = steps.opening(tenant.steps, view, where, so_far(outbox.of_contact(batch.tables, key)))
     if found is None or found.url is None:
         return f"{stage.value} at {who.id}: {found.reason if found else 'nothing to open'}"
     new = _new_pop(found, stage, contact, who, since)
@@ -153,7 +155,7 @@ def pop_when_ready(batch: Batch, tenant: TenantSettings, key: ContactKey) -> str
 def _enabled(batch: Batch, tenant: TenantSettings) -> bool:
     """Tell if some step's account is in force and has passed its test."""
     return any(
-        batch.step_queue.environment(tenant.tenant, each.account) is not None
+        batch.step_queue.why_not(tenant.tenant, each.account) is None
         for each in tenant.steps.requests
         if each.enabled
     )
@@ -172,7 +174,7 @@ def _tell_of_standstill(
         missed -= _due(tenant, contacts.view(before, agent=before.agent))
     if not missed:
         return
-    requests = outbox.of_contact(batch.cursor, key)
+    requests = outbox.of_contact(batch.tables, key)
     if not requests:  # as in `plan`
         missed &= _due(tenant, view, tenant.steps_since)
     missed -= {each.planned.step.number for each in requests}
@@ -193,7 +195,7 @@ def _due(tenant: TenantSettings, view: dict[str, Any], since: datetime | None = 
 def _obstacle(batch: Batch, contact: Contact, who: Agent) -> str | None:
     if contact.ended:
         return "the contact has ended"
-    if stored_pops.stages(batch.cursor, who, contact.id):
+    if stored_pops.stages(batch.tables, who, contact.id):
         return "it has already popped to this agent"
     return None
 

@@ -120,7 +120,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Work for good: first on what a crash or a restart left."""
-        with self._database.reading():
+        with self._database.reading_tables():
             self.wake(outbox.contacts_waiting(self._database.raw.cursor()))
         await self._turns.run()
 
@@ -144,7 +144,7 @@ class Outbox:
         """Send what is due; give the seconds until the next is, None where nothing waits."""
         news = True
         while True:
-            with self._database.reading():
+            with self._database.reading_tables():
                 waiting = outbox.waiting(self._database.raw.cursor(), key)
             now = datetime.now(UTC)
             # A planned delay (a completion that waits for a recording) holds back nobody; a

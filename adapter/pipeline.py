@@ -117,9 +117,8 @@ def _advance_contact(
     if event.links:
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
     if tenant.steps.steps:
-        view = contacts.view(new, agent=now)
         lifecycle.plan(
-            batch, tenant, event.stage, key, view, before=None if known is None else known[0]
+            batch, tenant, event.stage, key, told, before=None if known is None else known[0]
         )
     if before is not None and before != now:
         reason = "the contact went to another agent" if now else "the contact left the agent"
@@ -159,7 +158,7 @@ def _pop_at_stage(
         direction=contact.direction,
         attributes=contact.attributes,
         ended=contact.ended,
-        popped=stored_pops.stages(batch.cursor, who, contact.id),
+        popped=stored_pops.stages(batch.tables, who, contact.id),
     )
     reason = f"{_NAMES[stage]} at {who.id}: {decision.reason}"
     if decision.kind == "none" or decision.url is None:

@@ -135,7 +135,7 @@ def settle(batch: Batch, agent: Agent, report: PopOutcome) -> StoredPop | None:
 
 def withdraw(batch: Batch, tenant: Tenant, contact: str, agent: str, reason: str) -> None:
     """Take a contact's unfinished pops from an agent who no longer has it."""
-    for pop in stored.unfinished_of_contact(batch.cursor, tenant, contact):
+    for pop in stored.unfinished_of_contact(batch.tables, tenant, contact):
         if pop.agent == agent:
             stored.settle(batch.cursor, pop.id, WITHDRAWN, batch.now)
             data = {"pop": pop.id, "contact": contact, "agent": agent, "reason": reason}

@@ -73,18 +73,19 @@ def _beside_flood(run: Run, load: Load, options: list[str], figures: Figures, na
 def slow_dynamics(contender: Contender, plan: Plan) -> Figures:
     """Give the latency of agents while others' contacts leave records in Dynamics.
 
-    Steps are in force in all three phases, so that only Dynamics differs: nobody has anything for
-    it, it answers at once, it answers after `SLOW_SECONDS`.
+    Steps are in force in three phases, so that only Dynamics differs: nobody has anything for it,
+    it answers at once, it answers after `SLOW_SECONDS`. One before tells what steps cost.
     """
     figures: Figures = {}
     with dynamics.running() as simulated, running(contender, plan, env=simulated.trust()) as run:
         run.company.append(simulated.pid)
-        simulated.connect(run.setup.env)
         load = run.load(run.setup.load)
         calls = run.load([*run.setup.load, "--prefix", "d", "--stages", dynamics.STAGES])
         try:
             load.do(f"connect {run.plan.panels} {AT_ONCE}")
             calls.do(f"connect {CALLERS} {CALLERS}")
+            figures["without_steps"] = run.phase(load, _agents(plan))
+            simulated.connect(run.setup.env)
             figures["alone"] = run.phase(load, _agents(plan))
             figures["dynamics"] = _beside(run, load, calls, plan)
             simulated.answer_after(SLOW_SECONDS)

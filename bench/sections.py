@@ -113,7 +113,8 @@ def _dynamics(found: Figures | None) -> list[str]:
         return []
     return [
         "## A slow Dynamics",
-        _beside(found, ("alone", "dynamics", "slow_dynamics")),
+        _beside(found, ("without_steps", "alone", "dynamics", "slow_dynamics")),
+        "Lifecycle steps are in force, but for the first line.",
         "Other agents' contacts leave records in Dynamics, which answers at once, then after 5 s.",
         f"It was asked for {found['asked']:,} records.",
     ]

@@ -24,7 +24,9 @@ NOBODY = cast(Any, None)
 def batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Open a transaction, commit it, and remember where everything stands."""
     with database.transaction() as cursor:
-        surroundings = Surroundings(database, NOBODY, NOBODY, StepQueue(), database.begin)
+        surroundings = Surroundings(
+            database, NOBODY, NOBODY, StepQueue(), lambda _: database.begin()
+        )
         made = Batch(surroundings, cursor, now=now, last_sequences={})
         yield made
         made.finish()

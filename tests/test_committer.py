@@ -17,10 +17,10 @@ from adapter.errors import MalformedInput, Overloaded, StoreUnavailable
 from adapter.hub import Hub, Outgoing
 from adapter.metrics import Metrics
 from adapter.registry import Registry
-from adapter.store import journal
+from adapter.store import journal, outbox
 from adapter.store.database import Database
 from adapter.store.times import moment
-from adapter.tenants import Tenant
+from adapter.tenants import ContactKey, Tenant
 
 HERE = Tenant("here")
 
@@ -250,3 +250,34 @@ async def test_the_index_can_be_written_after_a_commit_that_failed(workshop: Wor
     workshop.committer.write_index()
     await workshop.committer.drain()
     assert await workshop.committer.submit(say("next")) == 2
+
+
+async def test_a_job_that_reads_tables_and_writes_nothing_begins_no_transaction(
+    workshop: Workshop,
+) -> None:
+    assert await workshop.committer.submit(say("the tenant is known now")) == 1
+
+    def look(batch: Batch) -> int:
+        assert outbox.of_contact(batch.tables, ContactKey(HERE, "c")) == []
+        return batch.say(HERE, messages.UPDATED, "nothing is due", agents=("alice",))
+
+    with closing(sqlite3.connect(workshop.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # whoever needs a transaction waits
+        assert await asyncio.wait_for(workshop.committer.submit(look), timeout=1) == 2
+
+
+async def test_what_another_process_wrote_meanwhile_is_read_again_before_anything_is_written(
+    workshop: Workshop,
+) -> None:
+    assert await workshop.committer.submit(say("the tenant is known now")) == 1
+    seen: list[int] = []
+
+    def decide(batch: Batch) -> None:
+        seen.extend(batch.tables.execute("SELECT count(*) FROM heartbeat").fetchone())
+        if len(seen) == 1:
+            with closing(sqlite3.connect(workshop.database.path)) as other, other:
+                other.execute("INSERT INTO heartbeat (id, at) VALUES (1, 0)")
+        batch.cursor.execute("DELETE FROM heartbeat")
+
+    await workshop.committer.submit(decide)
+    assert seen == [0, 1]

@@ -414,6 +414,23 @@ def test_a_contact_that_began_before_the_steps_is_left_alone() -> None:
     assert steps.plan(found, view, Stage.CREATED, {}, tenant="t", since=START)
 
 
+def test_where_no_step_is_due_nothing_is_planned_whatever_was_before() -> None:
+    whole = steps.default_steps()
+    found = msgspec.structs.replace(whole, steps=whole.steps[2:])  # the end, and the recording
+    histories: tuple[dict[str, Progress], ...] = (
+        {},
+        {"4/0123456789abcdef": "done"},
+        {"5:complete": "waiting"},
+    )
+    for happened in (CREATED, event("answered", 1, agent="alice"), event("transferred", 2)):
+        view = _view(happened)
+        assert steps.is_idle(found, view)
+        for history in histories:
+            assert steps.plan(found, view, happened.stage, history, tenant="t") == []
+    assert not steps.is_idle(found, _view(ENDED))
+    assert steps.plan(found, _view(ENDED), Stage.ENDED, {}, tenant="t")
+
+
 def test_a_disabled_step_is_not_planned() -> None:
     document = json.loads(steps.dump(steps.default_steps()))
     for step in document["steps"]:

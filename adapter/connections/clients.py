@@ -64,7 +64,9 @@ class Clients:
         self._make = make or self._client
         self._open: dict[tuple[Tenant, str], _Open] = {}
         self._of_tenant: dict[Tenant, dict[str, _Open]] = {}
-        """The same by tenant: each event of one with steps asks."""
+        """The same by tenant."""
+        self._chosen: dict[tuple[Tenant, str | None], _Open] = {}
+        """The same by what steps say of the account: each event of a tenant with steps asks."""
         self.changed: Callable[[], None] = _nobody
         """Is told when an account may be used that could not, or by another secret."""
 
@@ -135,6 +137,7 @@ class Clients:
             self._retire(gone.client)
         self._open = opened
         self._of_tenant = {}
+        self._chosen = {}
         for (tenant, name), each in opened.items():
             self._of_tenant.setdefault(tenant, {})[name] = each
         if self._state() != before:
@@ -154,6 +157,7 @@ class Clients:
                 await each.client.close(within=5.0)
         self._open.clear()
         self._of_tenant.clear()
+        self._chosen.clear()
 
     def _state(self) -> dict[tuple[Tenant, str], object]:
         """Give what work that waits for an account wants to know: a new test may have passed."""
@@ -163,8 +167,12 @@ class Clients:
         }
 
     def _find(self, tenant: Tenant, name: str | None) -> _Open:
-        mine = self._of_tenant.get(tenant, {})
-        return mine[choosing.choose([each.stored for each in mine.values()], name).name]
+        found = self._chosen.get((tenant, name))
+        if found is None:
+            mine = self._of_tenant.get(tenant, {})
+            chosen = choosing.choose([each.stored for each in mine.values()], name)
+            found = self._chosen[tenant, name] = mine[chosen.name]
+        return found
 
     def _opened(self, account: StoredAccount, old: _Open | None) -> _Open:
         assert account.applied is not None  # noqa: S101 - `refresh` listed these

@@ -19,7 +19,7 @@ from adapter.steps.parsing import (
     tables_named,
 )
 from adapter.steps.pasting import repair
-from adapter.steps.planning import PlannedRequest, Progress, plan
+from adapter.steps.planning import PlannedRequest, Progress, is_idle, plan
 from adapter.steps.previews import SAMPLE, Previewed, previews
 from adapter.steps.rehearsal import Rehearsed, dry_run
 from adapter.steps.rendering import (
@@ -72,6 +72,7 @@ __all__ = [
     "dry_run",
     "dump",
     "fitted",
+    "is_idle",
     "opening",
     "owner_of",
     "parse_steps",

@@ -89,14 +89,46 @@ def plan(
     before, by key, in the order of planning. A contact that began before `since`, when the steps
     were put into effect, is left alone.
     """
-    began = min((time for time in map(facts.moment, view["stages"].values()) if time), default=None)
-    if since is not None and began is not None and began < since:
-        return []
     planning = _Planning(steps, view, event_stage, dict(history), tenant)
-    for step in sorted(steps.requests, key=templates.first_rank):
-        if step.enabled:
-            planning.take(step)
+    due = _due(steps, view)
+    if not due or (since is not None and _began_before(view, since)):
+        return []
+    for step in sorted(due, key=templates.first_rank):
+        planning.take(step)
     return planning.found
+
+
+def is_idle(steps: Steps, view: Mapping[str, Any]) -> bool:
+    """Tell if no step is due by what the contact is: `plan` gives nothing, whatever was planned."""
+    return not _due(steps, view)
+
+
+def _due(steps: Steps, view: Mapping[str, Any]) -> list[RequestStep]:
+    """Give the enabled steps whose stage or file the contact has come to, started or not."""
+    here = facts.stages(view)
+    skipped = steps.abandoned == "skip" and facts.abandoned(view)
+    return [
+        step
+        for step in steps.requests
+        if step.enabled
+        and (
+            _takes_one(steps, step, view)
+            if templates.takes_files(step)
+            else not here.isdisjoint(step.stages) and not (skipped and Stage.ENDED in step.stages)
+        )
+    ]
+
+
+def _takes_one(steps: Steps, step: RequestStep, view: Mapping[str, Any]) -> bool:
+    """Tell if there is a file for a step; it may be of a kind of copy that is not linked."""
+    if facts.files(view):
+        return bool(facts.chosen(view, step.stages, steps.redacted))
+    return facts.reached(view, step.stages)
+
+
+def _began_before(view: Mapping[str, Any], since: datetime) -> bool:
+    began = min((time for time in map(facts.moment, view["stages"].values()) if time), default=None)
+    return began is not None and began < since
 
 
 def row_id(tenant: str, contact: str, key: str) -> str:
@@ -137,9 +169,7 @@ class _Planning:
         self.found: list[PlannedRequest] = []
 
     def take(self, step: RequestStep) -> None:
-        """Plan what is due of one step."""
-        if not self._is_due(step):
-            return
+        """Plan what is due of one step whose stage or file is there."""
         if step.method == "PATCH":
             self._update(step, self._file(step))
         elif step.method == "POST" and templates.takes_files(step):
@@ -149,18 +179,6 @@ class _Planning:
             self._create(step, None)
         elif not self._started(step):
             self._put(str(step.number), step, file=self._file(step))
-
-    def _is_due(self, step: RequestStep) -> bool:
-        if templates.takes_files(step):
-            # A file may be of a kind of copy that the tenant does not link.
-            any_file = bool(facts.files(self._view))
-            return bool(self._files(step)) or (
-                not any_file and facts.reached(self._view, step.stages)
-            )
-        if not facts.reached(self._view, step.stages):
-            return False
-        skipped = self._steps.abandoned == "skip" and facts.abandoned(self._view)
-        return not (skipped and Stage.ENDED in step.stages)
 
     def _create(self, step: RequestStep, file: File | None) -> None:
         key = str(step.number) if file is None else f"{step.number}/{_digest(file.url)}"

@@ -282,6 +282,15 @@ class Database:
             if time.monotonic() < self._impatient_until:
                 raise
             self._catch_up_patiently()
+        with self.reading_tables():
+            yield
+
+    @contextmanager
+    def reading_tables(self) -> Iterator[None]:
+        """Do what `reading` does for what only transactions write, and nothing of which waits.
+
+        Pops, the outbox, what is remembered of environments: not the journal.
+        """
         try:
             yield
         except (DatabaseError, sqlite3.Error) as error:

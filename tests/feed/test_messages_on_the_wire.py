@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 from itertools import pairwise
 from threading import Thread
@@ -128,15 +129,27 @@ def test_nothing_is_sent_before_it_is_committed(server: Server, fresh: Fresh) ->
     other.execute("BEGIN IMMEDIATE")  # now nobody else can commit
     done: list[int] = []
     post = Thread(target=lambda: done.append(server.post(event).status_code))
-    event = server.event("offered", fresh("c"), agent=agent)
+    event = server.event("answered", fresh("c"), agent=agent, attributes={"CrmId": RECORD})
     post.start()
     assert feed.quiet(0.3)
     assert not done
     other.execute("ROLLBACK")
     other.close()
-    assert feed.next()["type"] == "screenpop.contact.offered"
+    assert feed.next()["type"] == "screenpop.contact.answered"
     post.join()
     assert done == [202]
+
+
+def test_an_event_that_pops_nothing_does_not_wait_for_who_holds_the_database(
+    server: Server, fresh: Fresh
+) -> None:
+    agent = fresh("agent")
+    feed = server.connect(agent)
+    feed.next()
+    with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert server.post(server.event("offered", fresh("c"), agent=agent)).status_code == 202
+        assert feed.next()["type"] == "screenpop.contact.offered"
 
 
 def test_a_change_without_a_stage_is_an_update(server: Server, fresh: Fresh) -> None:

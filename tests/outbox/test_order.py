@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 from adapter.demo.simulated.faults import Kind
@@ -11,6 +13,7 @@ from tests.outbox.office import (
     give_up_all,
     replay,
     set_steps,
+    settle,
     writes,
 )
 from tests.server import PATIENCE, Server, eventually
@@ -240,3 +243,15 @@ def test_a_missing_privilege_is_a_dead_letter_that_names_it(
     call.dynamics.world.security.grant(user, {"prvCreateActivity"})
     replay(call.server, letter["id"])
     call.row()
+
+
+def test_an_event_that_makes_nothing_due_does_not_wait_for_who_holds_the_database(
+    call: Call,
+) -> None:
+    call.created()
+    row = call.row()
+    settle(call.server, call.dynamics)
+    with closing(sqlite3.connect(call.server.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        call.report("offered", agent=call.agent)  # raises where it is not accepted
+    assert call.row() == row
