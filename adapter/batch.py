@@ -330,7 +330,8 @@ class Batch:
     def next_sequence(self, tenant: Tenant) -> int:
         """Give the sequence that the next message of a tenant will have."""
         if tenant not in self.last_sequences:
-            self.last_sequences[tenant] = journal.sequences(self.cursor, tenant)[1]
+            # Of a tenant that nothing was written of yet no row can wait in the redo log.
+            self.last_sequences[tenant] = journal.sequences(self._index, tenant)[1]
         return self.last_sequences[tenant] + 1
 
     def announce(self, pop: StoredPop, data: bytes) -> None:
@@ -380,7 +381,7 @@ class Batch:
             )
 
     def _number(self, tenant: Tenant) -> int:
-        known = self._tail.marks.get(tenant)
+        known = self._tail.marks.get(tenant) or journal.mark(self._index, tenant)
         number = known.number if known else journal.number_for_writing(self.cursor, tenant)
         self._numbers[tenant] = number
         return number

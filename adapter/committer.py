@@ -2,6 +2,7 @@
 
 It runs on the event loop, because a commit of a small batch costs less than a hop to a thread and
 back (docs/decisions/0002-where-commits-run.md). Nothing is published before it is committed.
+Another program's lock on the database puts off only what needs a transaction of it (`aside`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from adapter.aside import Aside
 from adapter.batch import Batch, Surroundings
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
 from adapter.hub import Hub
@@ -29,7 +31,7 @@ from adapter.seldom import Seldom
 from adapter.step_queue import StepQueue
 from adapter.store import installation, journal
 from adapter.store.database import Cursor, Database
-from adapter.store.failures import StoreBusy, StoreCorrupt
+from adapter.store.failures import StoreBusy, StoreCorrupt, locked
 from adapter.tenants import Tenant
 from adapter.upkeep import Upkeep
 
@@ -37,12 +39,10 @@ log = structlog.get_logger()
 
 GROUP = 512
 """Events in one commit, of several requests, at most: about 20 ms of work, so that sockets are
-served in between. One request is one job, however many events it has."""
+served in between. A large request comes in parts (`parts`), each a job."""
 
 LOCK_RETRY = 0.005
-LOCK_PATIENCE = 2.0
-"""Seconds that a commit waits for another writer (a command line) before the sender is told 503;
-well below the 5 s that EventBridge waits."""
+"""Seconds until another program's lock is tried again."""
 
 LOOK_EVERY = 0.005
 """Seconds for which the files are taken to lie where they lay, where rows go into the redo log: it
@@ -60,7 +60,7 @@ journal that refuses for long must not fill the memory."""
 
 
 class _Group(msgspec.Struct):
-    """What was committed together and nobody has been told of yet."""
+    """What was committed or refused together and nobody has been told of yet."""
 
     taken: list[Job]
     results: list[Any]
@@ -90,7 +90,11 @@ class Committer:
         self._queue_limit = queue_limit
         self._jobs: deque[Job] = deque()
         self._weight = 0
-        metrics.queue.set_function(lambda: self._weight)
+        """Events that wait, those aside left out."""
+        self._aside = Aside(queue_limit)
+        self._retry: asyncio.TimerHandle | None = None
+        """While something is aside: when the lock is tried again."""
+        metrics.queue.set_function(lambda: self._weight + self._aside.weight)
         self._loop: asyncio.AbstractEventLoop | None = None
         """Whose thread commits: asking for the running one is a call into the kernel each time."""
         self._scheduled: asyncio.Handle | None = None
@@ -162,14 +166,17 @@ class Committer:
             StoreUnavailable: nothing was written.
         """
         self.settle()
-        results, batches = self._commit_group([Call(function=work)])
+        if self._aside.jobs:
+            self._try_lock()  # it may have gone a moment ago
+        try:
+            results, batches = self._run_batch([Call(function=work)])
+        except Exception as error:
+            self._note(error)
+            raise
         self._remember(batches)
         self._database.sync()
         self._publisher.publish(batches)
-        outcome = results[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome  # type: ignore[no-any-return]
+        return results[0]  # type: ignore[no-any-return]
 
     def settle(self) -> None:
         """Have everything that is committed on the disk and published, before it is read.
@@ -201,11 +208,21 @@ class Committer:
 
     async def drain(self) -> None:
         """Wait until nothing is queued (before a shutdown)."""
-        while self._jobs or self._unsynced:
-            await self.submit(lambda _: None, weight=0)  # the queue is kept in order
+        while self._jobs or self._unsynced or self._aside.jobs:
+            last = self._last_in_line()
+            with suppress(StoreBusy):  # so were those before it, who are told
+                await last
         if self._traces:
             self._write_traces()
         self.write_index()
+
+    def _last_in_line(self) -> asyncio.Future[None]:
+        """Give what is done after all that waits, as each queue is kept in order."""
+        if not self._aside.jobs:
+            return self.submit(lambda _: None, weight=0)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._aside.put(Awaited(0, function=lambda _: None, future=future))
+        return future
 
     def write_index(self) -> None:
         """Write into the journal's index what it lacks, in a transaction of its own."""
@@ -229,8 +246,9 @@ class Committer:
         if not self._traces:
             return
         try:
-            _, batches = self._commit_group([])
+            _, batches = self._run_batch([])
         except StoreUnavailable as error:
+            self._note(error)
             # The story is an aid; what it tells of is committed.
             if (untold := self._untraced.due()) is not None:
                 log.warning("trace not written yet", error=str(error), untold=untold)
@@ -243,19 +261,8 @@ class Committer:
         taken = self._next_group()
         if not taken:
             return
-        try:
-            results, batches = self._commit_group(taken)
-        except StoreBusy as error:
-            if self._has_patience(taken[0]):
-                self._jobs.extendleft(reversed(taken))
-                loop = asyncio.get_running_loop()
-                self._scheduled = loop.call_later(LOCK_RETRY, self._flush)
-                return
-            results, batches = [error] * len(taken), []
-        except StoreUnavailable as error:
-            results, batches = [error] * len(taken), []
-        group = _Group(taken, results, batches)
-        if self._database.disk is None or not batches:
+        group = self._commit_group(taken)
+        if self._database.disk is None or not group.batches:
             self._deliver(group)
             return
         self._unsynced = group
@@ -297,13 +304,6 @@ class Committer:
         if self._unsynced is None:
             self.upkeep.after_commit()
 
-    @staticmethod
-    def _has_patience(first: Job) -> bool:
-        now = time.monotonic()
-        if first.refused_since is None:
-            first.refused_since = now
-        return now - first.refused_since < LOCK_PATIENCE
-
     def _next_group(self) -> list[Job]:
         if self._weight <= GROUP:  # nearly always
             taken = list(self._jobs)
@@ -315,40 +315,84 @@ class Committer:
             weight += taken[-1].weight
         return taken
 
-    def _commit_group(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
-        """Run jobs in one transaction; give their results and the committed batch to publish.
+    def _commit_group(self, jobs: list[Job]) -> _Group:
+        """Run jobs in one transaction; give who is to be told what, and what is to be published.
 
         Where one fails the transaction is rolled back and each job gets a transaction of its own,
-        so that a job spoils only itself and its sender is not told that anything is kept.
+        so that a job spoils only itself and its sender is not told that anything is kept. So it is
+        where one needs a transaction that another program's lock puts off: it goes aside, and the
+        others are committed.
         """
         try:
-            return self._run_batch(jobs)
-        except StoreUnavailable as error:
-            if not isinstance(error, StoreBusy):  # which is tried again, many times a second
-                if self.failure is None:
-                    log.critical("the journal refuses", error=str(error))
-                self.failure = error
-                self._metrics.store_failures.inc()
-            raise
+            results, batches = self._run_batch(jobs)
         except Exception as error:
-            if len(jobs) > 1:
-                return self._commit_one_by_one(jobs)
-            if not isinstance(error, ScreenpopError):
-                log.exception("a job failed")
-            return [error], []
+            if not isinstance(error, StoreUnavailable) or isinstance(error, StoreBusy):
+                if len(jobs) > 1:
+                    return self._commit_one_by_one(jobs)
+                if isinstance(error, StoreBusy):
+                    return self._put_aside(jobs[0])
+            self._note(error)
+            return _Group(jobs, [error] * len(jobs), [])
+        return _Group(jobs, results, batches)
 
-    def _commit_one_by_one(self, jobs: list[Job]) -> tuple[list[Any], list[Batch]]:
-        results: list[Any] = []
-        batches: list[Batch] = []
+    def _commit_one_by_one(self, jobs: list[Job]) -> _Group:
+        group = _Group([], [], [])
         for job in jobs:
-            try:
-                some, committed = self._commit_group([job])
-            except StoreUnavailable as error:
-                some, committed = [error], []
-            self._remember(committed)
-            results.extend(some)
-            batches.extend(committed)
-        return results, batches
+            alone = self._commit_group([job])
+            self._remember(alone.batches)
+            group.taken += alone.taken
+            group.results += alone.results
+            group.batches += alone.batches
+        return group
+
+    def _note(self, error: Exception) -> None:
+        """Have the operator know why a commit has failed."""
+        if isinstance(error, StoreBusy):  # which is tried again, many times a second
+            return
+        if isinstance(error, StoreUnavailable):
+            if self.failure is None:
+                log.critical("the journal refuses", error=str(error))
+            self.failure = error
+            self._metrics.store_failures.inc()
+        elif not isinstance(error, ScreenpopError):
+            log.error("a job failed", exc_info=error)
+
+    def _put_aside(self, job: Job) -> _Group:
+        """Have a job wait for the lock; who is told of it now is none, unless too many wait."""
+        try:
+            self._aside.put(job)
+        except Overloaded as error:
+            return _Group([job], [error], [])
+        self._weight -= job.weight
+        if self._retry is None:
+            self._try_lock_soon()
+        return _Group([], [], [])
+
+    def _try_lock_soon(self) -> None:
+        self._retry = asyncio.get_running_loop().call_later(LOCK_RETRY, self._lock_due)
+
+    def _lock_due(self) -> None:
+        self._retry = None
+        if self._try_lock():
+            return
+        impatient = self._aside.take_impatient()
+        if impatient:
+            self._weight += sum(job.weight for job in impatient)
+            self._deliver(_Group(impatient, [locked()] * len(impatient), []))
+        if self._aside.jobs:
+            self._try_lock_soon()
+
+    def _try_lock(self) -> bool:
+        """Where the lock has gone, have what waits for it in front of the queue."""
+        if self._database.is_locked():
+            return False
+        self._weight += self._aside.weight
+        self._jobs.extendleft(reversed(self._aside.take_all()))
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._flush_soon()
+        return True
 
     def _run_batch(
         self, jobs: list[Job], *, upfront: bool = False
@@ -394,6 +438,8 @@ class Committer:
 
     def _begin_midway(self, read_at: int | None) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""
+        if self._aside.jobs:  # nothing passes what waits there
+            raise locked()
         cursor = self._database.begin()
         self._refuse_what_was_erased()
         if read_at is not None and read_at != self._database.data_version():
@@ -406,6 +452,8 @@ class Committer:
 
     def _begin_upfront(self) -> Cursor:
         """Begin one in which nothing that memory holds of an erased contact is used."""
+        if self._aside.jobs:  # nothing passes what waits there
+            raise locked()
         cursor = self._database.begin()
         if self._is_erased_elsewhere():
             self._erasures = installation.erasures(cursor)

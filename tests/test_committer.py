@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import committer, jobs, messages, secret_box
+from adapter import aside, committer, jobs, messages, secret_box
 from adapter.batch import Batch
 from adapter.committer import Committer
 from adapter.errors import MalformedInput, Overloaded, StoreUnavailable
@@ -128,6 +128,7 @@ async def test_a_job_that_fails_spoils_only_itself(workshop: Workshop, error: Ex
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert (results[0], results[2]) == (1, 2)
     assert isinstance(results[1], type(error))
+    workshop.database.catch_up()
     assert workshop.kept == [b'"before"', b'"after"']
     assert workshop.hub.published == [1, 2]
     assert workshop.committer.failure is None
@@ -180,7 +181,7 @@ async def test_a_lock_is_waited_for_and_the_order_stays(workshop: Workshop) -> N
 async def test_a_lock_that_stays_fails_those_who_waited_too_long(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(committer, "LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr(aside, "PATIENCE", 0.05)
     other = sqlite3.connect(workshop.database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):

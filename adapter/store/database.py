@@ -194,6 +194,15 @@ class Database:
         self._taken = len(rows)
         return cursor
 
+    def is_locked(self) -> bool:
+        """Whether another program writes just now. What else is wrong the next commit is told."""
+        try:
+            self.raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            return isinstance(explain(error), StoreBusy)
+        self.roll_back()
+        return False
+
     def commit(self, *, synced: bool = True, promised: bool = True) -> None:
         """Commit what was begun; `transaction` says what it raises.
 

@@ -23,9 +23,11 @@ class StoreCorrupt(StoreUnavailable):
     """The file is no sound database; writing on would make it worse."""
 
 
+_LOCKED = (StoreBusy, "the database is locked by another program", 1)
+
 _WORDS: dict[int, tuple[type[StoreUnavailable], str, int]] = {
-    sqlite3.SQLITE_BUSY: (StoreBusy, "the database is locked by another program", 1),
-    sqlite3.SQLITE_LOCKED: (StoreBusy, "the database is locked by another program", 1),
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full: free space for the database", 5),
     sqlite3.SQLITE_CORRUPT: (
         StoreCorrupt,
@@ -66,6 +68,11 @@ def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
         return StoreUnavailable(f"the database refused: {cause}", retry_after=5)
     kind, words, wait = known
     return kind(words.format(file=file), retry_after=wait)
+
+
+def locked() -> StoreBusy:
+    """Give the error of a lock that is known of without asking."""
+    return StoreBusy(_LOCKED[1], retry_after=_LOCKED[2])
 
 
 def is_of_statement(error: Exception) -> bool:

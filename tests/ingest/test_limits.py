@@ -111,8 +111,10 @@ def test_a_full_queue_refuses_at_once_and_keeps_what_waits(hosts: Server) -> Non
         other.execute("BEGIN IMMEDIATE")  # as a command line does while it writes
         first.sendall(request.encode() + body)
         eventually(lambda: metric(hosts, "screenpop_journal_queue") == QUEUE, "the first waits")
-        refused = post(hosts, keys[1], batch(hosts, "turned-away", 1))
+        refused = post(hosts, keys[1], batch(hosts, "waits", 1))
         assert "waiting" in problem(refused, 429)["detail"]
         assert int(refused.headers["retry-after"]) >= 1
+        passes = post(hosts, keys[1], batch(hosts, "passes", 1))  # no transaction, no queue
+        assert passes.status_code == 202
         other.rollback()
         assert read_answer(first).status == 202

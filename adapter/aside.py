@@ -1,0 +1,60 @@
+"""Keep aside what another program's lock on the database puts off, while everything else goes on.
+
+The order that is kept: of what waits here nothing passes another, and whatever needs a transaction
+later goes behind it, though the lock may be gone by then. Only what needs no transaction passes.
+Senders whose requests are under way together have set no order among them; one that needs an order
+waits for its answer, and no answer comes from here before the commit. So it is enough that
+
+- a contact comes to the same state in every order of its events (decision 0006), and what is
+  decided late is decided by that state: no pop for a contact that has ended meanwhile;
+- an alias that is learnt late takes over what its id was given meanwhile (`pipeline.merge`);
+- an erasure that waits finds what was kept meanwhile, and looks again when it is done (`erasure`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from adapter.errors import Overloaded
+from adapter.jobs import Job
+
+PATIENCE = 2.0
+"""Seconds that a job waits for another writer (a command line) before its sender is told 503; well
+below the 5 s that EventBridge waits."""
+
+
+class Aside:
+    """Jobs that wait for a lock to go."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.jobs: deque[Job] = deque()
+        self.weight = 0
+        """Events that they bring. They take no place in the queue of the others."""
+
+    def put(self, job: Job) -> None:
+        """Have a job wait behind the others.
+
+        Raises:
+            Overloaded: too many events wait.
+        """
+        if job.weight and self.weight and self.weight + job.weight > self._limit:
+            raise Overloaded("too many events are waiting for the journal", retry_after=2)
+        if job.refused_since is None:
+            job.refused_since = time.monotonic()
+        self.jobs.append(job)
+        self.weight += job.weight
+
+    def take_all(self) -> deque[Job]:
+        """Give all that wait, in their order; nothing waits any more."""
+        jobs, self.jobs, self.weight = self.jobs, deque(), 0
+        return jobs
+
+    def take_impatient(self) -> list[Job]:
+        """Give those that have waited too long, however often they were tried meanwhile."""
+        jobs, taken, now = self.jobs, list[Job](), time.monotonic()
+        while jobs and now - (jobs[0].refused_since or now) >= PATIENCE:
+            taken.append(jobs.popleft())
+            self.weight -= taken[-1].weight
+        return taken
