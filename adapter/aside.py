@@ -13,25 +13,41 @@ waits for its answer, and no answer comes from here before the commit. So it is 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 
 from adapter.errors import Overloaded
 from adapter.jobs import Job
+
+RETRY = 0.005
+"""Seconds until another program's lock is tried again."""
 
 PATIENCE = 2.0
 """Seconds that a job waits for another writer (a command line) before its sender is told 503; well
 below the 5 s that EventBridge waits."""
 
+Take = Callable[[list[Job]], None]
+
 
 class Aside:
-    """Jobs that wait for a lock to go."""
+    """Jobs that wait for a lock to go. Used by one event loop."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self, limit: int, *, is_locked: Callable[[], bool], take_back: Take, give_up: Take
+    ) -> None:
         self._limit = limit
+        self._is_locked = is_locked
+        self._take_back = take_back
+        """Gets all that wait, in their order, when the lock has gone."""
+        self._give_up = give_up
+        """Gets those that have waited too long."""
         self.jobs: deque[Job] = deque()
         self.weight = 0
         """Events that they bring. They take no place in the queue of the others."""
+        self._timer: asyncio.TimerHandle | None = None
+        """While any wait: when the lock is tried again."""
 
     def put(self, job: Job) -> None:
         """Have a job wait behind the others.
@@ -45,13 +61,34 @@ class Aside:
             job.refused_since = time.monotonic()
         self.jobs.append(job)
         self.weight += job.weight
+        self._try_soon()
 
-    def take_all(self) -> deque[Job]:
-        """Give all that wait, in their order; nothing waits any more."""
-        jobs, self.jobs, self.weight = self.jobs, deque(), 0
-        return jobs
+    def try_now(self) -> None:
+        """Have all go on if the lock has gone."""
+        if self._is_locked():
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        jobs = list(self.jobs)
+        self.jobs.clear()
+        self.weight = 0
+        self._take_back(jobs)
 
-    def take_impatient(self) -> list[Job]:
+    def _try_soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(RETRY, self._try_again)
+
+    def _try_again(self) -> None:
+        self._timer = None
+        self.try_now()
+        impatient = self._take_impatient()
+        if impatient:
+            self._give_up(impatient)
+        if self.jobs:
+            self._try_soon()
+
+    def _take_impatient(self) -> list[Job]:
         """Give those that have waited too long, however often they were tried meanwhile."""
         jobs, taken, now = self.jobs, list[Job](), time.monotonic()
         while jobs and now - (jobs[0].refused_since or now) >= PATIENCE:

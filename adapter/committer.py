@@ -41,9 +41,6 @@ GROUP = 512
 """Events in one commit, of several requests, at most: about 20 ms of work, so that sockets are
 served in between. A large request comes in parts (`parts`), each a job."""
 
-LOCK_RETRY = 0.005
-"""Seconds until another program's lock is tried again."""
-
 LOOK_EVERY = 0.005
 """Seconds for which the files are taken to lie where they lay, where rows go into the redo log: it
 keeps what the database cannot take, and who erases waits until the server has noticed."""
@@ -91,9 +88,12 @@ class Committer:
         self._jobs: deque[Job] = deque()
         self._weight = 0
         """Events that wait, those aside left out."""
-        self._aside = Aside(queue_limit)
-        self._retry: asyncio.TimerHandle | None = None
-        """While something is aside: when the lock is tried again."""
+        self._aside = Aside(
+            queue_limit,
+            is_locked=database.is_locked,
+            take_back=self._take_back,
+            give_up=self._give_up,
+        )
         metrics.queue.set_function(lambda: self._weight + self._aside.weight)
         self._loop: asyncio.AbstractEventLoop | None = None
         """Whose thread commits: asking for the running one is a call into the kernel each time."""
@@ -151,6 +151,27 @@ class Committer:
         self._weight += job.weight
         self._flush_soon()
 
+    def reserve(self, weight: int) -> None:
+        """Take room in the queue for events that come one part after the other.
+
+        Raises:
+            Overloaded: too many events wait.
+        """
+        if self._weight and self._weight + weight > self._queue_limit:  # as in `enqueue`
+            raise Overloaded("too many events are waiting for the journal", retry_after=2)
+        self._weight += weight
+
+    def release(self, weight: int) -> None:
+        """Give room back that was reserved, and that nothing was submitted for."""
+        self._weight -= weight
+
+    def submit_reserved(self, work: Work[T], *, weight: int) -> asyncio.Future[T]:
+        """Do what `submit` does, in room that was reserved."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append(Awaited(weight, function=work, future=future))
+        self._flush_soon()
+        return future
+
     def _flush_soon(self) -> None:
         # What arrives while the disk works goes together when it is done.
         if self._scheduled is None and self._unsynced is None and self._jobs:
@@ -167,10 +188,10 @@ class Committer:
         """
         self.settle()
         if self._aside.jobs:
-            self._try_lock()  # it may have gone a moment ago
+            self._aside.try_now()  # the lock may have gone a moment ago
         try:
             results, batches = self._run_batch([Call(function=work)])
-        except Exception as error:
+        except StoreUnavailable as error:
             self._note(error)
             raise
         self._remember(batches)
@@ -253,6 +274,8 @@ class Committer:
             if (untold := self._untraced.due()) is not None:
                 log.warning("trace not written yet", error=str(error), untold=untold)
             self._write_traces_in(TRACE_RETRY)
+        except Exception:
+            log.exception("trace not written")
         else:
             self._remember(batches)
 
@@ -325,14 +348,17 @@ class Committer:
         """
         try:
             results, batches = self._run_batch(jobs)
-        except Exception as error:
-            if not isinstance(error, StoreUnavailable) or isinstance(error, StoreBusy):
-                if len(jobs) > 1:
-                    return self._commit_one_by_one(jobs)
-                if isinstance(error, StoreBusy):
-                    return self._put_aside(jobs[0])
+        except StoreBusy:
+            return self._commit_one_by_one(jobs) if len(jobs) > 1 else self._put_aside(jobs[0])
+        except StoreUnavailable as error:
             self._note(error)
-            return _Group(jobs, [error] * len(jobs), [])
+            results, batches = [error] * len(jobs), []
+        except Exception as error:
+            if len(jobs) > 1:
+                return self._commit_one_by_one(jobs)
+            if not isinstance(error, ScreenpopError):
+                log.exception("a job failed")
+            results, batches = [error], []
         return _Group(jobs, results, batches)
 
     def _commit_one_by_one(self, jobs: list[Job]) -> _Group:
@@ -345,17 +371,14 @@ class Committer:
             group.batches += alone.batches
         return group
 
-    def _note(self, error: Exception) -> None:
-        """Have the operator know why a commit has failed."""
-        if isinstance(error, StoreBusy):  # which is tried again, many times a second
+    def _note(self, error: StoreUnavailable) -> None:
+        """Have the operator know that the journal refuses."""
+        if isinstance(error, StoreBusy):  # which goes by itself
             return
-        if isinstance(error, StoreUnavailable):
-            if self.failure is None:
-                log.critical("the journal refuses", error=str(error))
-            self.failure = error
-            self._metrics.store_failures.inc()
-        elif not isinstance(error, ScreenpopError):
-            log.error("a job failed", exc_info=error)
+        if self.failure is None:
+            log.critical("the journal refuses", error=str(error))
+        self.failure = error
+        self._metrics.store_failures.inc()
 
     def _put_aside(self, job: Job) -> _Group:
         """Have a job wait for the lock; who is told of it now is none, unless too many wait."""
@@ -364,35 +387,18 @@ class Committer:
         except Overloaded as error:
             return _Group([job], [error], [])
         self._weight -= job.weight
-        if self._retry is None:
-            self._try_lock_soon()
         return _Group([], [], [])
 
-    def _try_lock_soon(self) -> None:
-        self._retry = asyncio.get_running_loop().call_later(LOCK_RETRY, self._lock_due)
-
-    def _lock_due(self) -> None:
-        self._retry = None
-        if self._try_lock():
-            return
-        impatient = self._aside.take_impatient()
-        if impatient:
-            self._weight += sum(job.weight for job in impatient)
-            self._deliver(_Group(impatient, [locked()] * len(impatient), []))
-        if self._aside.jobs:
-            self._try_lock_soon()
-
-    def _try_lock(self) -> bool:
-        """Where the lock has gone, have what waits for it in front of the queue."""
-        if self._database.is_locked():
-            return False
-        self._weight += self._aside.weight
-        self._jobs.extendleft(reversed(self._aside.take_all()))
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+    def _take_back(self, jobs: list[Job]) -> None:
+        """Have what waited aside in front of the queue."""
+        self._jobs.extendleft(reversed(jobs))
+        self._weight += sum(job.weight for job in jobs)
         self._flush_soon()
-        return True
+
+    def _give_up(self, jobs: list[Job]) -> None:
+        """Tell those that have waited too long."""
+        self._weight += sum(job.weight for job in jobs)
+        self._deliver(_Group(jobs, [locked()] * len(jobs), []))
 
     def _run_batch(
         self, jobs: list[Job], *, upfront: bool = False

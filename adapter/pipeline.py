@@ -1,7 +1,9 @@
 """Say what happens to one event: stored once, the contact advanced, the feed told, a pop decided.
 
-All of it is one transaction (`Committer`), so that what was acknowledged is whole, and what was
-not leaves no trace. Deciding is left to plain functions: `contacts.advance`, `pops.decide`.
+An event is whole: all that follows from it is in its transaction (`Committer`), so that nobody
+sees a part of it, and what was refused leaves no trace. A request is not: a large one is taken in
+several commits, and acknowledged after the last (`parts`). Deciding is left to plain functions:
+`contacts.advance`, `pops.decide`.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ ONE = Receipt(1, 0, 0, ())
 
 
 def accept(batch: Batch, tenant: Tenant, decoded: Decoded, received: datetime) -> Receipt:
-    """Take the decoded events of one request; the job of every ingest route."""
+    """Take the decoded events of one request, or of a part; the job of every ingest route."""
     accepted = 0
     for entry in decoded.entries:
         accepted += _accept_entry(batch, tenant, entry, received)

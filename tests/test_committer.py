@@ -170,7 +170,7 @@ async def test_a_lock_is_waited_for_and_the_order_stays(workshop: Workshop) -> N
     other = sqlite3.connect(workshop.database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     first = [workshop.committer.submit(say(str(number))) for number in range(3)]
-    await asyncio.sleep(3 * committer.LOCK_RETRY)
+    await asyncio.sleep(3 * aside.RETRY)
     later = [workshop.committer.submit(say(str(number))) for number in range(3, 6)]
     assert workshop.hub.published == []
     other.execute("ROLLBACK")

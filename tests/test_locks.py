@@ -80,7 +80,7 @@ async def test_nobody_passes_those_who_wait_when_the_lock_goes(
     workshop: Workshop, other: sqlite3.Connection
 ) -> None:
     a = workshop.committer.submit(needs("a"))
-    await asyncio.sleep(3 * committer.LOCK_RETRY)
+    await asyncio.sleep(3 * aside.RETRY)
     other.execute("ROLLBACK")  # it is tried again a few milliseconds from now
     c, p = workshop.committer.submit(needs("c")), workshop.committer.submit(say("p"))
     assert await soon(p, a, c) == [2, 3, 4]
@@ -118,7 +118,7 @@ async def test_no_job_is_worked_on_again_before_the_lock_has_gone(
     count = 4 * committer.GROUP
     waiting = [workshop.committer.submit(counted(number)) for number in range(count)]
     assert await soon(*waiting[1::2]) == list(range(2, 2 + count // 2))
-    await asyncio.sleep(5 * committer.LOCK_RETRY)
+    await asyncio.sleep(5 * aside.RETRY)
     assert len(worked) <= 2 * count
     other.execute("ROLLBACK")
     assert await soon(*waiting[0::2]) == list(range(2 + count // 2, 2 + count))
@@ -149,7 +149,7 @@ async def test_too_many_that_wait_take_no_place_from_the_others(
     workshop: Workshop, other: sqlite3.Connection
 ) -> None:
     waits = workshop.committer.submit(needs("a"), weight=LIMIT)
-    await asyncio.sleep(2 * committer.LOCK_RETRY)
+    await asyncio.sleep(2 * aside.RETRY)
     refused = workshop.committer.submit(needs("b"))
     with pytest.raises(Overloaded, match="too many events"):
         await soon(refused)
@@ -164,7 +164,7 @@ async def test_who_cannot_wait_is_told_of_the_lock_and_goes_on_once_it_has_gone(
     workshop: Workshop, other: sqlite3.Connection
 ) -> None:
     waits = workshop.committer.submit(needs("a"))
-    await asyncio.sleep(2 * committer.LOCK_RETRY)
+    await asyncio.sleep(2 * aside.RETRY)
     with pytest.raises(StoreBusy):
         workshop.committer.run_now(needs("now"))
     assert workshop.committer.run_now(say("needs none")) == 2
@@ -177,7 +177,7 @@ async def test_draining_waits_for_those_who_wait_for_the_lock(
     workshop: Workshop, other: sqlite3.Connection
 ) -> None:
     waits = workshop.committer.submit(needs("a"))
-    await asyncio.sleep(2 * committer.LOCK_RETRY)
+    await asyncio.sleep(2 * aside.RETRY)
     asyncio.get_running_loop().call_later(0.1, other.execute, "ROLLBACK")
     await asyncio.wait_for(workshop.committer.drain(), 5)
     assert waits.result() == 2

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from adapter import credentials, pipeline
+from adapter import credentials, parts, pipeline
 from adapter.errors import MalformedInput, PayloadTooLarge, ScreenpopError, Unavailable
 from adapter.events import Decoded
 from adapter.pipeline import Receipt
@@ -116,7 +116,7 @@ class Ingest:
             except MalformedInput as error:
                 raise intake.charged(services, name, error) from None
             intake.admit(services, name, decoded)
-            receipt = await _accept(services, tenant, decoded, arrival.received)
+            receipt = await _accept(services, name, tenant, decoded, arrival.received)
             intake.note(services, arrival, receipt)
         except _Gone:
             return
@@ -158,7 +158,7 @@ class Ingest:
                 raise intake.charged(services, name, error) from None
             arrival.body, arrival.decoded = body, decoded
             intake.admit(services, name, decoded)
-            receipt = await _accept(services, tenant, decoded, arrival.received)
+            receipt = await _accept(services, name, tenant, decoded, arrival.received)
             intake.note(services, arrival, receipt)
             pipeline.count(services.metrics, receipt)
         except _Gone:
@@ -180,15 +180,13 @@ class Ingest:
 
 
 async def _accept(
-    services: Services, tenant: Tenant, decoded: Decoded, received: datetime
+    services: Services, name: str, tenant: Tenant, decoded: Decoded, received: datetime
 ) -> Receipt:
     decoded = intake.sifted(services, tenant, decoded, received)
     if not decoded.entries:
         return Receipt(0, 0, decoded.ignored, decoded.rejected)
-    return await services.committer.submit(
-        lambda batch: pipeline.accept(batch, tenant, decoded, received),
-        weight=len(decoded.entries),
-    )
+    committer, shares = services.committer, services.shares
+    return await parts.accept(committer, shares, tenant, decoded, received, sender=name)
 
 
 class _Gone(Exception):

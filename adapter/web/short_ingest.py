@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from adapter import credentials, pipeline
+from adapter import credentials, parts, pipeline
 from adapter.batch import Batch
 from adapter.errors import MalformedInput, ScreenpopError
 from adapter.events import Decoded
@@ -107,9 +107,25 @@ class Post(Job, kw_only=True, eq=False):
         self.decoded = decoded = intake.sifted(services, tenant, decoded, request.received)
         if decoded.entries:
             self.weight = len(decoded.entries)
-            services.committer.enqueue(self)
+            if self.weight > parts.PART:
+                services.tasks.spawn(self._take_in_parts(tenant, name), name="a large request")
+            else:
+                services.committer.enqueue(self)
         else:
             self.tell(Receipt(0, 0, decoded.ignored, decoded.rejected))
+
+    async def _take_in_parts(self, tenant: Tenant, name: str) -> None:
+        services, received = self.services, self.request.received
+        committer, shares = services.committer, services.shares
+        try:
+            self.tell(
+                await parts.accept(committer, shares, tenant, self.decoded, received, sender=name)
+            )
+        except ScreenpopError as error:
+            self._refuse(error, unread=False)
+        except Exception:
+            log.exception("a request failed")
+            self.answer(None)
 
     def work(self, batch: Batch) -> Receipt:
         """Keep the events."""
