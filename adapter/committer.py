@@ -27,11 +27,12 @@ from adapter.jobs import Awaited, Call, Job, T, Work
 from adapter.metrics import Metrics
 from adapter.publishing import Publisher
 from adapter.registry import Registry
-from adapter.seldom import Seldom
 from adapter.step_queue import StepQueue
 from adapter.store import installation, journal
 from adapter.store.database import Cursor, Database
 from adapter.store.failures import StoreBusy, StoreCorrupt, locked
+from adapter.store.journal import TraceLine
+from adapter.story_lines import StoryLines
 from adapter.tenants import Tenant
 from adapter.upkeep import Upkeep
 
@@ -44,16 +45,6 @@ served in between. A large request comes in parts (`parts`), each a job."""
 LOOK_EVERY = 0.005
 """Seconds for which the files are taken to lie where they lay, where rows go into the redo log: it
 keeps what the database cannot take, and who erases waits until the server has noticed."""
-
-TRACE_DELAY = 0.25
-"""Seconds for which trace lines are gathered before they are written."""
-
-TRACE_RETRY = 1.0
-"""Seconds until it is tried again where the journal refuses."""
-
-MOST_TRACES = 50_000
-"""Lines that wait at most, of some 300 bytes; a flood leaves a fifth of that between two writes. A
-journal that refuses for long must not fill the memory."""
 
 
 class _Group(msgspec.Struct):
@@ -99,9 +90,8 @@ class Committer:
         """Whose thread commits: asking for the running one is a call into the kernel each time."""
         self._scheduled: asyncio.Handle | None = None
         self._last_sequences: dict[Tenant, int] = {}
-        self._traces: list[journal.TraceLine] = []
-        self._trace_timer: asyncio.TimerHandle | None = None
-        self._untraced = Seldom()
+        self._story_lines = StoryLines(self._write_lines)
+        self.trace_later = self._story_lines.add
         self._looked_at = -math.inf
         """When the files were last looked at, by `time.perf_counter`."""
         self._version = -1
@@ -189,15 +179,11 @@ class Committer:
         self.settle()
         if self._aside.jobs:
             self._aside.try_now()  # the lock may have gone a moment ago
-        try:
-            results, batches = self._run_batch([Call(function=work)])
-        except StoreUnavailable as error:
-            self._note(error)
-            raise
+        outcome, batches = self._run_alone(work)
         self._remember(batches)
         self._database.sync()
         self._publisher.publish(batches)
-        return results[0]  # type: ignore[no-any-return]
+        return outcome
 
     def settle(self) -> None:
         """Have everything that is committed on the disk and published, before it is read.
@@ -217,24 +203,13 @@ class Committer:
         if error is not None:
             raise error
 
-    def trace_later(
-        self, tenant: Tenant, contact: str | None, at: datetime, what: str, detail: str
-    ) -> None:
-        """Add a line to a contact's story within a moment; a crash or a long lock may lose it."""
-        if len(self._traces) >= MOST_TRACES:
-            return
-        self._traces.append((tenant, contact, at, what, detail))
-        if self._trace_timer is None:
-            self._write_traces_in(TRACE_DELAY)
-
     async def drain(self) -> None:
         """Wait until nothing is queued (before a shutdown)."""
         while self._jobs or self._unsynced or self._aside.jobs:
             last = self._last_in_line()
             with suppress(StoreBusy):  # so were those before it, who are told
                 await last
-        if self._traces:
-            self._write_traces()
+        self._story_lines.write_now()
         self.write_index()
 
     def _last_in_line(self) -> asyncio.Future[None]:
@@ -258,26 +233,16 @@ class Committer:
         self.upkeep.catch_up()  # it is read from the database alone
         self._database.raw.tail.forget_all()
 
-    def _write_traces_in(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._trace_timer = loop.call_later(seconds, self._write_traces)
+    def _write_lines(self, lines: list[TraceLine]) -> None:
+        self._remember(self._run_alone(lambda batch: journal.add_traces(batch.cursor, lines))[1])
 
-    def _write_traces(self) -> None:
-        self._trace_timer = None
-        if not self._traces:
-            return
+    def _run_alone(self, work: Work[T]) -> tuple[T, list[Batch]]:
         try:
-            _, batches = self._run_batch([])
+            results, batches = self._run_batch([Call(function=work)])
         except StoreUnavailable as error:
             self._note(error)
-            # The story is an aid; what it tells of is committed.
-            if (untold := self._untraced.due()) is not None:
-                log.warning("trace not written yet", error=str(error), untold=untold)
-            self._write_traces_in(TRACE_RETRY)
-        except Exception:
-            log.exception("trace not written")
-        else:
-            self._remember(batches)
+            raise
+        return results[0], batches
 
     def _flush(self) -> None:
         self._scheduled = None
@@ -409,15 +374,10 @@ class Committer:
         """
         started = time.perf_counter()
         self._check_files(started)
-        traces: list[journal.TraceLine] = []
-        if not jobs:  # the timer's turn: many lines in one commit cost a third of one by one
-            traces, self._traces = self._traces, []
         try:
             written = self._begin_upfront() if upfront or self.upkeep.is_behind else None
             batch = self._new_batch(written)
             results = [job.work(batch) for job in jobs]
-            if traces:
-                journal.add_traces(batch.cursor, traces)
             if not self._database.is_quiet and not batch.is_transaction:
                 self._refuse_what_was_erased()
             batch.finish()
@@ -425,11 +385,9 @@ class Committer:
                 self._database.commit(synced=False)
         except _ChangedMeanwhile:
             self._database.roll_back()
-            self._traces = traces + self._traces
             return self._run_batch(jobs, upfront=True)
         except BaseException as error:
             self._database.roll_back()
-            self._traces = traces + self._traces
             self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
             raise self._database.in_words(error) from error
         if self.failure is not None:

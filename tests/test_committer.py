@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import aside, committer, jobs, messages, secret_box
+from adapter import aside, committer, jobs, messages, secret_box, story_lines
 from adapter.batch import Batch
 from adapter.committer import Committer
 from adapter.errors import MalformedInput, Overloaded, StoreUnavailable
@@ -213,7 +213,7 @@ async def test_a_line_of_the_story_is_written_soon_and_survives_a_refused_commit
     other.execute("BEGIN IMMEDIATE")
     now = moment(0)
     workshop.committer.trace_later(HERE, "c-1", now, "pushed", "x")
-    await asyncio.sleep(2 * committer.TRACE_DELAY)
+    await asyncio.sleep(2 * story_lines.DELAY)
     other.execute("ROLLBACK")
     other.close()
     await workshop.committer.drain()
@@ -223,13 +223,13 @@ async def test_a_line_of_the_story_is_written_soon_and_survives_a_refused_commit
 async def test_a_line_that_was_refused_is_written_when_the_journal_works_again(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(committer, "TRACE_RETRY", 0.05)
-    monkeypatch.setattr(committer, "MOST_TRACES", 3)
+    monkeypatch.setattr(story_lines, "RETRY", 0.05)
+    monkeypatch.setattr(story_lines, "MOST", 3)
     other = sqlite3.connect(workshop.database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for number in range(5):
         workshop.committer.trace_later(HERE, f"c-{number}", moment(0), "pushed", "x")
-    await asyncio.sleep(2 * committer.TRACE_DELAY)
+    await asyncio.sleep(2 * story_lines.DELAY)
     assert lines(workshop) == 0
     other.execute("ROLLBACK")
     other.close()
