@@ -36,6 +36,7 @@ from adapter.store import (
 from adapter.store.database import Cursor, Database, announce
 from adapter.store.dead_letters import Page
 from adapter.store.erasing import Erased
+from adapter.store.paths import sqlite_path
 from adapter.store.settings import Alias, StoredKey
 from adapter.tenants import DEFAULT, Agent, ContactKey, Tenant, agent
 
@@ -377,6 +378,9 @@ def opened(settings: Settings) -> Iterator[Office]:
         InvalidSettings: the settings name no usable database.
         StoreUnavailable: it cannot be opened.
     """
+    path = sqlite_path(settings.database_url)
+    maintenance.require_own_name(path)
+    maintenance.leave_strange_logs(path)
     database = Database(settings.database_url)
     try:
         database.migrate()

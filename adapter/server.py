@@ -22,7 +22,7 @@ from adapter.pulse import pulse
 from adapter.services import Services
 from adapter.settings import Settings
 from adapter.store import maintenance
-from adapter.store.database import sqlite_path
+from adapter.store.paths import sqlite_path
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.short_requests import ShortConnection
 
@@ -39,6 +39,7 @@ MAX_PORT = 65535
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 GRACE = 5
 """Seconds that open requests have at a shutdown."""
+ONE_NAME = "remove that name: what opens the database by it does not see its logs"
 COLLECTOR = (2_000, 5, 500)
 """The thresholds of Python's garbage collector. A round of the youngest takes a quarter of a
 millisecond, of the middle-aged two. Fewer and longer ones cost as much, with longer pauses."""
@@ -109,8 +110,13 @@ def alone(settings: Settings) -> Generator[None]:
     Raises:
         StoreUnavailable: another server has the database.
     """
-    lock = maintenance.lock(sqlite_path(settings.database_url))
+    path = sqlite_path(settings.database_url)
+    lock = maintenance.lock(path)
     try:
+        maintenance.lock_file(path)
+        maintenance.adopt(path)
+        if maintenance.names(path) > 1:
+            log.warning("the database has another name (a hard link)", path=str(path), do=ONE_NAME)
         yield
     finally:
         os.close(lock)

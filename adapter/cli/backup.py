@@ -27,7 +27,7 @@ def backup(
     """Copy the database to FILE, whole and consistent, while the server goes on."""
     from adapter import settings  # noqa: PLC0415 - `--help` must be quick
     from adapter.store import maintenance  # noqa: PLC0415
-    from adapter.store.database import sqlite_path  # noqa: PLC0415
+    from adapter.store.paths import sqlite_path  # noqa: PLC0415
 
     chosen = settings.load(database=database)
     source = sqlite_path(chosen.database_url)

@@ -64,7 +64,7 @@ def _of_the_database(settings: Settings) -> tuple[list[Finding], str | None]:
     from adapter import office  # noqa: PLC0415
     from adapter.errors import Unavailable  # noqa: PLC0415
     from adapter.store import installation  # noqa: PLC0415
-    from adapter.store.database import sqlite_path  # noqa: PLC0415
+    from adapter.store.paths import sqlite_path  # noqa: PLC0415
 
     path = sqlite_path(settings.database_url)
     if not path.exists():

@@ -9,7 +9,7 @@ import httpx
 from adapter.checkups.findings import Finding, ok, problem, warning
 from adapter.settings import Settings
 from adapter.store import maintenance
-from adapter.store.database import sqlite_path
+from adapter.store.paths import sqlite_path
 
 
 def check_server(settings: Settings, installation: str | None) -> Finding:

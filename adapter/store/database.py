@@ -10,15 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
-from adapter.errors import InvalidSettings, StoreUnavailable
+from adapter.errors import StoreUnavailable
+from adapter.store import belonging
 from adapter.store.durability import Durability
 from adapter.store.failures import StoreBusy, StoreTaken, explain, is_of_statement
+from adapter.store.journal.redo import RedoLog
 from adapter.store.journal.rows import Row, append, restore
 from adapter.store.journal.tail import Connection as TailedConnection
+from adapter.store.paths import create_private, named_path, sqlite_path
 from adapter.store.syncing import DiskSync
 
 Cursor = sqlite3.Cursor
@@ -52,8 +55,10 @@ class Database:
 
     def __init__(self, url: str, *, busy_timeout: float = 5.0) -> None:
         self.path = sqlite_path(url)
+        self._named = named_path(url)
+        """The path as it was given, which may be a link to the database."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create_private(self.path)
+        create_private(self.path)
         self._engine = _engine(self.path, busy_timeout=busy_timeout)
         try:
             self.connection: Connection = self._engine.connect()
@@ -92,6 +97,7 @@ class Database:
         self.raw.execute("PRAGMA busy_timeout=0")
         self.raw.execute("PRAGMA wal_autocheckpoint=0")
         self.raw.tail.is_writer = True
+        belonging.give_mark(self.raw, self.path)
         self.data_version()  # opens the log
         self._watch_file(log := f"{self.path}-wal")
         if outlives_power:
@@ -110,25 +116,44 @@ class Database:
             StoreUnavailable: the disk or the file refuses.
         """
         try:
-            redo = self.path.with_name(self.path.name + REDO_SUFFIX)
-            left = self._durability.open_redo(redo)
+            self._recover(self.path.with_name(self.path.name + REDO_SUFFIX))
         except BlockingIOError as error:
             raise StoreTaken(f"another server is using the database {self.path}") from error
         except OSError as error:
             raise explain(error, self.path) from error
+        if not self.raw.tail.is_writer:
+            self._durability.close_redo()
+
+    def _recover(self, redo: Path) -> None:
+        left = self._durability.open_redo(redo)
         # On the disk before the file is emptied: what it holds may have been promised to outlive a
         # loss of power, whatever this process promises.
         self.raw.execute("PRAGMA synchronous=FULL")
         try:
-            with self.transaction() as cursor:
-                restore(cursor, left)
+            # Both in one transaction: with its commit the redo log begins anew.
+            with self._former_redo() as former, self.transaction() as cursor:
+                for log, rows in (*former, (redo, left)):
+                    if restore(cursor, rows):
+                        belonging.tell(self.path, [belonging.copy_aside(log)])
         except BaseException:
             self._durability.close_redo()  # with all that it holds
             raise
         finally:
             self.raw.execute("PRAGMA synchronous=NORMAL")
-        if not self.raw.tail.is_writer:
-            self._durability.close_redo()
+
+    @contextmanager
+    def _former_redo(self) -> Iterator[list[tuple[Path, list[Row]]]]:
+        """Give what a former version has left beside a link to the database; then it may go."""
+        path = self._named.with_name(self._named.name + REDO_SUFFIX)
+        if not self._named.is_symlink() or not path.is_file():
+            yield []
+            return
+        log = RedoLog(path)
+        try:
+            yield [(path, log.read())]
+            path.unlink()
+        finally:
+            log.close()
 
     @property
     def disk(self) -> DiskSync | None:
@@ -372,16 +397,6 @@ class Database:
         self._engine.dispose()
 
 
-def _create_private(path: Path) -> None:
-    """Make an empty file that others cannot read, before SQLite makes one that they can.
-
-    Its log and its index of the log take the file's mode. One that is there keeps its own.
-    """
-    # It is there; or it cannot be made, and SQLite says that in words we know.
-    with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
 def announce(path: Path) -> None:
     """Change the folder of a database, so that a server looks what was done to it.
 
@@ -407,36 +422,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def sqlite_path(url: str) -> Path:
-    """Give the file of a `sqlite:///…` URL (or of a bare path), behind all links.
-
-    What lies beside it is found from there, as SQLite finds its log: its lock and its redo log
-    are the same by whatever name two servers know it.
-
-    Raises:
-        InvalidSettings: the URL names another kind of database, or no file.
-    """
-    if "://" not in url:
-        return _behind_links(url)
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise InvalidSettings(f"database: {url!r} is not a database URL") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise InvalidSettings(
-            f"database: {parsed.get_backend_name()} is not supported by this version; "
-            "use sqlite:///path/to/file"
-        )
-    if not parsed.database or parsed.database == ":memory:":
-        raise InvalidSettings("database: name a file, as in sqlite:////var/lib/screenpop/db")
-    return _behind_links(parsed.database)
-
-
-def _behind_links(path: str) -> Path:
-    # Of links in a circle `Path.resolve` makes a mistake of ours; SQLite has words for them.
-    return Path(os.path.realpath(Path(path).expanduser()))
 
 
 def _engine(path: Path, *, busy_timeout: float) -> Engine:

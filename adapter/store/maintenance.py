@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapter.errors import StoreUnavailable
+from adapter.store import belonging
 from adapter.store.database import REDO_SUFFIX, Database
 from adapter.store.failures import StoreTaken, explain
 from adapter.store.journal import redo
 from adapter.store.journal.seen import Seen, read
+from adapter.store.paths import create_private
 from adapter.store.times import micros
 
 LOG_PAGES = 2_000
@@ -123,6 +125,8 @@ def backup(source: Path, target: Path) -> int:
     """
     if not source.exists():
         raise StoreUnavailable(f"there is no database at {source}")
+    require_own_name(source)
+    leave_strange_logs(source)
     _recover(source)
     await_catch_up(source)
     part = target.with_name(target.name + ".part")
@@ -134,6 +138,7 @@ def backup(source: Path, target: Path) -> int:
             # All in one step: between steps a commit of the server would make it start again.
             # A reader does not hold up the writer (https://www.sqlite.org/wal.html#concurrency).
             reading.backup(writing)
+            belonging.take_mark_away(writing)
     except sqlite3.Error as error:
         part.unlink(missing_ok=True)
         raise explain(error) from error
@@ -200,7 +205,7 @@ def _patiently(is_so: Callable[[], bool]) -> bool:
 def is_locked(path: Path) -> bool:
     """Whether a server has this database file now."""
     try:
-        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY)
+        descriptor = os.open(path.with_name(path.name + belonging.LOCK_SUFFIX), os.O_RDONLY)
     except OSError:
         return False  # a server makes it and leaves it there
     try:
@@ -212,6 +217,35 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def leave_strange_logs(path: Path) -> None:
+    """Lay aside the logs of another database, and say so, unless a server runs.
+
+    To be called before the database is opened.
+
+    Raises:
+        StoreUnavailable: they cannot be renamed.
+    """
+    if not belonging.is_another(path):
+        return
+    try:
+        descriptor = lock(path)
+    except StoreTaken:
+        return  # by a server that has done it
+    try:
+        adopt(path)
+    finally:
+        os.close(descriptor)
+
+
+def adopt(path: Path) -> None:
+    """Do what `leave_strange_logs` does, for who holds the lock."""
+    try:
+        if belonging.is_another(path):
+            belonging.tell(path, belonging.adopt(path))
+    except OSError as error:
+        raise explain(error, path) from error
+
+
 def lock(path: Path) -> int:
     """Take the lock that one server holds for one database file; give its descriptor.
 
@@ -221,13 +255,71 @@ def lock(path: Path) -> int:
         StoreUnavailable: another server has it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(
+        path.with_name(path.name + belonging.LOCK_SUFFIX), os.O_RDWR | os.O_CREAT, 0o600
+    )
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise StoreUnavailable(f"another server is using the database {path}") from error
+        raise StoreTaken(f"another server is using the database {path}") from error
     return descriptor
+
+
+def lock_file(path: Path) -> None:
+    """Keep a second server away that knows the database by another name, until this process ends.
+
+    Each name has a lock and logs of its own: two servers would write over each other's pages. It
+    is not unlocked, because to close the file would end the locks that SQLite has on it
+    (https://www.sqlite.org/howtocorrupt.html, 2.2); for the same reason this comes first.
+
+    Raises:
+        StoreUnavailable: another server has it.
+    """
+    create_private(path)
+    with suppress(OSError):  # who opens it to write says why it cannot be
+        _LOCKED.append(os.open(path, os.O_RDONLY))
+        try:
+            fcntl.flock(_LOCKED[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreTaken(
+                f"another server is using the database {path} by another name (a hard link)"
+            ) from error
+
+
+_LOCKED: list[int] = []
+
+
+def names(path: Path) -> int:
+    """Give how many names a database has: there should be one (hard links)."""
+    try:
+        return path.stat().st_nlink
+    except OSError:
+        return 1
+
+
+def require_own_name(path: Path) -> None:
+    """See that no server has the database by another name, which has other logs.
+
+    To be called before the database is opened.
+
+    Raises:
+        StoreTaken: one has it.
+    """
+    if names(path) == 1 or is_locked(path):
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return  # who opens it to write says why it cannot be
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StoreTaken(
+            f"a server is using the database {path} by another name (a hard link): use that name"
+        ) from error
+    finally:
+        os.close(descriptor)
 
 
 def beat(cursor: sqlite3.Cursor, now: datetime) -> None:

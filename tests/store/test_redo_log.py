@@ -376,3 +376,23 @@ def test_a_lock_that_lasts_is_waited_for_by_one_reader_and_not_by_each(tmp_path:
     with database.reading():
         assert database.waiting == 0
     database.close()
+
+
+def test_rows_that_do_not_go_on_from_the_database_are_not_taken_but_kept(tmp_path: Path) -> None:
+    for number, left in enumerate(([3, 5, 6], [3, 1, 4], [6])):
+        path = tmp_path / f"{number}.db"
+        database = opened(path)
+        database.keep([row(1), row(2)])
+        database.close()
+        log = RedoLog(path.with_name(path.name + REDO_SUFFIX))
+        log.clear()
+        other = (row(1)[0], 9, *row(1)[2:])  # another row in the place of the first
+        log.append([other if each == 1 else row(each) for each in left])
+        os.close(log.descriptor)  # as a crash leaves it
+        opened(path).close()
+        assert sequences(path) == ([1, 2, 3] if number < 2 else [1, 2])
+        (aside,) = tmp_path.glob(f"{number}.db-redo.aside-*")
+        assert aside.stat().st_mode & 0o777 == 0o600
+        kept = RedoLog(aside)
+        assert len(kept.read()) == len(left)
+        kept.close()

@@ -123,6 +123,45 @@ def append(cursor: sqlite3.Cursor, rows: list[Row]) -> None:
     cursor.executemany(f"INSERT {_COLUMNS}", rows)
 
 
-def restore(cursor: sqlite3.Cursor, rows: list[Row]) -> None:
-    """Append the rows that are not there yet."""
-    cursor.executemany(f"INSERT OR IGNORE {_COLUMNS}", rows)
+def restore(cursor: sqlite3.Cursor, rows: list[Row]) -> list[Row]:
+    """Append the rows that are not there yet; give those that do not go on from what is there.
+
+    They are of another history than the database, which may be a backup: where it has another row,
+    or lacks the one before. From the first of them on none is appended.
+    """
+    ends: dict[tuple[int, bool], int] = {}
+    for at, row in enumerate(rows):
+        number, sequence = abs(row[0]) >> SEQUENCE_BITS, sequence_of(abs(row[0]))
+        kind = number, row[0] > 0
+        if kind not in ends:
+            ends[kind] = _end_of(cursor, *kind)
+        if not _goes_on(cursor, row, sequence, ends[kind]):
+            return rows[at:]
+        if sequence > ends[kind]:
+            append(cursor, [row])
+            ends[kind] = sequence
+    return []
+
+
+def _goes_on(cursor: sqlite3.Cursor, row: Row, sequence: int, end: int) -> bool:
+    if sequence > end:
+        return sequence == end + 1 and end >= 0
+    there = cursor.execute("SELECT time FROM journal WHERE position=?", (row[0],)).fetchone()
+    return there is None or there[0] == row[1]  # it may have outlived the retention
+
+
+def _end_of(cursor: sqlite3.Cursor, number: int, has_message: bool) -> int:
+    """Give the number of a tenant's last row, with a message or without; -1: no such tenant."""
+    marked = cursor.execute(
+        "SELECT sequence, silent FROM journal_marks WHERE number=?", (number,)
+    ).fetchone()
+    if marked is None:
+        return -1
+    bounds = position_of(number, 0), position_of(number + 1, 0)
+    (last,) = cursor.execute(
+        "SELECT max(position) FROM journal WHERE position>? AND position<?"
+        if has_message
+        else "SELECT -min(position) FROM journal WHERE position<-? AND position>-?",
+        bounds,
+    ).fetchone()
+    return max(int(marked[0 if has_message else 1]), sequence_of(last or 0))

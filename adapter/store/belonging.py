@@ -1,0 +1,156 @@
+"""Know whether the logs beside a database are its own, and lay those of another aside.
+
+A killed server leaves its logs. Whoever then puts a backup in the place of the database and leaves
+them there would have SQLite write pages of the former database into it, and us rows: two histories
+in one file. Neither log names the file that it belongs to. So each server that starts gives the
+file a new mark (`PRAGMA user_version`), which a copy made by `backup` does not have, and keeps the
+mark in the lock file beside it (docs/decisions/0019-marked-databases.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+LOCK_SUFFIX = ".lock"
+"""Of the file that a server locks, which is never deleted."""
+
+LOGS = ("-wal", "-shm", "-redo")
+"""What lies beside a database; the second says nothing without the first."""
+
+_LONGEST = 64
+"""Bytes of the marks in the lock file: two numbers."""
+
+
+def give_mark(connection: sqlite3.Connection, path: Path) -> None:
+    """Mark the file for who serves it from now on; what the disk refuses is left as it is.
+
+    The old mark goes on to count until the new one is in the file itself, and not in its log.
+    """
+    known = path.with_name(path.name + LOCK_SUFFIX)
+    with suppress(OSError, sqlite3.Error):
+        (old,) = connection.execute("PRAGMA user_version").fetchone()
+        new = _new_mark()
+        _keep(known, (old, new))
+        connection.execute(f"PRAGMA user_version={new}")
+        busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not busy and frames == moved:
+            _keep(known, (new,))
+
+
+def take_mark_away(connection: sqlite3.Connection) -> None:
+    """Mark a copy as another file than the one that it was made of."""
+    connection.execute(f"PRAGMA user_version={_new_mark()}")
+
+
+def is_another(path: Path) -> bool:
+    """Whether another file is in the place of the database that a server has marked."""
+    known = _kept(path.with_name(path.name + LOCK_SUFFIX))
+    found = _mark_of(path) if known else None
+    return found is not None and found not in known
+
+
+def adopt(path: Path) -> list[Path]:
+    """Take the file for the database from now on, and lay aside what logs there are.
+
+    Gives the new names of those that hold something. Only for who holds the lock, and before the
+    database is opened.
+    """
+    logs = [each for each in _logs(path) if each.exists()]
+    held = [each for each in logs if _size(each) and not each.name.endswith("-shm")]
+    aside = {each: lay_aside(each) for each in logs} if held else {}
+    found = _mark_of(path)
+    if found is not None:
+        _keep(path.with_name(path.name + LOCK_SUFFIX), (found,))
+    return [aside[each] for each in held]
+
+
+def lay_aside(log: Path) -> Path:
+    """Give a log the name of something that is kept and not read."""
+    aside = _aside(log)
+    log.rename(aside)
+    return aside
+
+
+def copy_aside(log: Path) -> Path:
+    """Do what `lay_aside` does for a log that goes on to be used."""
+    aside = _aside(log)
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(log.read_bytes())
+        file.flush()
+        os.fsync(descriptor)
+    return aside
+
+
+def tell(path: Path, aside: list[Path]) -> None:
+    """Say what was laid aside: in a server's log, or as a line of a command."""
+    if aside:
+        # Not by structlog, which says it to standard output where a command has not set it up.
+        logging.getLogger("screenpop").warning(
+            "%s is not the database that was here: what its logs held is not in it. It is kept in "
+            "%s; delete that when nobody needs it, because it holds customers' data",
+            path,
+            ", ".join(str(each) for each in aside),
+        )
+
+
+def _aside(log: Path) -> Path:
+    return log.with_name(f"{log.name}.aside-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+
+
+def _new_mark() -> int:
+    return secrets.randbelow(2**31 - 1) + 1  # never the 0 of a file that nobody has marked
+
+
+def _mark_of(path: Path) -> int | None:
+    """Read the mark in the file itself, whatever is in its log; None where there is none.
+
+    By SQLite: to open and close the file otherwise would end the locks that SQLite may have on it
+    in this process (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    if not _size(path):
+        return None
+    try:
+        # Not even its log is looked at (https://www.sqlite.org/uri.html#uriimmutable).
+        uri = f"{path.absolute().as_uri()}?immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as reading:
+            (mark,) = reading.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return None  # who opens it says why
+    return int(mark)
+
+
+def _kept(file: Path) -> list[int]:
+    try:
+        return [int(word) for word in file.read_bytes()[:_LONGEST].split()]
+    except (OSError, ValueError):
+        return []
+
+
+def _keep(file: Path, marks: Iterable[int]) -> None:
+    """Write the marks so that they are on the disk before what follows is."""
+    text = " ".join(str(each) for each in marks).encode().ljust(_LONGEST)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, text, 0)  # one sector: the old marks or the new ones
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _logs(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in LOGS]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
