@@ -182,6 +182,10 @@ class Database:
         except OSError as error:
             raise explain(error) from error
 
+    def try_redo(self) -> None:
+        """See that the redo log takes what is written to it; raises as `keep` does."""
+        self.keep([])
+
     def sync(self) -> None:
         """Wait until the disk has what was committed or kept; raises as `Durability.sync`."""
         self._durability.sync()
@@ -357,12 +361,22 @@ class Database:
             return
         self._folder_seen = None
         if any(_identity(path) != known for path, known in self._files.items()):
-            raise StoreUnavailable(
-                f"the database file {self.path} was moved or deleted", retry_after=30
-            )
+            raise self._why_gone()
         # What happens within a tick of the clock may leave the time of the folder as it was.
         if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
             self._folder_seen = folder
+
+    def _why_gone(self) -> StoreUnavailable:
+        try:
+            for path in self._files:
+                Path(path).stat()
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # a folder that nobody may look into, a disk that is gone
+            return explain(error, self.path)
+        return StoreUnavailable(
+            f"the database file {self.path} was moved or deleted", retry_after=30
+        )
 
     def rescue_logs(self) -> bool:
         """Move into the database what a log holds, once, if somebody has deleted the log.

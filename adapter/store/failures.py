@@ -51,6 +51,7 @@ _FILE_ERRORS = {
     errno.EDQUOT: sqlite3.SQLITE_FULL,
     errno.EROFS: sqlite3.SQLITE_READONLY,
     errno.EACCES: sqlite3.SQLITE_CANTOPEN,
+    errno.EPERM: sqlite3.SQLITE_READONLY,  # chattr +i
 }
 """What the system says of the redo log, as SQLite would say it of its own files."""
 
@@ -67,7 +68,10 @@ def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
     if known is None:
         return StoreUnavailable(f"the database refused: {cause}", retry_after=5)
     kind, words, wait = known
-    return kind(words.format(file=file), retry_after=wait)
+    told = words.format(file=file)
+    if isinstance(cause, OSError) and code == sqlite3.SQLITE_IOERR and cause.strerror:
+        told = f"{told}: {cause.strerror}"  # which SQLite does not know
+    return kind(told, retry_after=wait)
 
 
 def locked() -> StoreBusy:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from adapter.store import maintenance
 from tests.crash.breaking import (
     assert_comes_in_once,
     assert_kept,
@@ -90,6 +92,31 @@ def test_a_read_only_data_folder_is_one_clear_line(tmp_path: Path) -> None:
     assert "ead-only" in line or "cannot be opened" in line
 
 
+@pytest.mark.parametrize(
+    ("log", "words"), [("-redo", "is read-only"), ("-wal", "input/output error")]
+)
+def test_a_log_that_became_immutable_refuses_and_recovers(
+    tmp_path: Path, log: str, words: str
+) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        eventually(lambda: not _holds(server), "the database has it")
+        file = f"{server.database}{log}"
+        if (
+            shutil.which("chattr") is None
+            or subprocess.run(["chattr", "+i", file], check=False).returncode
+        ):
+            pytest.skip("no right to make a file immutable here")
+        try:
+            kept, refused = until_refused(server, "immutable")
+            eventually(lambda: words in readiness(server)[1], "it says why it is not ready")
+        finally:
+            subprocess.run(["chattr", "-i", file], check=True)
+        assert_comes_in_once(server, refused)
+        server.restart(kill=True)
+        assert_kept(server, ["before", *kept])
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_data_folder_of_somebody_else_is_one_clear_line(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
@@ -99,6 +126,10 @@ def test_a_data_folder_of_somebody_else_is_one_clear_line(tmp_path: Path) -> Non
     code, line = fails_to_start(server)
     assert code != 0
     assert str(tmp_path) in line
+
+
+def _holds(server: Server) -> bool:
+    return maintenance.redo_mark(server.database).holds
 
 
 def _not_ready(server: Server) -> tuple[int, str] | None:

@@ -9,7 +9,8 @@ import struct
 import tempfile
 import threading
 import zlib
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -50,6 +51,20 @@ def sequences(path: Path) -> list[int]:
         return [each.sequence for each in kept]
     finally:
         database.close()
+
+
+@contextmanager
+def hidden(folder: Path) -> Iterator[None]:
+    """Take the right to look into a folder of ours; root has it of any."""
+    user = os.geteuid()
+    folder.chmod(0o000)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
 
 
 groups = st.lists(st.lists(st.integers(1, 10_000), min_size=1, max_size=4), min_size=1, max_size=6)
@@ -396,3 +411,18 @@ def test_rows_that_do_not_go_on_from_the_database_are_not_taken_but_kept(tmp_pat
         kept = RedoLog(aside)
         assert len(kept.read()) == len(left)
         kept.close()
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_apart_from_a_file_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    database = opened(folder / "c.db")
+    with hidden(folder), pytest.raises(StoreUnavailable, match="cannot be opened"):
+        database.check_files()
+    database.check_files()
+    (folder / "c.db").rename(folder / "elsewhere")
+    with pytest.raises(StoreUnavailable, match="moved or deleted"):
+        database.check_files()
+    database.close()
