@@ -1,7 +1,8 @@
 """Let feeds whose clients have sent much be read in turn: a few bytes in each turn of the loop.
 
 Where each had a piece in every turn, fifty clients that flood would hold the others up fifty times
-as long as one does.
+as long as one does. The same holds for many that send a little each time: what is read as it comes
+has a limit in each turn as well, of them all.
 """
 
 from __future__ import annotations
@@ -26,6 +27,22 @@ class ReadingTurns:
     def __init__(self) -> None:
         self._waiting: deque[Read] = deque()
         self._turn: asyncio.Handle | None = None
+        self._at_once = PIECE
+        """Bytes that may still be read as they come, in this turn of the loop."""
+        self._renewal: asyncio.Handle | None = None
+
+    def may_read(self, count: int) -> bool:
+        """Whether so many bytes may be read now, as they come; else they are to `wait`."""
+        if self._renewal is None:
+            self._renewal = asyncio.get_running_loop().call_soon(self._renew)
+        if self._at_once <= 0:
+            return False
+        self._at_once -= count
+        return True
+
+    def _renew(self) -> None:
+        self._renewal = None
+        self._at_once = PIECE
 
     def wait(self, read: Read) -> None:
         """Have a piece read in a later turn, after those that wait already."""

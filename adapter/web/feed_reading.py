@@ -29,8 +29,8 @@ log = structlog.get_logger()
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
 LITTLE = 1024
-"""Bytes that are read when they come, twice what our panel sends at once. The rest is read in turns
-(`ReadingTurns`): whole shifts that come back must not wait for each other."""
+"""Bytes that are read when they come, twice what our panel sends at once, unless others have sent
+as much in the same turn of the loop. The rest is read in turns (`ReadingTurns`)."""
 LAST_WORDS = 2 * MESSAGE_LIMIT
 """Bytes that are read, after our own close, to find the client's: the rest of a message and more.
 What comes after that is thrown away unread, until the connection is cut."""
@@ -82,7 +82,10 @@ class FeedReader(FeedWriter):
         ):
             return
         self._partial += len(data)
-        if self._pieces is None and (len(data) <= LITTLE or self._core.state is State.CONNECTING):
+        if self._pieces is None and (
+            (len(data) <= LITTLE and self._services.reading_turns.may_read(len(data)))
+            or self._core.state is State.CONNECTING
+        ):
             self._read_or_abandon(data)
             return
         self._stop_reading()

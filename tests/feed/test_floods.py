@@ -182,6 +182,30 @@ async def test_who_sends_little_is_read_at_once_while_others_flood(
         other.connection_lost(None)
 
 
+async def test_many_who_send_a_little_at_once_have_a_turn_between_them_too(
+    served: tuple[Services, str],
+) -> None:
+    crowd = [opened(served, f"/v1/feed?agent=alice&panel=p-{number}") for number in range(50)]
+    count = LITTLE // len(EMPTY_PING)
+    await asyncio.sleep(0)
+    for socket, pipe in crowd:
+        pipe.written = b""
+        socket.data_received(EMPTY_PING * count)
+    before = sum(len(pipe.written) for _, pipe in crowd)
+    assert 2 * count <= before <= 2 * (PIECE // len(EMPTY_PING) + count)
+    while any(pipe.paused for _, pipe in crowd):
+        await asyncio.sleep(0)
+        written = sum(len(pipe.written) for _, pipe in crowd)
+        assert written - before <= 2 * (PIECE // len(EMPTY_PING) + count)
+        before = written
+    assert all(pipe.written == b"\x8a\0" * count for _, pipe in crowd)
+    socket, pipe = crowd[0]
+    socket.data_received(masked(TEXT, ASK))
+    assert b'"pong"' in pipe.written
+    for socket, _ in crowd:
+        socket.connection_lost(None)
+
+
 async def test_what_comes_in_one_large_piece_is_read_in_its_order(
     served: tuple[Services, str],
 ) -> None:
@@ -262,6 +286,7 @@ async def test_pongs_that_nobody_reads_have_a_limit(served: tuple[Services, str]
             break
         socket.data_received(chunk)
         sent += 7
+        await asyncio.sleep(0)
     assert pipe.paused
     for _ in range(10):
         await asyncio.sleep(0)
