@@ -7,6 +7,7 @@ import contextlib
 import errno
 import gc
 import os
+import resource
 import signal
 import socket as sockets
 import threading
@@ -58,8 +59,20 @@ def run(
         PortTaken: another program listens there.
         InvalidSettings: nobody can listen there.
     """
+    _allow_descriptors()
     listening = listen(settings.host, settings.port)
     _Server(config(services, app, settings), started).run(sockets=listening)
+
+
+def _allow_descriptors() -> None:
+    """Take all descriptors that the system allows: the usual 1,024 are for programs with select.
+
+    Each panel needs one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class PortTaken(Unavailable):

@@ -5,6 +5,8 @@ All at once would not do: ten thousand pings take a tenth of a second, for which
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
@@ -59,3 +61,15 @@ class Sockets:
     def _part_of(self, socket: Socket) -> set[Socket]:
         # Of a tuple: an object's own hash is its address, a multiple of its size.
         return self._parts[hash((socket,)) % PARTS]
+
+
+def are_out() -> bool:
+    """Whether the process can open no descriptor more.
+
+    Nobody else says so: the loop (libuv) accepts a connection that comes then, and closes it.
+    """
+    try:
+        os.close(os.eventfd(0))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False

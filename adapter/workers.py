@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -74,9 +75,17 @@ def _wake_revived(services: Services) -> None:
 
 async def sweep(services: Services) -> None:
     """Ping silent sockets and cut off dead ones: each has a look in every sweep."""
+    short = Seldom()
     while True:
         for part in range(sockets.PARTS):
             await pulse(SWEEP_EVERY / sockets.PARTS)
+            if sockets.are_out() and (untold := short.due()) is not None:
+                log.critical(
+                    "no file descriptors are left: new connections are cut off",
+                    limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+                    do="raise LimitNOFILE of the service (ulimit -n); see who opens so many",
+                    untold=untold,
+                )
             now, date = monotonic(), datetime.now(UTC)
             for socket in services.sockets.part(part):
                 try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
@@ -37,3 +38,19 @@ def test_the_command_serves_until_it_is_told_to_end(serving: subprocess.Popen[st
     _, log = serving.communicate(timeout=10)
     assert serving.returncode == 0
     assert "Traceback" not in log
+
+
+def test_it_takes_all_descriptors_that_it_may_have(
+    tmp_path: Path, clean_environment: dict[str, str]
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with subprocess.Popen(
+        ["/bin/sh", "-c", f'ulimit -Sn 200; exec "{PROGRAM}" serve --port 0'],
+        env={**clean_environment, "SCREENPOP_DATA_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on ")
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+        process.kill()
