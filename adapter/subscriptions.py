@@ -309,7 +309,7 @@ class Subscriptions:
             self._metrics.pops.labels(report.outcome).inc()
             if report.outcome == "opened":
                 waited = (datetime.now(UTC) - pop.created).total_seconds()
-                self._metrics.pop_seconds.observe(waited)
+                self._metrics.pop_seconds.observe(max(waited, 0.0))  # the clock may go back
         feed.send(frames.text(messages.outcome_stored(report.pop)))
 
     def stop(self) -> None:

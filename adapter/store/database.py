@@ -363,7 +363,8 @@ class Database:
         if any(_identity(path) != known for path, known in self._files.items()):
             raise self._why_gone()
         # What happens within a tick of the clock may leave the time of the folder as it was.
-        if folder is not None and time.time_ns() - folder[1] > _CLOCK_TICK:
+        # Of one that is in the future the clock was set back since, and a change now shows.
+        if folder is not None and abs(time.time_ns() - folder[1]) > _CLOCK_TICK:
             self._folder_seen = folder
 
     def _why_gone(self) -> StoreUnavailable:

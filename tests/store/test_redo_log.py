@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import tempfile
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -423,6 +424,21 @@ def test_a_folder_that_may_not_be_looked_into_is_told_apart_from_a_file_that_is_
         database.check_files()
     database.check_files()
     (folder / "c.db").rename(folder / "elsewhere")
+    with pytest.raises(StoreUnavailable, match="moved or deleted"):
+        database.check_files()
+    database.close()
+
+
+def test_a_clock_that_was_set_back_does_not_have_the_files_looked_at_for_ever(
+    tmp_path: Path,
+) -> None:
+    database = opened(tmp_path / "c.db")
+    ahead = time.time() + 3600  # when the folder was changed last, by the clock of then
+    os.utime(tmp_path, (ahead, ahead))
+    database.check_files()
+    database.check_files()
+    assert database.is_quiet
+    (tmp_path / "c.db").rename(tmp_path / "elsewhere")
     with pytest.raises(StoreUnavailable, match="moved or deleted"):
         database.check_files()
     database.close()
