@@ -16,6 +16,10 @@ PIECE: Final = 4 * 1024
 """Bytes that are read in one turn of the loop, of them all: of the smallest frames, which cost
 most, that takes some milliseconds."""
 
+AT_ONCE: Final = 1024
+"""Frames that are read as they come in one turn of the loop, of them all: of pings two or three
+milliseconds. Panels that come back are spread over two seconds and stay far below it."""
+
 Read = Callable[[], int]
 """Reads a piece, of `PIECE` bytes at most, and gives their number. Raises nothing, and may wait for
 another turn."""
@@ -27,22 +31,23 @@ class ReadingTurns:
     def __init__(self) -> None:
         self._waiting: deque[Read] = deque()
         self._turn: asyncio.Handle | None = None
-        self._at_once = PIECE
-        """Bytes that may still be read as they come, in this turn of the loop."""
+        self._frames = AT_ONCE
+        """How many frames may still be read as they come, in this turn of the loop."""
         self._renewal: asyncio.Handle | None = None
 
-    def may_read(self, count: int) -> bool:
-        """Whether so many bytes may be read now, as they come; else they are to `wait`."""
+    def may_read(self) -> bool:
+        """Whether what comes may be read now; else it is to `wait`."""
+        return self._frames > 0
+
+    def has_read(self, frames: int) -> None:
+        """Note that so many frames were read in this turn."""
         if self._renewal is None:
             self._renewal = asyncio.get_running_loop().call_soon(self._renew)
-        if self._at_once <= 0:
-            return False
-        self._at_once -= count
-        return True
+        self._frames -= frames
 
     def _renew(self) -> None:
         self._renewal = None
-        self._at_once = PIECE
+        self._frames = AT_ONCE
 
     def wait(self, read: Read) -> None:
         """Have a piece read in a later turn, after those that wait already."""

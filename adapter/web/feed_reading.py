@@ -30,7 +30,7 @@ MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
 LITTLE = 1024
 """Bytes that are read when they come, twice what our panel sends at once, unless others have sent
-as much in the same turn of the loop. The rest is read in turns (`ReadingTurns`)."""
+very many frames in the same turn of the loop. The rest is read in turns (`ReadingTurns`)."""
 LAST_WORDS = 2 * MESSAGE_LIMIT
 """Bytes that are read, after our own close, to find the client's: the rest of a message and more.
 What comes after that is thrown away unread, until the connection is cut."""
@@ -83,7 +83,7 @@ class FeedReader(FeedWriter):
             return
         self._partial += len(data)
         if self._pieces is None and (
-            (len(data) <= LITTLE and self._services.reading_turns.may_read(len(data)))
+            (len(data) <= LITTLE and self._services.reading_turns.may_read())
             or self._core.state is State.CONNECTING
         ):
             self._read_or_abandon(data)
@@ -154,7 +154,9 @@ class FeedReader(FeedWriter):
         if self._closing and self._partial > LAST_WORDS:
             return
         self._core.receive_data(data)
-        for event in self._core.events_received():
+        events = self._core.events_received()
+        self._services.reading_turns.has_read(len(events))
+        for event in events:
             if isinstance(event, Request):
                 self._partial = 0  # uvicorn gives the head alone, in one piece
                 self._handshake(event)
