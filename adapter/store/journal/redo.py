@@ -117,9 +117,9 @@ class RedoLog:
         record = _HEAD.pack(len(packed), zlib.crc32(packed, self._seed), self._cycle) + packed
         refused: OSError | None = None
         try:
-            if os.pwrite(self.descriptor, record, self._end) < len(record):
-                # The next write would tell why: there is no room.
-                refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written = os.pwrite(self.descriptor, record, self._end)
+            while written < len(record):  # the next write tells why, where the system refuses
+                written += os.pwrite(self.descriptor, record[written:], self._end + written)
         except OSError as error:
             refused = error
         if refused is not None:
