@@ -24,20 +24,26 @@ LOCK_SUFFIX = ".lock"
 LOGS = ("-wal", "-shm", "-redo")
 """What lies beside a database; the second says nothing without the first."""
 
-_LONGEST = 64
-"""Bytes of the marks in the lock file: two numbers."""
+_LONGEST = 512
+"""Bytes of the marks in the lock file: one sector, which is written whole or not at all."""
+
+_MOST = 32
+"""Marks that are kept at most."""
 
 
 def give_mark(connection: sqlite3.Connection, path: Path) -> None:
     """Mark the file for who serves it from now on; what the disk refuses is left as it is.
 
-    The old mark goes on to count until the new one is in the file itself, and not in its log.
+    All former marks go on to count until the new one is in the file itself, and not in its log: a
+    reader or a full disk may hold checkpoints up over many starts, and a checkpoint that comes
+    through in part may bring any of them. Of very many there is no new one until then.
     """
     known = path.with_name(path.name + LOCK_SUFFIX)
     with suppress(OSError, sqlite3.Error):
         (old,) = connection.execute("PRAGMA user_version").fetchone()
-        new = _new_mark()
-        _keep(known, (old, new))
+        former = {*_kept(known), _mark_of(path) or 0, int(old)}
+        new = _new_mark() if len(former) < _MOST else int(old)
+        _keep(known, (*former, new))
         connection.execute(f"PRAGMA user_version={new}")
         busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if not busy and frames == moved:

@@ -1,0 +1,41 @@
+"""A database is known by its mark, however often its server was killed."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from adapter.store import belonging, maintenance
+from adapter.store.database import Database
+
+
+def test_a_server_killed_again_and_again_while_checkpoints_are_held_up_keeps_its_logs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "held.db"
+    served = Database(str(path))
+    served.migrate()
+    served.close()
+    marks = set()
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM tenants").fetchone()  # no checkpoint passes it
+        for start in range(40):
+            assert not belonging.is_another(path), start
+            with closing(sqlite3.connect(path, isolation_level=None)) as killed:
+                belonging.give_mark(killed, path)
+                marks.add(killed.execute("PRAGMA user_version").fetchone()[0])
+                if start == 3:  # a later reader holds up less: a mark in between reaches the file
+                    reader.execute("COMMIT")
+                    reader.execute("BEGIN")
+                    reader.execute("SELECT count(*) FROM tenants").fetchone()
+    assert 10 < len(marks) < 40
+    assert not belonging.is_another(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as free:
+        belonging.give_mark(free, path)
+    assert not belonging.is_another(path)
+    copy = tmp_path / "copy.db"
+    maintenance.backup(path, copy)
+    path.write_bytes(copy.read_bytes())
+    assert belonging.is_another(path)
