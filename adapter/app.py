@@ -24,6 +24,7 @@ from adapter.fitting import Fitting
 from adapter.hub import Hub
 from adapter.metrics import Metrics
 from adapter.outbox import Outbox
+from adapter.parts import Parts
 from adapter.rate_limit import RateLimit
 from adapter.registry import Registry
 from adapter.services import Services, Tasks
@@ -244,6 +245,7 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
             fitting=Fitting(environments),
         ),
         event_limit=RateLimit(settings.rate_limit),
+        parts=Parts(committer, shares, metrics),
         shares=shares,
         signing_in=open_signing_in(registry, box, settings),
         demo=demo,
@@ -267,6 +269,9 @@ async def _lifespan(services: Services, pages: panel.Pages) -> AsyncIterator[dic
         await services.tasks.finish()
         with suppress(StoreUnavailable):  # a use that is not written down is no reason to hang
             await workers.write_key_uses(services)
+        await services.committer.drain()
+        # A large request that waited for its turn may have begun meanwhile: it goes on in parts.
+        await services.tasks.finish()
         await services.committer.drain()
         for task in services.workers.values():
             task.cancel()

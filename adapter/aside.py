@@ -9,6 +9,8 @@ waits for its answer, and no answer comes from here before the commit. So it is 
   decided late is decided by that state: no pop for a contact that has ended meanwhile;
 - an alias that is learnt late takes over what its id was given meanwhile (`pipeline.merge`);
 - an erasure that waits finds what was kept meanwhile, and looks again when it is done (`erasure`).
+
+What cannot wait at all (`Committer.run_now`) is done at once where the lock has gone, or refused.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Callable
 
 from adapter.errors import Overloaded
 from adapter.jobs import Job
+from adapter.store.failures import lock_is_held
 
 RETRY = 0.005
 """Seconds until another program's lock is tried again."""
@@ -35,10 +38,11 @@ class Aside:
     """Jobs that wait for a lock to go. Used by one event loop."""
 
     def __init__(
-        self, limit: int, *, is_locked: Callable[[], bool], take_back: Take, give_up: Take
+        self, limit: int, *, is_put_off: Callable[[], bool], take_back: Take, give_up: Take
     ) -> None:
         self._limit = limit
-        self._is_locked = is_locked
+        self._is_put_off = is_put_off
+        """Tells whether they have to wait on."""
         self._take_back = take_back
         """Gets all that wait, in their order, when the lock has gone."""
         self._give_up = give_up
@@ -54,18 +58,22 @@ class Aside:
 
         Raises:
             Overloaded: too many events wait.
+            StoreBusy: it has waited too long, however often it was tried meanwhile.
         """
         if job.weight and self.weight and self.weight + job.weight > self._limit:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
+        now = time.monotonic()
         if job.refused_since is None:
-            job.refused_since = time.monotonic()
+            job.refused_since = now
+        elif now - job.refused_since >= PATIENCE:
+            raise lock_is_held()
         self.jobs.append(job)
         self.weight += job.weight
         self._try_soon()
 
     def try_now(self) -> None:
         """Have all go on if the lock has gone."""
-        if self._is_locked():
+        if self._is_put_off():
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -89,7 +97,7 @@ class Aside:
             self._try_soon()
 
     def _take_impatient(self) -> list[Job]:
-        """Give those that have waited too long, however often they were tried meanwhile."""
+        """Give those that have waited too long."""
         jobs, taken, now = self.jobs, list[Job](), time.monotonic()
         while jobs and now - (jobs[0].refused_since or now) >= PATIENCE:
             taken.append(jobs.popleft())

@@ -235,7 +235,9 @@ class Batch:
             return self.contacts.get(key)
         found = self.contacts.get(key) or self._tail.states.get(key)
         if found is None and journal.has_contact(self._index, key):
-            found = journal.contact_with_head(self.cursor, key)
+            # Where the database has its newest row it has all of them; else that may still wait.
+            found = journal.contact_with_head(self.tables, key)
+            found = found or journal.contact_with_head(self.cursor, key)
             if found is None and key not in self._unhandled:
                 self._unhandled[key] = journal.head(self.cursor, key) or _NO_HEAD
         return found

@@ -30,7 +30,7 @@ from adapter.registry import Registry
 from adapter.step_queue import StepQueue
 from adapter.store import installation, journal
 from adapter.store.database import Cursor, Database
-from adapter.store.failures import StoreBusy, StoreCorrupt, locked
+from adapter.store.failures import StoreBusy, StoreCorrupt, lock_is_held
 from adapter.store.journal import TraceLine
 from adapter.story_lines import StoryLines
 from adapter.tenants import Tenant
@@ -79,13 +79,15 @@ class Committer:
         self._jobs: deque[Job] = deque()
         self._weight = 0
         """Events that wait, those aside left out."""
+        self._reserved = 0
+        """Events of large requests that are still to come, part by part."""
         self._aside = Aside(
             queue_limit,
-            is_locked=database.is_locked,
+            is_put_off=self._is_put_off,
             take_back=self._take_back,
             give_up=self._give_up,
         )
-        metrics.queue.set_function(lambda: self._weight + self._aside.weight)
+        metrics.queue.set_function(lambda: self._weight + self._aside.weight + self._reserved)
         self._loop: asyncio.AbstractEventLoop | None = None
         """Whose thread commits: asking for the running one is a call into the kernel each time."""
         self._scheduled: asyncio.Handle | None = None
@@ -142,22 +144,24 @@ class Committer:
         self._flush_soon()
 
     def reserve(self, weight: int) -> None:
-        """Take room in the queue for events that come one part after the other.
+        """Take room for events that come one part after the other, beside the queue of the others.
 
         Raises:
-            Overloaded: too many events wait.
+            Overloaded: too many events are still to come.
         """
-        if self._weight and self._weight + weight > self._queue_limit:  # as in `enqueue`
+        if self._reserved and self._reserved + weight > self._queue_limit:  # as in `enqueue`
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
-        self._weight += weight
+        self._reserved += weight
 
     def release(self, weight: int) -> None:
         """Give room back that was reserved, and that nothing was submitted for."""
-        self._weight -= weight
+        self._reserved -= weight
 
     def submit_reserved(self, work: Work[T], *, weight: int) -> asyncio.Future[T]:
         """Do what `submit` does, in room that was reserved."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._reserved -= weight
+        self._weight += weight
         self._jobs.append(Awaited(weight, function=work, future=future))
         self._flush_soon()
         return future
@@ -207,7 +211,7 @@ class Committer:
         """Wait until nothing is queued (before a shutdown)."""
         while self._jobs or self._unsynced or self._aside.jobs:
             last = self._last_in_line()
-            with suppress(StoreBusy):  # so were those before it, who are told
+            with suppress(StoreUnavailable):  # so were those before it, who are told
                 await last
         self._story_lines.write_now()
         self.write_index()
@@ -329,7 +333,9 @@ class Committer:
     def _commit_one_by_one(self, jobs: list[Job]) -> _Group:
         group = _Group([], [], [])
         for job in jobs:
-            alone = self._commit_group([job])
+            # Who has waited for a lock needs it, and need not be worked on to hear that it is back.
+            is_put_off = self._aside.jobs and job.refused_since is not None
+            alone = self._put_aside(job) if is_put_off else self._commit_group([job])
             self._remember(alone.batches)
             group.taken += alone.taken
             group.results += alone.results
@@ -346,13 +352,25 @@ class Committer:
         self._metrics.store_failures.inc()
 
     def _put_aside(self, job: Job) -> _Group:
-        """Have a job wait for the lock; who is told of it now is none, unless too many wait."""
+        """Have a job wait for the lock. Nobody is told of it now, unless it may not wait."""
         try:
             self._aside.put(job)
-        except Overloaded as error:
+        except (Overloaded, StoreBusy) as error:
             return _Group([job], [error], [])
         self._weight -= job.weight
         return _Group([], [], [])
+
+    def _is_put_off(self) -> bool:
+        """Whether another program holds the lock, or what it has kept waiting is too much at once.
+
+        The next transaction takes all along that waits in the redo log.
+        """
+        if self._database.is_locked():
+            return True
+        try:
+            return self.upkeep.is_much_waiting()
+        except StoreUnavailable as error:
+            return isinstance(error, StoreBusy)  # of anything else the next commit is told
 
     def _take_back(self, jobs: list[Job]) -> None:
         """Have what waited aside in front of the queue."""
@@ -363,7 +381,7 @@ class Committer:
     def _give_up(self, jobs: list[Job]) -> None:
         """Tell those that have waited too long."""
         self._weight += sum(job.weight for job in jobs)
-        self._deliver(_Group(jobs, [locked()] * len(jobs), []))
+        self._deliver(_Group(jobs, [lock_is_held()] * len(jobs), []))
 
     def _run_batch(
         self, jobs: list[Job], *, upfront: bool = False
@@ -403,7 +421,7 @@ class Committer:
     def _begin_midway(self, read_at: int | None) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""
         if self._aside.jobs:  # nothing passes what waits there
-            raise locked()
+            raise lock_is_held()
         cursor = self._database.begin()
         self._refuse_what_was_erased()
         if read_at is not None and read_at != self._database.data_version():
@@ -417,7 +435,7 @@ class Committer:
     def _begin_upfront(self) -> Cursor:
         """Begin one in which nothing that memory holds of an erased contact is used."""
         if self._aside.jobs:  # nothing passes what waits there
-            raise locked()
+            raise lock_is_held()
         cursor = self._database.begin()
         if self._is_erased_elsewhere():
             self._erasures = installation.erasures(cursor)

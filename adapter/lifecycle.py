@@ -39,7 +39,8 @@ def plan(
 ) -> None:
     """Put into the outbox what the contact is due now, after an event of this stage.
 
-    `view` is the contact after the event, `before` its state ahead of it.
+    `view` is the contact after the event, `before` its state ahead of it. Of a contact for which no
+    step is due any more nothing is looked up: what waits for a value then has it ten seconds later.
     """
     if steps.is_idle(tenant.steps, view):
         return

@@ -8,12 +8,14 @@ counts as duplicates.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from adapter import pipeline
 from adapter.batch import Batch
 from adapter.committer import Committer
-from adapter.events import Decoded
+from adapter.events import Decoded, Entry
+from adapter.metrics import Metrics
 from adapter.pipeline import Receipt
 from adapter.shares import Shares
 from adapter.tenants import Tenant
@@ -22,44 +24,61 @@ PART = 64
 """Events in one part: about two milliseconds of the event loop."""
 
 
-async def accept(
-    committer: Committer,
-    shares: Shares,
-    tenant: Tenant,
-    decoded: Decoded,
-    received: datetime,
-    *,
-    sender: str,
-) -> Receipt:
-    """Take the decoded events of one request; its receipt comes when all are durable.
+class Parts:
+    """The large requests of one server. Used by one event loop."""
 
-    `sender` has its turn already, and waits for the next one before each further part.
+    def __init__(self, committer: Committer, shares: Shares, metrics: Metrics) -> None:
+        self._committer = committer
+        self._shares = shares
+        self._metrics = metrics
+        self._turns: dict[str, asyncio.Lock] = {}
+        """Of each key that has ever sent a large request: there are not many keys."""
 
-    Raises:
-        Overloaded: too many events wait. None of these is kept.
-        StoreUnavailable: the journal refuses. Parts before are kept.
-    """
-    entries = decoded.entries
-    if len(entries) <= PART:
-        return await committer.submit(
-            lambda batch: pipeline.accept(batch, tenant, decoded, received), weight=len(entries)
-        )
-    left = len(entries)
-    committer.reserve(left)
-    accepted = duplicates = 0
-    try:
-        for first in range(0, len(entries), PART):
-            if first:
-                await shares.turn(sender)
-            part = Decoded(entries[first : first + PART])
+    async def accept(
+        self, tenant: Tenant, decoded: Decoded, received: datetime, *, sender: str
+    ) -> Receipt:
+        """Take the decoded events of one request; its receipt comes when all are durable.
 
-            def job(batch: Batch, part: Decoded = part) -> Receipt:
-                return pipeline.accept(batch, tenant, part, received)
+        `sender` has its turn already, and waits for the next one before each further part. Its
+        large requests go one after the other: all together could fill the room for them.
 
-            left -= len(part.entries)
-            taken = await committer.submit_reserved(job, weight=len(part.entries))
-            accepted += taken.accepted
-            duplicates += taken.duplicates
-    finally:
-        committer.release(left)
-    return Receipt(accepted, duplicates, decoded.ignored, decoded.rejected)
+        Raises:
+            Overloaded: too many events wait. None of these is kept, unless it was a lock of another
+                program that made the later ones wait.
+            StoreUnavailable: the journal refuses. Parts before are kept.
+        """
+        count = len(decoded.entries)
+        if count <= PART:
+            return await self._committer.submit(
+                lambda batch: pipeline.accept(batch, tenant, decoded, received), weight=count
+            )
+        async with self._turns.setdefault(sender, asyncio.Lock()):
+            accepted = await self._in_parts(tenant, decoded.entries, received, sender)
+        return Receipt(accepted, count - accepted, decoded.ignored, decoded.rejected)
+
+    async def _in_parts(
+        self, tenant: Tenant, entries: tuple[Entry, ...], received: datetime, sender: str
+    ) -> int:
+        """Give how many are accepted; the others are duplicates."""
+        left = len(entries)
+        self._committer.reserve(left)
+        accepted = kept = 0
+        try:
+            for first in range(0, len(entries), PART):
+                if first:
+                    await self._shares.turn(sender)
+                part = Decoded(entries[first : first + PART])
+
+                def job(batch: Batch, part: Decoded = part) -> Receipt:
+                    return pipeline.accept(batch, tenant, part, received)
+
+                left -= len(part.entries)
+                taken = await self._committer.submit_reserved(job, weight=len(part.entries))
+                accepted += taken.accepted
+                kept += taken.accepted + taken.duplicates
+        except BaseException:
+            pipeline.count(self._metrics, Receipt(accepted, kept - accepted, 0, ()))
+            raise
+        finally:
+            self._committer.release(left)
+        return accepted

@@ -19,6 +19,7 @@ from adapter.hub import Hub
 from adapter.key_uses import KeyUses
 from adapter.metrics import Metrics
 from adapter.outbox import Outbox
+from adapter.parts import Parts
 from adapter.rate_limit import RateLimit
 from adapter.reading_turns import ReadingTurns
 from adapter.recent_requests import RecentRequests
@@ -85,6 +86,7 @@ class Services:
     event_limit: RateLimit
     """Of each key that sends events, whichever way they come."""
     signing_in: SigningIn
+    parts: Parts
     shares: Shares
     """Of the loop's turns, between the keys that send events."""
     reading_turns: ReadingTurns = field(default_factory=ReadingTurns)

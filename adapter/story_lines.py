@@ -63,6 +63,7 @@ class StoryLines:
             return
         except Exception:
             log.exception("trace not written")
+            self._dropped += len(lines)
         if self._dropped:
             log.warning("too many lines of stories waited", dropped=self._dropped)
             self._dropped = 0

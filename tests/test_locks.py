@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from adapter import aside, committer, jobs
 from adapter.batch import Batch
 from adapter.errors import Overloaded, StoreUnavailable
 from adapter.store.failures import StoreBusy
+from adapter.upkeep import SLICE_ROWS
 from tests.test_committer import Workshop, fail, say
 from tests.test_committing_to_disk import Disk, a_moment, disk
 
@@ -125,6 +127,58 @@ async def test_no_job_is_worked_on_again_before_the_lock_has_gone(
     assert len(worked) <= 2 * count + count // 2
 
 
+async def test_a_lock_that_is_back_before_anybody_could_go_on_costs_no_work(
+    workshop: Workshop, other: sqlite3.Connection
+) -> None:
+    worked: list[int] = []
+
+    def counted(number: int) -> jobs.Work[int]:
+        def job(batch: Batch) -> int:
+            worked.append(number)
+            return needs(str(number))(batch)
+
+        return job
+
+    waiting = [workshop.committer.submit(counted(number)) for number in range(300)]
+    await asyncio.sleep(3 * aside.RETRY)
+    other.execute("ROLLBACK")
+    worked.clear()
+    assert workshop.committer.run_now(say("finds that it has gone")) == 2
+    other.execute("BEGIN IMMEDIATE")
+    await asyncio.sleep(3 * aside.RETRY)
+    assert worked == [0, 0]  # with its group, and by itself
+    assert queued(workshop) == 300
+    other.execute("ROLLBACK")
+    assert await soon(*waiting) == list(range(3, 303))
+
+
+async def test_what_has_piled_up_under_a_lock_is_written_in_slices_before_others_go_on(
+    workshop: Workshop, other: sqlite3.Connection
+) -> None:
+    waits = workshop.committer.submit(needs("a"))
+    kept = [workshop.committer.submit(say(str(number))) for number in range(3 * SLICE_ROWS)]
+    await asyncio.wait_for(asyncio.gather(*kept), 5)
+    before = workshop.database.waiting
+    assert before >= 3 * SLICE_ROWS
+    other.execute("ROLLBACK")
+    seen = []
+    while not waits.done():
+        await asyncio.sleep(0)
+        seen.append(workshop.database.waiting)
+    assert max(a - b for a, b in pairwise([before, *seen])) <= SLICE_ROWS + 1
+
+
+async def test_room_for_large_requests_takes_none_from_the_others(workshop: Workshop) -> None:
+    workshop.committer.reserve(2 * LIMIT)  # one that is larger than the limit passes alone
+    with pytest.raises(Overloaded):
+        workshop.committer.reserve(1)
+    assert await soon(workshop.committer.submit(say("b"), weight=LIMIT)) == [2]
+    assert queued(workshop) == 2 * LIMIT
+    await soon(workshop.committer.submit_reserved(say("c"), weight=LIMIT))
+    workshop.committer.release(LIMIT)
+    assert queued(workshop) == 0
+
+
 async def test_a_job_that_fails_beside_one_that_waits_spoils_only_itself(
     workshop: Workshop, other: sqlite3.Connection
 ) -> None:
@@ -194,7 +248,6 @@ async def test_draining_ends_though_the_lock_stays_and_all_are_told(
     for each in waits:
         with pytest.raises(StoreBusy):
             each.result()
-    assert other.in_transaction
 
 
 async def test_where_power_may_go_nobody_is_told_before_the_disk_has_it_lock_or_not(

@@ -120,7 +120,10 @@ def _due(steps: Steps, view: Mapping[str, Any]) -> list[RequestStep]:
 
 
 def _takes_one(steps: Steps, step: RequestStep, view: Mapping[str, Any]) -> bool:
-    """Tell if there is a file for a step; it may be of a kind of copy that is not linked."""
+    """Tell if there is a file that a step takes, or none at all and the stage of one was told.
+
+    There may be files of a kind of copy that is not linked: of those it takes none.
+    """
     if facts.files(view):
         return bool(facts.chosen(view, step.stages, steps.redacted))
     return facts.reached(view, step.stages)

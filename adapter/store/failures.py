@@ -74,7 +74,7 @@ def explain(error: Exception, path: Path | None = None) -> StoreUnavailable:
     return kind(told, retry_after=wait)
 
 
-def locked() -> StoreBusy:
+def lock_is_held() -> StoreBusy:
     """Give the error of a lock that is known of without asking."""
     return StoreBusy(_LOCKED[1], retry_after=_LOCKED[2])
 

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from adapter import credentials, parts, pipeline
+from adapter import credentials, pipeline
 from adapter.errors import MalformedInput, PayloadTooLarge, ScreenpopError, Unavailable
 from adapter.events import Decoded
 from adapter.pipeline import Receipt
@@ -185,8 +185,7 @@ async def _accept(
     decoded = intake.sifted(services, tenant, decoded, received)
     if not decoded.entries:
         return Receipt(0, 0, decoded.ignored, decoded.rejected)
-    committer, shares = services.committer, services.shares
-    return await parts.accept(committer, shares, tenant, decoded, received, sender=name)
+    return await services.parts.accept(tenant, decoded, received, sender=name)
 
 
 class _Gone(Exception):

@@ -115,17 +115,17 @@ class Post(Job, kw_only=True, eq=False):
             self.tell(Receipt(0, 0, decoded.ignored, decoded.rejected))
 
     async def _take_in_parts(self, tenant: Tenant, name: str) -> None:
-        services, received = self.services, self.request.received
-        committer, shares = services.committer, services.shares
         try:
-            self.tell(
-                await parts.accept(committer, shares, tenant, self.decoded, received, sender=name)
+            receipt = await self.services.parts.accept(
+                tenant, self.decoded, self.request.received, sender=name
             )
         except ScreenpopError as error:
             self._refuse(error, unread=False)
         except Exception:
             log.exception("a request failed")
             self.answer(None)
+        else:
+            self.tell(receipt)
 
     def work(self, batch: Batch) -> Receipt:
         """Keep the events."""

@@ -138,3 +138,20 @@ def _is_closed(server: Server) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+def test_many_large_requests_of_one_key_fill_no_queue(tmp_path: Path) -> None:
+    limited = Server(tmp_path, SCREENPOP_QUEUE_LIMIT=str(2 * MANY))
+    with limited as server, ThreadPoolExecutor(8) as pool:
+        with server.office() as office:
+            another = office.create_key("default", "ingest", "another").secret
+        beside = {"authorization": f"Bearer {another}"}
+
+        def small() -> int:
+            return server.post(server.event("created", "small"), headers=beside).status_code
+
+        eventually(lambda: small() == 202, "the other key is known")
+        bodies = [batch(server, f"many-{number}") for number in range(8)]
+        large = [pool.submit(server.post, *body) for body in bodies]
+        assert {small() for _ in range(20)} == {202}
+        assert {each.result().status_code for each in large} == {202}
