@@ -29,6 +29,7 @@ from adapter.store import (
     dead_letters,
     erasing,
     installation,
+    locking,
     maintenance,
     people as stored_people,
     settings as stored,
@@ -248,7 +249,7 @@ class Office:
         it: so what it was just committing is in the file after that.
         """
         path = self.database.path
-        if not maintenance.is_locked(path):
+        if not locking.is_locked(path):
             return []
         before = maintenance.redo_mark(path)
         with self.database.transaction() as cursor:
@@ -379,7 +380,7 @@ def opened(settings: Settings) -> Iterator[Office]:
         StoreUnavailable: it cannot be opened.
     """
     path = sqlite_path(settings.database_url)
-    maintenance.require_own_name(path)
+    locking.require_own_name(path)
     maintenance.leave_strange_logs(path)
     database = Database(settings.database_url)
     try:

@@ -22,7 +22,7 @@ from adapter.errors import InvalidSettings, Unavailable
 from adapter.pulse import pulse
 from adapter.services import Services
 from adapter.settings import Settings
-from adapter.store import maintenance
+from adapter.store import locking, maintenance
 from adapter.store.paths import sqlite_path
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.short_requests import ShortConnection
@@ -124,11 +124,11 @@ def alone(settings: Settings) -> Generator[None]:
         StoreUnavailable: another server has the database.
     """
     path = sqlite_path(settings.database_url)
-    lock = maintenance.lock(path)
+    lock = locking.lock(path)
     try:
-        maintenance.lock_file(path)
+        locking.lock_file(path)
         maintenance.adopt(path)
-        if maintenance.names(path) > 1:
+        if locking.names(path) > 1:
             log.warning("the database has another name (a hard link)", path=str(path), do=ONE_NAME)
         yield
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from adapter import settings as all_settings
 from adapter.checkups.findings import Finding, ok, problem, warning
 from adapter.settings import Settings
-from adapter.store import inspection, maintenance
+from adapter.store import inspection, locking
 from adapter.store.database import Database
 
 FULL = 100 * 1024**2
@@ -51,7 +51,7 @@ def check_database_file(path: Path) -> Finding:
     told = f"{path}, {_size(path.stat().st_size)}, up to date, takes writes"
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         return warning("database", f"{told}; others can read it", f"chmod 600 {path}*")
-    if maintenance.names(path) > 1:
+    if locking.names(path) > 1:
         what = "it has another name (a hard link), and what opens it by that does not see its logs"
         return warning("database", f"{told}; {what}", "remove that name; copy it by a backup")
     return ok("database", told)

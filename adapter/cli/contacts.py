@@ -102,10 +102,10 @@ def erase(
 def _clean(path: Path) -> None:
     """Leave no bytes of what was erased in the file, or say what still may hold some."""
     from adapter.errors import StoreUnavailable  # noqa: PLC0415
-    from adapter.store import erasing, maintenance  # noqa: PLC0415
+    from adapter.store import erasing, locking  # noqa: PLC0415
 
     try:
-        if not maintenance.is_locked(path):
+        if not locking.is_locked(path):
             erasing.compact(path)
             return
         erasing.empty_log(path)

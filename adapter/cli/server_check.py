@@ -8,7 +8,7 @@ import httpx
 
 from adapter.checkups.findings import Finding, ok, problem, warning
 from adapter.settings import Settings
-from adapter.store import maintenance
+from adapter.store import locking
 from adapter.store.paths import sqlite_path
 
 
@@ -20,7 +20,7 @@ def check_server(settings: Settings, installation: str | None) -> Finding:
     """
     host = _dialled(settings.host)
     at = f"{host}:{settings.port}"
-    runs = maintenance.is_locked(sqlite_path(settings.database_url))
+    runs = locking.is_locked(sqlite_path(settings.database_url))
     try:
         answer = httpx.get(f"http://{at}/readyz", timeout=5, trust_env=False)
     except (httpx.ConnectError, httpx.ConnectTimeout):

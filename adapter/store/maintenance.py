@@ -1,8 +1,7 @@
-"""Care for the database file: checkpoints, backups, the lock that keeps a second server away."""
+"""Care for the database file: checkpoints, backups, logs that are not its own."""
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import sqlite3
@@ -20,7 +19,7 @@ from adapter.store.database import REDO_SUFFIX, Database
 from adapter.store.failures import StoreTaken, explain
 from adapter.store.journal import redo
 from adapter.store.journal.seen import Seen, read
-from adapter.store.paths import create_private
+from adapter.store.locking import is_locked, lock, require_own_name
 from adapter.store.times import micros
 
 LOG_PAGES = 2_000
@@ -202,21 +201,6 @@ def _patiently(is_so: Callable[[], bool]) -> bool:
     return True
 
 
-def is_locked(path: Path) -> bool:
-    """Whether a server has this database file now."""
-    try:
-        descriptor = os.open(path.with_name(path.name + belonging.LOCK_SUFFIX), os.O_RDONLY)
-    except OSError:
-        return False  # a server makes it and leaves it there
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def leave_strange_logs(path: Path) -> None:
     """Lay aside the logs of another database, and say so, unless a server runs.
 
@@ -244,82 +228,6 @@ def adopt(path: Path) -> None:
             belonging.tell(path, belonging.adopt(path))
     except OSError as error:
         raise explain(error, path) from error
-
-
-def lock(path: Path) -> int:
-    """Take the lock that one server holds for one database file; give its descriptor.
-
-    The kernel lets go of it when the process ends, however it ends (flock).
-
-    Raises:
-        StoreUnavailable: another server has it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(
-        path.with_name(path.name + belonging.LOCK_SUFFIX), os.O_RDWR | os.O_CREAT, 0o600
-    )
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StoreTaken(f"another server is using the database {path}") from error
-    return descriptor
-
-
-def lock_file(path: Path) -> None:
-    """Keep a second server away that knows the database by another name, until this process ends.
-
-    Each name has a lock and logs of its own: two servers would write over each other's pages. It
-    is not unlocked, because to close the file would end the locks that SQLite has on it
-    (https://www.sqlite.org/howtocorrupt.html, 2.2); for the same reason this comes first.
-
-    Raises:
-        StoreUnavailable: another server has it.
-    """
-    create_private(path)
-    with suppress(OSError):  # who opens it to write says why it cannot be
-        _LOCKED.append(os.open(path, os.O_RDONLY))
-        try:
-            fcntl.flock(_LOCKED[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreTaken(
-                f"another server is using the database {path} by another name (a hard link)"
-            ) from error
-
-
-_LOCKED: list[int] = []
-
-
-def names(path: Path) -> int:
-    """Give how many names a database has: there should be one (hard links)."""
-    try:
-        return path.stat().st_nlink
-    except OSError:
-        return 1
-
-
-def require_own_name(path: Path) -> None:
-    """See that no server has the database by another name, which has other logs.
-
-    To be called before the database is opened.
-
-    Raises:
-        StoreTaken: one has it.
-    """
-    if names(path) == 1 or is_locked(path):
-        return
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return  # who opens it to write says why it cannot be
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        raise StoreTaken(
-            f"a server is using the database {path} by another name (a hard link): use that name"
-        ) from error
-    finally:
-        os.close(descriptor)
 
 
 def beat(cursor: sqlite3.Cursor, now: datetime) -> None:

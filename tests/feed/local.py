@@ -10,7 +10,7 @@ from typing import Any, Self
 import uvicorn
 
 from adapter import app, server, settings
-from adapter.store import maintenance
+from adapter.store import locking
 from tests.server import PATIENCE, Server, eventually
 
 
@@ -25,7 +25,7 @@ class Local(Server):
     def start(self, *, wait: bool = True) -> Self:
         """Start the thread and wait until it listens."""
         self.make_keys()
-        self._lock = maintenance.lock(self.database)
+        self._lock = locking.lock(self.database)
         chosen = settings.load(
             data_dir=self.folder, port=self.port, allow_loopback=True, **self.given
         )

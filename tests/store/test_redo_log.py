@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from adapter.errors import StoreUnavailable
-from adapter.store import journal, maintenance
+from adapter.store import journal, locking, maintenance
 from adapter.store.database import REDO_SUFFIX, Database
 from adapter.store.failures import StoreBusy, StoreTaken
 from adapter.store.journal import redo
@@ -295,7 +295,7 @@ def test_who_erases_waits_until_the_server_has_wiped_its_file(tmp_path: Path) ->
     server.catch_up()
     before = maintenance.redo_mark(tmp_path / "c.db")
     assert not maintenance.await_wipe(tmp_path / "c.db", before)  # no server has the database
-    lock = maintenance.lock(tmp_path / "c.db")
+    lock = locking.lock(tmp_path / "c.db")
     soon = threading.Timer(0.2, server.wipe_redo)
     soon.start()
     assert maintenance.await_wipe(tmp_path / "c.db", before)
