@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +48,18 @@ def needs(text: str) -> jobs.Work[int]:
         sequence = say(text)(batch)
         batch.cursor.execute("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, 1)")
         return sequence
+
+    return job
+
+
+def counted(
+    worked: list[int], number: int, made: Callable[[str], jobs.Work[int]]
+) -> jobs.Work[int]:
+    """Note each time that a job is worked on."""
+
+    def job(batch: Batch) -> int:
+        worked.append(number)
+        return made(str(number))(batch)
 
     return job
 
@@ -109,16 +121,11 @@ async def test_no_job_is_worked_on_again_before_the_lock_has_gone(
     workshop: Workshop, other: sqlite3.Connection
 ) -> None:
     worked: list[int] = []
-
-    def counted(number: int) -> jobs.Work[int]:
-        def job(batch: Batch) -> int:
-            worked.append(number)
-            return (say if number % 2 else needs)(str(number))(batch)
-
-        return job
-
     count = 4 * committer.GROUP
-    waiting = [workshop.committer.submit(counted(number)) for number in range(count)]
+    waiting = [
+        workshop.committer.submit(counted(worked, number, say if number % 2 else needs))
+        for number in range(count)
+    ]
     assert await soon(*waiting[1::2]) == list(range(2, 2 + count // 2))
     await asyncio.sleep(5 * aside.RETRY)
     assert len(worked) <= 2 * count
@@ -131,15 +138,7 @@ async def test_a_lock_that_is_back_before_anybody_could_go_on_costs_no_work(
     workshop: Workshop, other: sqlite3.Connection
 ) -> None:
     worked: list[int] = []
-
-    def counted(number: int) -> jobs.Work[int]:
-        def job(batch: Batch) -> int:
-            worked.append(number)
-            return needs(str(number))(batch)
-
-        return job
-
-    waiting = [workshop.committer.submit(counted(number)) for number in range(300)]
+    waiting = [workshop.committer.submit(counted(worked, number, needs)) for number in range(300)]
     await asyncio.sleep(3 * aside.RETRY)
     other.execute("ROLLBACK")
     worked.clear()

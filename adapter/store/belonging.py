@@ -56,10 +56,18 @@ def take_mark_away(connection: sqlite3.Connection) -> None:
 
 
 def is_another(path: Path) -> bool:
-    """Whether another file is in the place of the database that a server has marked."""
+    """Whether another file is in the place of the database that a server has marked.
+
+    Where a log was written after the file was put there it is that file's own, whatever the marks
+    say: a version that gives none may have served it, or it was brought to where another was. When
+    a file was put somewhere nobody can pretend (`st_ctime`), as they can when it was written.
+    """
     known = _kept(path.with_name(path.name + LOCK_SUFFIX))
     found = _mark_of(path) if known else None
-    return found is not None and found not in known
+    if found is None or found in known:
+        return False
+    put = path.stat().st_ctime_ns
+    return all(log.stat().st_mtime_ns <= put for log in _logs(path) if _size(log))
 
 
 def adopt(path: Path) -> list[Path]:
@@ -71,6 +79,7 @@ def adopt(path: Path) -> list[Path]:
     logs = [each for each in _logs(path) if each.exists()]
     held = [each for each in logs if _size(each) and not each.name.endswith("-shm")]
     aside = {each: lay_aside(each) for each in logs} if held else {}
+    _sync_folder(path.parent)  # before they count as gone: the mark would say that they are ours
     found = _mark_of(path)
     if found is not None:
         _keep(path.with_name(path.name + LOCK_SUFFIX), (found,))
@@ -88,10 +97,15 @@ def copy_aside(log: Path) -> Path:
     """Do what `lay_aside` does for a log that goes on to be used."""
     aside = _aside(log)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(log.read_bytes())
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(log.read_bytes())
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        aside.unlink()
+        raise
+    _sync_folder(aside.parent)
     return aside
 
 
@@ -105,6 +119,26 @@ def tell(path: Path, aside: list[Path]) -> None:
             path,
             ", ".join(str(each) for each in aside),
         )
+
+
+def tell_rows(path: Path, aside: Path, count: int) -> None:
+    """Say that rows of the redo log were laid aside with it."""
+    logging.getLogger("screenpop").warning(
+        "%d events in the redo log do not go on from what %s has: it is of another time, or the "
+        "machine lost its power. They are kept in %s; delete that when nobody needs it, because it "
+        "holds customers' data",
+        count,
+        path,
+        aside,
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _aside(log: Path) -> Path:

@@ -133,8 +133,8 @@ class Database:
             # Both in one transaction: with its commit the redo log begins anew.
             with self._former_redo() as former, self.transaction() as cursor:
                 for log, rows in (*former, (redo, left)):
-                    if restore(cursor, rows):
-                        belonging.tell(self.path, [belonging.copy_aside(log)])
+                    if strange := restore(cursor, rows):
+                        belonging.tell_rows(self.path, belonging.copy_aside(log), len(strange))
         except BaseException:
             self._durability.close_redo()  # with all that it holds
             raise
@@ -145,7 +145,7 @@ class Database:
     def _former_redo(self) -> Iterator[list[tuple[Path, list[Row]]]]:
         """Give what a former version has left beside a link to the database; then it may go."""
         path = self._named.with_name(self._named.name + REDO_SUFFIX)
-        if not self._named.is_symlink() or not path.is_file():
+        if not self._named.is_symlink() or path.is_symlink() or not path.is_file():
             yield []
             return
         log = RedoLog(path)

@@ -85,7 +85,10 @@ def _lock_byte(descriptor: int, kind: int) -> None:
     own and not the process's (fcntl(2), open file description locks).
     """
     asked = struct.pack("hhqqi", kind, os.SEEK_SET, _OUR_BYTE, 1, 0)  # struct flock
-    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, asked)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, asked)
+    except PermissionError as error:  # EACCES, which fcntl(2) allows too
+        raise BlockingIOError(*error.args) from error
 
 
 def names(path: Path) -> int:

@@ -131,7 +131,7 @@ def test_a_redo_log_alone_of_another_history_is_not_taken(tmp_path: Path) -> Non
         for suffix in ("-wal", "-shm", ".lock"):
             server.database.with_name(f"screenpop.db{suffix}").unlink()
         server.start()
-        assert "is not the database that was here" in server.log()
+        assert "do not go on from what" in server.log()
         assert beside(server, "-redo.aside-")
         assert server.stop() == 0
         assert contacts(server.database) == set(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -38,4 +39,23 @@ def test_a_server_killed_again_and_again_while_checkpoints_are_held_up_keeps_its
     copy = tmp_path / "copy.db"
     maintenance.backup(path, copy)
     path.write_bytes(copy.read_bytes())
+    assert belonging.is_another(path)
+
+
+def test_logs_that_are_younger_than_the_file_are_its_own_whatever_the_marks_say(
+    tmp_path: Path,
+) -> None:
+    path, copy = tmp_path / "served.db", tmp_path / "copy.db"
+    served = Database(str(path))
+    served.migrate()
+    served.serve()
+    maintenance.backup(path, copy)
+    served.close()
+    path.write_bytes(copy.read_bytes())
+    assert belonging.is_another(path)
+    time.sleep(0.02)  # the clock of a file system
+    log = path.with_name("served.db-redo")
+    log.write_bytes(b"of a version that gives no marks")
+    assert not belonging.is_another(path)
+    log.write_bytes(b"")
     assert belonging.is_another(path)

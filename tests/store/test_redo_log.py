@@ -43,12 +43,12 @@ def opened(path: Path) -> Database:
     return database
 
 
-def sequences(path: Path) -> list[int]:
+def sequences(path: Path, tenant: Tenant = HERE) -> list[int]:
     """Read the journal as another program does."""
     database = Database(str(path))
     try:
         cursor = database.raw.cursor()
-        kept = journal.messages_after(cursor, HERE, None, 0, limit=1000)
+        kept = journal.messages_after(cursor, tenant, None, 0, limit=1000)
         return [each.sequence for each in kept]
     finally:
         database.close()
@@ -412,6 +412,24 @@ def test_rows_that_do_not_go_on_from_the_database_are_not_taken_but_kept(tmp_pat
         kept = RedoLog(aside)
         assert len(kept.read()) == len(left)
         kept.close()
+
+
+def test_a_hole_in_one_tenants_rows_keeps_nothing_from_another(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    database = opened(path)
+    with database.transaction() as cursor:
+        number = journal.number_for_writing(cursor, Tenant("there"))
+    database.keep([row(1)])
+    database.close()
+    theirs = [(number << 40 | each, *row(each)[1:]) for each in (1, 2)]
+    log = RedoLog(path.with_name(path.name + REDO_SUFFIX))
+    log.clear()
+    log.append([row(3), theirs[0], row(4), theirs[1]])  # a loss of power took the second row
+    os.close(log.descriptor)
+    opened(path).close()
+    assert sequences(path) == [1]
+    assert sequences(path, Tenant("there")) == [1, 2]
+    assert list(tmp_path.glob("c.db-redo.aside-*"))
 
 
 def test_a_folder_that_may_not_be_looked_into_is_told_apart_from_a_file_that_is_gone(

@@ -126,28 +126,32 @@ def append(cursor: sqlite3.Cursor, rows: list[Row]) -> None:
 def restore(cursor: sqlite3.Cursor, rows: list[Row]) -> list[Row]:
     """Append the rows that are not there yet; give those that do not go on from what is there.
 
-    They are of another history than the database, which may be a backup: where it has another row,
-    or lacks the one before. From the first of them on none is appended.
+    Where the database has another row it is of another history, as a backup is, and from there on
+    none is appended. Where it lacks the one before, none of that tenant's is.
     """
     ends: dict[tuple[int, bool], int] = {}
+    strange: list[Row] = []
+    stopped: set[tuple[int, bool]] = set()
     for at, row in enumerate(rows):
         number, sequence = abs(row[0]) >> SEQUENCE_BITS, sequence_of(abs(row[0]))
         kind = number, row[0] > 0
         if kind not in ends:
             ends[kind] = _end_of(cursor, *kind)
-        if not _goes_on(cursor, row, sequence, ends[kind]):
-            return rows[at:]
-        if sequence > ends[kind]:
+        if sequence <= ends[kind]:
+            if _is_another(cursor, row):
+                return strange + rows[at:]
+        elif kind in stopped or sequence != ends[kind] + 1 or ends[kind] < 0:
+            stopped.add(kind)
+            strange.append(row)
+        else:
             append(cursor, [row])
             ends[kind] = sequence
-    return []
+    return strange
 
 
-def _goes_on(cursor: sqlite3.Cursor, row: Row, sequence: int, end: int) -> bool:
-    if sequence > end:
-        return sequence == end + 1 and end >= 0
+def _is_another(cursor: sqlite3.Cursor, row: Row) -> bool:
     there = cursor.execute("SELECT time FROM journal WHERE position=?", (row[0],)).fetchone()
-    return there is None or there[0] == row[1]  # it may have outlived the retention
+    return there is not None and there[0] != row[1]  # it may have outlived the retention
 
 
 def _end_of(cursor: sqlite3.Cursor, number: int, has_message: bool) -> int:
