@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapter.store import belonging
-from adapter.store.failures import StoreTaken, explain
+from adapter.store.failures import StoreTaken
 from adapter.store.paths import create_private
 
 _OUR_BYTE = 1 << 62
@@ -43,15 +43,12 @@ def lock(path: Path) -> int:
     The kernel lets go of it when the process ends, however it ends (flock).
 
     Raises:
-        StoreTaken: another server has it.
-        StoreUnavailable: its folder may not be written to.
+        StoreUnavailable: another server has it.
     """
-    beside = path.with_name(path.name + belonging.LOCK_SUFFIX)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise explain(error, beside) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(
+        path.with_name(path.name + belonging.LOCK_SUFFIX), os.O_RDWR | os.O_CREAT, 0o600
+    )
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -460,9 +460,3 @@ def test_a_clock_that_was_set_back_does_not_have_the_files_looked_at_for_ever(
     with pytest.raises(StoreUnavailable, match="moved or deleted"):
         database.check_files()
     database.close()
-
-
-def test_a_folder_in_which_no_lock_can_be_made_is_told_in_words(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreUnavailable, match="File exists"):
-        locking.lock(tmp_path / "file" / "c.db")
