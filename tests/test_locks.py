@@ -176,6 +176,7 @@ async def test_room_for_large_requests_takes_none_from_the_others(workshop: Work
     await soon(workshop.committer.submit_reserved(say("c"), weight=LIMIT))
     workshop.committer.release(LIMIT)
     assert queued(workshop) == 0
+    workshop.database.close()
 
 
 async def test_a_job_that_fails_beside_one_that_waits_spoils_only_itself(
