@@ -303,7 +303,7 @@ def test_what_is_refused_leaves_the_collector_nothing(ways: Ways) -> None:
     wish = post(b"[]", f"X-Api-Key: {ways.key}", STRUCTURED, "Connection: Upgrade", "Upgrade: foo")
     ways_to_end = (
         *((NOISE[0],), (request + NOISE[0],), (broken, b"   x"), (wish, NOISE[0])),
-        *((request[:-1], request[-1:] + broken, b"   x"), (FIRST + b"X: " + b"a" * 100_000,)),
+        *((request[:-1], request[-1:] + broken, b"   x"), (FIRST + b"X: " + b"a" * 200_000,)),
     )
     gc.collect()
     gc.disable()
