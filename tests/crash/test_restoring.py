@@ -88,14 +88,28 @@ def test_after_a_kill_nothing_of_the_old_logs_gets_into_an_older_backup(
         assert contacts(server.database) == set(kept)
 
 
-def test_what_another_installation_left_does_not_get_into_a_backup(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        ((), "is not the database that was here"),
+        (("-wal", "-shm", ".lock"), "do not go on from what"),
+    ],
+    ids=["both logs", "the redo log alone, and no mark"],
+)
+def test_what_another_installation_left_does_not_get_into_a_backup(
+    tmp_path: Path, gone: tuple[str, ...], words: str
+) -> None:
     copy, kept = backup_of_another(tmp_path / "other")
     (tmp_path / "data").mkdir()
     with Server(tmp_path / "data") as server:
         batch(server, "lost")
         kill_with_rows_in_redo(server)
         shutil.copyfile(copy, server.database)
+        for suffix in gone:
+            server.database.with_name(f"screenpop.db{suffix}").unlink()
         server.start()
+        assert words in server.log()
+        assert beside(server, "-redo.aside-")
         assert server.stop() == 0
         assert contacts(server.database) == set(kept)
 
@@ -119,22 +133,6 @@ def test_a_command_lays_the_old_logs_aside_before_the_server_starts(tmp_path: Pa
         assert server.log().count("is not the database") == 0
         with server.office() as office:
             assert office.tenant("late") == "late"
-
-
-def test_a_redo_log_alone_of_another_history_is_not_taken(tmp_path: Path) -> None:
-    copy, kept = backup_of_another(tmp_path / "other")
-    (tmp_path / "data").mkdir()
-    with Server(tmp_path / "data") as server:
-        batch(server, "lost")
-        kill_with_rows_in_redo(server)
-        shutil.copyfile(copy, server.database)
-        for suffix in ("-wal", "-shm", ".lock"):
-            server.database.with_name(f"screenpop.db{suffix}").unlink()
-        server.start()
-        assert "do not go on from what" in server.log()
-        assert beside(server, "-redo.aside-")
-        assert server.stop() == 0
-        assert contacts(server.database) == set(kept)
 
 
 def test_a_folder_that_is_moved_whole_after_a_kill_loses_nothing(tmp_path: Path) -> None:

