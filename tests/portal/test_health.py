@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,8 @@ from babel import Locale
 from hypothesis import given, strategies as st
 
 from adapter import workers
+from adapter.checkups import machine
+from adapter.i18n import Texts
 from adapter.store.figures import PopFigure
 from adapter.web.portal import health_figures
 from adapter.web.portal.formats import Formats
@@ -138,6 +141,20 @@ def test_each_worker_is_known_by_what_it_does() -> None:
 )
 def test_what_checks_say_is_known_to_the_catalogues(sentence: str) -> None:
     assert PHRASES.recognised(sentence) is not None
+
+
+def test_what_is_said_of_a_database_with_two_names_is_known_to_the_catalogues(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "c.db"
+    database.touch(0o600)
+    (tmp_path / "another").hardlink_to(database)
+    found = machine.check_database_file(database)
+    assert "another name" in found.detail
+    for sentence in (found.detail, found.do):
+        told = PHRASES.tell(Texts("ja"), sentence)
+        assert not told.english
+        assert told.text != sentence
 
 
 def figure(ms: int, outcome: str | None = "opened", minutes: int = 0) -> PopFigure:

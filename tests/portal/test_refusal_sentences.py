@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -176,6 +177,13 @@ def test_what_the_database_refuses_is_said_in_japanese(code: int) -> None:
         told = refusal_sentences.PHRASES.tell(JA, str(failures.explain(refused, path)))
         assert not told.english
         assert "database" not in told.text
+
+
+def test_what_the_system_says_of_the_redo_log_is_told_in_its_own_words_behind_ours() -> None:
+    refused = str(failures.explain(OSError(errno.EIO, "Remote I/O error")))
+    told = refusal_sentences.PHRASES.tell(JA, refused)
+    assert JAPANESE.search(told.text)
+    assert told.text.endswith("Remote I/O error")
 
 
 def test_a_sentence_of_somebody_elses_is_marked_and_ours_is_not() -> None:

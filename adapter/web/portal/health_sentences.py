@@ -32,6 +32,11 @@ _MACHINE = (
     N_("from %(file)s"),
     N_("%(file)s, %(size)s, up to date, takes writes"),
     N_("%(file)s, %(size)s, up to date, takes writes; others can read it"),
+    N_(
+        "%(file)s, %(size)s, up to date, takes writes; it has another name (a hard link), and what"
+        " opens it by that does not see its logs"
+    ),
+    N_("remove that name; copy it by a backup"),
     N_("%(free)s free, write-ahead log %(log)s"),
     N_("free space now: without it no event can be acknowledged"),
     N_("free space, or keep less: SCREENPOP_RETENTION_DAYS"),
