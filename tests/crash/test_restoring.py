@@ -146,6 +146,23 @@ def test_a_folder_that_is_moved_whole_after_a_kill_loses_nothing(tmp_path: Path)
             assert not beside(moved, "aside")
 
 
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_kill_after_kill_while_checkpoints_are_held_up_no_log_is_taken_for_anothers(
+    tmp_path: Path, durability: str
+) -> None:
+    taken: list[str] = []
+    with Server(tmp_path, SCREENPOP_DURABILITY=durability) as server:
+        taken += batch(server, "first")
+        with closing(sqlite3.connect(server.database, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM tenants").fetchone()
+            for number in range(4):
+                taken += batch(server, f"held-{number}")
+                server.restart(kill=True)
+        assert not beside(server, "aside")
+        assert_kept(server, taken)
+
+
 def test_what_a_former_version_left_beside_a_link_is_taken(tmp_path: Path) -> None:
     real = tmp_path / "disk" / "real.db"
     real.parent.mkdir()
