@@ -23,6 +23,9 @@ OF_CLIENTS = ("SCREENPOP_KEY", "SCREENPOP_SIGNING_SECRET", "SCREENPOP_URL")
 CONFIG = "SCREENPOP_CONFIG"
 """The variable that names the TOML file."""
 
+_CENTURY_DAYS = 36_500
+_YEAR_HOURS = 366 * 24
+"""More would reach behind the years that dates have, and helps nobody."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -89,16 +92,18 @@ class Settings(BaseSettings):
         None,
         description="where recordings are found instead of S3, with {bucket}, {key}, {contact}",
     )
-    retention_days: int = Field(30, gt=0, description="days that events and contacts are kept")
-    session_hours: float = Field(12.0, gt=0, description="hours that a panel's session lasts")
+    retention_days: int = Field(30, gt=0, le=_CENTURY_DAYS, description="days that events and contacts are kept")
+    session_hours: float = Field(
+        12.0, gt=0, le=_YEAR_HOURS, description="hours that a panel's session lasts"
+    )
     session_idle_minutes: float = Field(
-        60.0, gt=0, description="minutes without an open feed after which a sign-in ends"
+        60.0, gt=0, le=_YEAR_HOURS * 60, description="minutes without an open feed after which a sign-in ends"
     )
     portal_session_hours: float = Field(
-        12.0, gt=0, description="hours that a session of the portal lasts"
+        12.0, gt=0, le=_YEAR_HOURS, description="hours that a session of the portal lasts"
     )
     portal_idle_minutes: float = Field(
-        60.0, gt=0, description="minutes without a request after which it ends"
+        60.0, gt=0, le=_YEAR_HOURS * 60, description="minutes without a request after which it ends"
     )
     locale: Literal["", "en", "ja"] = Field("", description="language; default: the browser's")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log level")

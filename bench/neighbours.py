@@ -1,8 +1,14 @@
-"""Measure what well-behaved agents suffer from others: slow readers, a flood, a slow Dynamics."""
+"""Measure what well-behaved agents suffer from others: slow readers, a flood, a slow Dynamics.
+
+What they have alone is measured again between any two of these, and its median is what the others
+are held against: it changes with the journal's age and with the machine.
+"""
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from bench import dynamics
@@ -21,6 +27,10 @@ CALLS: Final = 40
 """Events a second of the agents whose contacts leave records in Dynamics: two a contact."""
 CALLERS: Final = 50
 """Those agents."""
+TURNS: Final = 3
+"""Of nobody's, a quick and a slow Dynamics, one after the other."""
+MIDDLED: Final = ("p50", "p99", "noise")
+"""Of figures that were taken several times, what is read."""
 
 
 def isolation(contender: Contender, plan: Plan) -> Figures:
@@ -45,11 +55,14 @@ def _without_limits(contender: Contender, plan: Plan) -> Figures:
         try:
             slow.do(f"connect {SLOW_WALLBOARDS} {SLOW_WALLBOARDS}")
             load.do(f"connect {run.plan.panels} {AT_ONCE}")
-            figures["alone"] = run.phase(load, _agents(plan))
+            alone = [run.phase(load, _agents(plan))]
             slow.do(f"slow {SLOW_WALLBOARDS}")
             figures["slow_readers"] = run.phase(load, _agents(plan))
+            alone.append(run.phase(load, _agents(plan)))
             _beside_flood(run, load, run.setup.other_source or [], figures, "flood")
+            alone.append(run.phase(load, _agents(plan)))
             _beside_flood(run, load, run.setup.load, figures, "own_flood")
+            figures["alone"] = _middle(alone)
         finally:
             slow.close()
             load.close()
@@ -73,28 +86,36 @@ def _beside_flood(run: Run, load: Load, options: list[str], figures: Figures, na
 def slow_dynamics(contender: Contender, plan: Plan) -> Figures:
     """Give the latency of agents while others' contacts leave records in Dynamics.
 
-    Steps are in force in three phases, so that only Dynamics differs: nobody has anything for it,
-    it answers at once, it answers after `SLOW_SECONDS`. One before tells what steps cost.
+    Steps are in force and by turns nobody has anything for it, it answers at once, it answers after
+    `SLOW_SECONDS`. A phase before tells what steps cost.
     """
     figures: Figures = {}
     with dynamics.running() as simulated, running(contender, plan, env=simulated.trust()) as run:
         run.company.append(simulated.pid)
         load = run.load(run.setup.load)
         calls = run.load([*run.setup.load, "--prefix", "d", "--stages", dynamics.STAGES])
+        taken: dict[str, list[Figures]] = {"alone": [], "dynamics": [], "slow_dynamics": []}
         try:
             load.do(f"connect {run.plan.panels} {AT_ONCE}")
             calls.do(f"connect {CALLERS} {CALLERS}")
             figures["without_steps"] = run.phase(load, _agents(plan))
             simulated.connect(run.setup.env)
-            figures["alone"] = run.phase(load, _agents(plan))
-            figures["dynamics"] = _beside(run, load, calls, plan)
-            simulated.answer_after(SLOW_SECONDS)
-            figures["slow_dynamics"] = _beside(run, load, calls, plan)
+            for _ in range(TURNS):
+                taken["alone"].append(run.phase(load, _agents(plan)))
+                taken["dynamics"].append(_beside(run, load, calls, plan))
+                simulated.answer_after(SLOW_SECONDS)
+                taken["slow_dynamics"].append(_beside(run, load, calls, plan))
+                simulated.answer_after(0)
+                time.sleep(SLOW_SECONDS + 1)  # what it has been asked already, and what waits
             figures["asked"] = simulated.asked()
         finally:
             load.close()
             calls.close()
-    return figures
+    return figures | {name: _middle(figures) for name, figures in taken.items()}
+
+
+def _middle(taken: Sequence[Figures]) -> Figures:
+    return {name: statistics.median(each[name] for each in taken) for name in MIDDLED}
 
 
 def _agents(plan: Plan) -> str:

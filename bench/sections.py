@@ -115,7 +115,8 @@ def _dynamics(found: Figures | None) -> list[str]:
         "## A slow Dynamics",
         _beside(found, ("without_steps", "alone", "dynamics", "slow_dynamics")),
         "Lifecycle steps are in force, but for the first line.",
-        "Other agents' contacts leave records in Dynamics, which answers at once, then after 5 s.",
+        "Other agents' contacts leave records in Dynamics, which answers at once, or after 5 s.",
+        "Medians of turns; alone, nobody has anything for Dynamics.",
         f"It was asked for {found['asked']:,} records.",
     ]
 

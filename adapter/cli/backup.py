@@ -11,6 +11,9 @@ import typer
 from adapter.cli.options import AsJson, Database
 from adapter.errors import Conflict, InvalidSettings, NotFound
 
+BESIDE = ("-wal", "-shm", "-redo", "-journal", ".lock")
+"""What is added to the name of a database for the files that a server keeps beside it."""
+
 
 def register(app: typer.Typer) -> None:
     """Add `backup`."""
@@ -33,9 +36,9 @@ def backup(
     source = sqlite_path(chosen.database_url)
     if not source.is_file():
         raise NotFound(f"there is no database at {source}")
-    _check(source, file, force=force)
-    size = maintenance.backup(source, file)
     key_file = chosen.data_dir / "secret.key"
+    _check(source, key_file, file, force=force)
+    size = maintenance.backup(source, file)
     apart = key_file if chosen.secret_key is None and key_file.exists() else None
     if as_json:
         row = {"file": str(file), "bytes": size, "key_file": str(apart) if apart else None}
@@ -46,15 +49,18 @@ def backup(
         typer.echo(f"Keep a copy of {apart} too, apart: it opens the secrets in it.", err=True)
 
 
-def _check(source: Path, target: Path, *, force: bool) -> None:
+def _check(source: Path, key_file: Path, target: Path, *, force: bool) -> None:
     if target.is_dir():
         raise InvalidSettings(f"{target} is a folder: name a file in it")
     if not target.parent.is_dir():
         raise NotFound(f"there is no folder {target.parent}")
-    if not target.exists():
-        return
     # The running server would go on writing to the file that the copy has just replaced.
-    if target.samefile(source):
+    if target.exists() and target.samefile(source):
         raise InvalidSettings(f"{target} is the database itself")
-    if not force:
+    behind = target.resolve()
+    if behind.parent == source.parent and behind.name in {source.name + x for x in BESIDE}:
+        raise InvalidSettings(f"{target} is a file that the database keeps beside it")
+    if target.exists() and key_file.exists() and target.samefile(key_file):
+        raise InvalidSettings(f"{target} is the key file, without which secrets cannot be read")
+    if target.exists() and not force:
         raise Conflict(f"{target} is there already; --force replaces it")

@@ -10,6 +10,9 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from adapter.cli import backup
 from tests.cli.conftest import Run
 from tests.server import Server
 
@@ -92,6 +95,30 @@ def test_the_database_is_not_replaced_by_its_own_copy(command: Run, tmp_path: Pa
         assert done.returncode == 2
         assert "is the database itself" in done.stderr
     assert events_in(tmp_path / "screenpop.db") == 0
+
+
+@pytest.mark.parametrize("added", backup.BESIDE)
+def test_a_copy_never_takes_the_place_of_what_the_database_keeps_beside_it(
+    command: Run, tmp_path: Path, added: str
+) -> None:
+    data = {"SCREENPOP_DATA_DIR": str(tmp_path)}
+    command("migrate", **data)
+    target = tmp_path / f"screenpop.db{added}"
+    before = target.read_bytes() if target.exists() else None
+    done = command("backup", str(target), "--force", **data)
+    assert done.returncode == 2
+    assert "keeps beside it" in done.stderr
+    assert (target.read_bytes() if target.exists() else None) == before
+
+
+def test_a_copy_never_takes_the_place_of_the_key_file(command: Run, tmp_path: Path) -> None:
+    data = {"SCREENPOP_DATA_DIR": str(tmp_path)}
+    command("keys", "create", "--signing", **data)
+    before = (tmp_path / "secret.key").read_bytes()
+    done = command("backup", str(tmp_path / "secret.key"), "--force", **data)
+    assert done.returncode == 2
+    assert "is the key file" in done.stderr
+    assert (tmp_path / "secret.key").read_bytes() == before
 
 
 def test_what_cannot_be_copied_is_named(command: Run, tmp_path: Path) -> None:
