@@ -19,10 +19,13 @@ def sqlite_path(url: str) -> Path:
     are the same by whatever name two servers know it.
 
     Raises:
-        InvalidSettings: the URL names another kind of database, or no file.
+        InvalidSettings: the URL names another kind of database, or no file, or a folder.
     """
     # Of links in a circle `Path.resolve` makes a mistake of ours; SQLite has words for them.
-    return Path(os.path.realpath(named_path(url)))
+    path = Path(os.path.realpath(named_path(url)))
+    if path.is_dir():
+        raise InvalidSettings(f"database: {path} is a folder: name a file in it")
+    return path
 
 
 def named_path(url: str) -> Path:

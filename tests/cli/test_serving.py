@@ -54,3 +54,17 @@ def test_it_takes_all_descriptors_that_it_may_have(
         assert process.stdout.readline().startswith("listening on ")
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
         process.kill()
+
+
+def test_a_folder_is_no_database(tmp_path: Path, clean_environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [PROGRAM, "serve", "--port", "0", "--database", str(tmp_path)],
+        env=clean_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(f"database: {tmp_path} is a folder: name a file in it")
+    assert list(tmp_path.iterdir()) == []
+    assert not tmp_path.with_name(f"{tmp_path.name}.lock").exists()

@@ -51,6 +51,7 @@ ENGLISH = {
     *("x: each key needs 16 characters or more",),
     # The server does not start, or commands alone meet these.
     *("database: name a file, as in sqlite:////var/lib/screenpop/db",),
+    "database: x is a folder: name a file in it",
     *("database: x is not a database URL", "the only type is x"),
     *("database: x is not supported by this version; use sqlite:///path/to/file",),
     (
