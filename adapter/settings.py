@@ -92,12 +92,17 @@ class Settings(BaseSettings):
         None,
         description="where recordings are found instead of S3, with {bucket}, {key}, {contact}",
     )
-    retention_days: int = Field(30, gt=0, le=_CENTURY_DAYS, description="days that events and contacts are kept")
+    retention_days: int = Field(
+        30, gt=0, le=_CENTURY_DAYS, description="days that events and contacts are kept"
+    )
     session_hours: float = Field(
         12.0, gt=0, le=_YEAR_HOURS, description="hours that a panel's session lasts"
     )
     session_idle_minutes: float = Field(
-        60.0, gt=0, le=_YEAR_HOURS * 60, description="minutes without an open feed after which a sign-in ends"
+        60.0,
+        gt=0,
+        le=_YEAR_HOURS * 60,
+        description="minutes without an open feed after which a sign-in ends",
     )
     portal_session_hours: float = Field(
         12.0, gt=0, le=_YEAR_HOURS, description="hours that a session of the portal lasts"
