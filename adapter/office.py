@@ -381,6 +381,7 @@ def opened(settings: Settings) -> Iterator[Office]:
     """
     path = sqlite_path(settings.database_url)
     locking.require_own_name(path)
+    maintenance.require_log(path)
     maintenance.leave_strange_logs(path)
     database = Database(settings.database_url)
     try:

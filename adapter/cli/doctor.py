@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WORDS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
 _RESTORE = "if it cannot be mended: stop the server, put a backup in its place, start again"
+_RESTART = "restart the server: what the log held it has moved into the database"
 
 
 def register(app: typer.Typer) -> None:
@@ -64,6 +65,7 @@ def _of_the_database(settings: Settings) -> tuple[list[Finding], str | None]:
     from adapter import office  # noqa: PLC0415
     from adapter.errors import Unavailable  # noqa: PLC0415
     from adapter.store import installation  # noqa: PLC0415
+    from adapter.store.failures import LogGone  # noqa: PLC0415
     from adapter.store.paths import sqlite_path  # noqa: PLC0415
 
     path = sqlite_path(settings.database_url)
@@ -74,6 +76,8 @@ def _of_the_database(settings: Settings) -> tuple[list[Finding], str | None]:
         with office.opened(settings) as here:
             here.write_test()
             return _inside(here), installation.identity(here.database.raw.cursor())
+    except LogGone as error:
+        return [problem("database", f"{path}: {error}", _RESTART)], None
     except Unavailable as error:
         return [problem("database", f"{path}: {error}", _RESTORE)], None
 

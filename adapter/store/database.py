@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from adapter.errors import StoreUnavailable
-from adapter.store import belonging
+from adapter.store import belonging, locking
 from adapter.store.durability import Durability
 from adapter.store.failures import StoreBusy, StoreTaken, explain, is_of_statement
 from adapter.store.journal.redo import RedoLog
@@ -392,6 +392,8 @@ class Database:
             return False
         if _identity(path) != known[path] or self.raw.in_transaction:
             return False  # another file is there, or none
+        if log in gone:
+            locking.keep_from_last_checkpoint(self.path)
         with suppress(DatabaseError, sqlite3.Error, StoreUnavailable):
             if self.waiting:
                 self._begin(None).close()
@@ -405,6 +407,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
+        self.rescue_logs()
         with suppress(StoreUnavailable):  # else the next start does it
             self.catch_up()
         self._durability.close()

@@ -19,6 +19,10 @@ class StoreTaken(StoreUnavailable):
     """Another process writes the journal of this database."""
 
 
+class LogGone(StoreUnavailable):
+    """Somebody has deleted the log of a database that is being served."""
+
+
 class StoreCorrupt(StoreUnavailable):
     """The file is no sound database; writing on would make it worse."""
 

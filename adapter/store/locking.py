@@ -10,6 +10,7 @@ import os
 import struct
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from adapter.store import belonging
 from adapter.store.failures import StoreTaken
@@ -18,7 +19,11 @@ from adapter.store.paths import create_private
 _OUR_BYTE = 1 << 62
 """SQLite's are at 2**30, and no database is as long as this."""
 
-_LOCKED: list[int] = []
+_SHARED_BYTES: Final = (0x40000002, 510)
+"""What SQLite locks of a file to read it, and to have it alone: where it begins, how long it is
+(`SHARED_FIRST`, `SHARED_SIZE` of its os.h)."""
+
+_LOCKED: Final[dict[Path, int]] = {}
 """Descriptors of databases that this process serves: never closed (`lock_file`)."""
 
 
@@ -69,22 +74,40 @@ def lock_file(path: Path) -> None:
     """
     create_private(path)
     with suppress(OSError):  # who opens it to write says why it cannot be
-        _LOCKED.append(os.open(path, os.O_RDWR))
+        _LOCKED[path] = os.open(path, os.O_RDWR)
         try:
-            _lock_byte(_LOCKED[-1], fcntl.F_WRLCK)
+            _lock_bytes(_LOCKED[path], fcntl.F_WRLCK)
         except BlockingIOError as error:
             raise StoreTaken(
                 f"another server is using the database {path} by another name (a hard link)"
             ) from error
 
 
-def _lock_byte(descriptor: int, kind: int) -> None:
-    """Lock one byte of a database far behind those that SQLite locks; raises `BlockingIOError`.
+def serves(path: Path) -> bool:
+    """Whether this very process serves the database."""
+    return path in _LOCKED
+
+
+def keep_from_last_checkpoint(path: Path) -> None:
+    """Have no connection take itself for the last one of a database that this process serves.
+
+    The last one moves the pages of its log into the database as it closes, by the index that all
+    connections share. Where somebody has deleted the log, and another program has then written to
+    a new one, that index is of the other log: pages of one would go to the places of another's.
+    """
+    descriptor = _LOCKED.get(path)
+    if descriptor is not None:
+        with suppress(OSError):
+            _lock_bytes(descriptor, fcntl.F_RDLCK, *_SHARED_BYTES)
+
+
+def _lock_bytes(descriptor: int, kind: int, start: int = _OUR_BYTE, length: int = 1) -> None:
+    """Lock bytes of a database, else one far behind those of SQLite; raises `BlockingIOError`.
 
     Not the whole file: on NFS that is SQLite's bytes too (flock(2)). The lock is the descriptor's
     own and not the process's (fcntl(2), open file description locks).
     """
-    asked = struct.pack("hhqqi", kind, os.SEEK_SET, _OUR_BYTE, 1, 0)  # struct flock
+    asked = struct.pack("hhqqi", kind, os.SEEK_SET, start, length, 0)  # struct flock
     try:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, asked)
     except PermissionError as error:  # EACCES, which fcntl(2) allows too
@@ -116,7 +139,7 @@ def require_own_name(path: Path) -> None:
     try:
         with suppress(OSError):  # a file system without such locks
             try:
-                _lock_byte(descriptor, fcntl.F_RDLCK)
+                _lock_bytes(descriptor, fcntl.F_RDLCK)
             except BlockingIOError as error:
                 raise StoreTaken(
                     f"a server is using the database {path} by another name (a hard link): "

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from adapter.errors import StoreUnavailable
 from adapter.store import belonging
 from adapter.store.database import REDO_SUFFIX, Database
-from adapter.store.failures import StoreTaken, explain
+from adapter.store.failures import LogGone, StoreTaken, explain
 from adapter.store.journal import redo
 from adapter.store.journal.seen import Seen, read
-from adapter.store.locking import is_locked, lock, require_own_name
+from adapter.store.locking import is_locked, lock, require_own_name, serves
 from adapter.store.times import micros
 
 LOG_PAGES = 2_000
@@ -125,6 +125,7 @@ def backup(source: Path, target: Path) -> int:
     if not source.exists():
         raise StoreUnavailable(f"there is no database at {source}")
     require_own_name(source)
+    require_log(source)
     leave_strange_logs(source)
     _recover(source)
     await_catch_up(source)
@@ -199,6 +200,22 @@ def _patiently(is_so: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def require_log(path: Path) -> None:
+    """See that a server which runs has its log: who opens the database would make another.
+
+    The index of the log is shared: what was written to the new one would spoil the database when
+    the server goes (`keep_from_last_checkpoint` keeps it from that). A server that begins or ends
+    has none for a moment.
+
+    Raises:
+        LogGone: it has been deleted.
+    """
+    log = path.with_name(path.name + "-wal")
+    if serves(path) or _patiently(lambda: log.exists() or not is_locked(path)):
+        return
+    raise LogGone(f"somebody has deleted {log} under the server that runs: restart the server")
 
 
 def leave_strange_logs(path: Path) -> None:

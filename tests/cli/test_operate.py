@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse
 from adapter.settings import Settings
 from tests.cli.conftest import Run
 from tests.cli.servers import ingest
-from tests.server import ORGANISATION, POLICY, Server
+from tests.server import ORGANISATION, POLICY, Server, eventually
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared, not listened on
 
@@ -290,3 +290,18 @@ def test_another_program_on_the_port_is_a_problem(command: Run, data: dict[str, 
         code, found = examine(command, {**data, "SCREENPOP_PORT": str(other.port)})
     assert code == 1
     assert "SCREENPOP_PORT" in found["server"][0]["do"]
+
+
+def test_a_command_leaves_a_database_alone_whose_log_was_deleted_under_the_server(
+    tmp_path: Path, command: Run
+) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "taken")
+        server.database.with_name(server.database.name + "-wal").unlink()
+        eventually(lambda: "the database has what it held" in server.log(), "it is rescued")
+        done = command("doctor", SCREENPOP_DATA_DIR=str(server.folder))
+        assert done.returncode == 1
+        assert "restart the server" in done.stdout
+        assert not server.database.with_name(server.database.name + "-wal").exists()
+        server.restart()
+        assert server.post(server.event("created", "later")).status_code == 202
