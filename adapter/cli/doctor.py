@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapter.settings import Settings
 
 _WORDS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
+_MEND = "once that is mended a server goes on by itself"
 _RESTORE = "if it cannot be mended: stop the server, put a backup in its place, start again"
 _RESTART = "restart the server: what the log held it has moved into the database"
 
@@ -65,7 +66,7 @@ def _of_the_database(settings: Settings) -> tuple[list[Finding], str | None]:
     from adapter import office  # noqa: PLC0415
     from adapter.errors import Unavailable  # noqa: PLC0415
     from adapter.store import installation  # noqa: PLC0415
-    from adapter.store.failures import LogGone  # noqa: PLC0415
+    from adapter.store.failures import LogGone, StoreCorrupt  # noqa: PLC0415
     from adapter.store.paths import sqlite_path  # noqa: PLC0415
 
     path = sqlite_path(settings.database_url)
@@ -78,8 +79,10 @@ def _of_the_database(settings: Settings) -> tuple[list[Finding], str | None]:
             return _inside(here), installation.identity(here.database.raw.cursor())
     except LogGone as error:
         return [problem("database", f"{path}: {error}", _RESTART)], None
-    except Unavailable as error:
+    except StoreCorrupt as error:
         return [problem("database", f"{path}: {error}", _RESTORE)], None
+    except Unavailable as error:
+        return [problem("database", f"{path}: {error}", _MEND)], None
 
 
 def _inside(office: Office) -> list[Finding]:
