@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -237,35 +236,38 @@ class Subscriptions:
         return feed.is_open() and after < first - 1
 
     def closed(self, feed: Feed) -> None:
-        """Forget a feed whose socket is going, and hand its pops on after a moment of grace."""
+        """Forget a feed whose socket is going, and hand its pops on after a moment of grace.
+
+        It reads and writes nothing: this may be in the middle of a fan-out, or one of very many.
+        """
         self._hub.leave(feed)
         if feed.agent is None or feed.panel is None:
             return
         agent, panel = feed.agent, feed.panel.id
         if self._hub.has_panel(agent, panel):
             return  # it has a newer socket
-        with suppress(StoreUnavailable):
-            if not self._has_pops(agent, panel):
-                return
+        # Its moment begins now, also where it was away a moment ago.
+        self._stop_waiting(agent, panel)
         self._release_later(agent, panel)
-
-    def _has_pops(self, agent: Agent, panel: str) -> bool:
-        with self._database.reading():
-            cursor = self._database.raw.cursor()
-            pops = pop_claims.unfinished(cursor, agent, datetime.now(UTC))
-            return any(pop.owner == panel for pop in pops)
 
     def _release_later(self, agent: Agent, panel: str, seconds: float = GRACE) -> None:
         loop = asyncio.get_running_loop()
         waiting = self._timers.setdefault(agent, {})
         if panel not in waiting:
-            waiting[panel] = loop.call_later(seconds, lambda: self._release(agent, panel))
+            waiting[panel] = loop.call_later(seconds, self._release, agent, panel)
+
+    def _stop_waiting(self, agent: Agent, panel: str) -> None:
+        waiting = self._timers.get(agent, {})
+        timer = waiting.pop(panel, None)
+        if timer is not None:
+            timer.cancel()
+            if not waiting:
+                del self._timers[agent]
 
     def _release(self, agent: Agent, panel: str) -> None:
-        waiting = self._timers[agent]
-        del waiting[panel]
-        if not waiting:
-            del self._timers[agent]
+        self._stop_waiting(agent, panel)
+        if not self._hub.panels(agent) or self._hub.has_panel(agent, panel):
+            return  # it came back, or nobody is there: who comes next claims what is left
 
         def refused(error: BaseException) -> None:
             if (untold := self._kept.due()) is not None:
@@ -283,6 +285,12 @@ class Subscriptions:
                 done.add_done_callback(released)
         except Unavailable as error:
             refused(error)
+
+    def _has_pops(self, agent: Agent, panel: str) -> bool:
+        with self._database.reading_tables():  # what waits in the redo log has no pops
+            cursor = self._database.raw.cursor()
+            pops = pop_claims.unfinished(cursor, agent, datetime.now(UTC))
+            return any(pop.owner == panel for pop in pops)
 
     def presence(self, feed: Feed, said: Presence) -> None:
         """Keep what a panel says of itself; coming into sight is a use where it names no other."""
