@@ -49,8 +49,8 @@ class Feed(Protocol):
     live: bool
     """Whether it is caught up; until then it may own pops, but gets them by its replay."""
 
-    def send(self, frame: bytes) -> None:
-        """Write a whole frame; closes the feed where its buffer is full. Never blocks."""
+    def send(self, frame: bytes) -> bool:
+        """Write a whole frame, and say so; closes the feed where its buffer is full. Never waits."""
 
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake."""
@@ -123,7 +123,10 @@ class Hub:
         return [feed for group in grouped for feed in group]
 
     def fan_out(self, outgoing: Outgoing) -> int:
-        """Write one message to every socket that it is for; give how many, wallboards apart."""
+        """Write one message to every socket that it is for; give how many took it.
+
+        Wallboards are not counted.
+        """
         tenant, message, pop = outgoing.tenant, outgoing.message, outgoing.pop
         targets = self._targets(tenant, message.agents)
         wallboards: list[Feed] = []
@@ -132,20 +135,25 @@ class Hub:
             wallboards = [feed for feed in self._wallboards[tenant] if feed.live]
         if not targets and not wallboards:
             return 0
-        self._metrics.messages.count += len(targets) + len(wallboards)
+        taken = 0
         if pop is None:
             frame = frames.text(messages.encode(tenant, message))
-            for feed in targets:
-                feed.send(frame)
         else:
             now = datetime.now(UTC)
             frame = frames.text(messages.encode(tenant, message, pop_data(pop, None, now)))
             owner = self._owner(pop)
-            for feed in targets:
-                feed.send(_own_frame(pop, message, now) if feed is owner else frame)
-        for feed in wallboards:
-            feed.send(frame)
-        return len(targets)
+            if owner in targets:
+                targets.remove(owner)
+                taken = self._write([owner], _own_frame(pop, message, now))
+        taken += self._write(targets, frame)
+        self._metrics.messages.count += taken + self._write(wallboards, frame)
+        return taken
+
+    def _write(self, feeds: list[Feed], frame: bytes) -> int:
+        taken = 0
+        for feed in feeds:
+            taken += feed.send(frame)
+        return taken
 
     def _targets(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
         if len(agents) == 1 and agents[0] != EVERYONE:

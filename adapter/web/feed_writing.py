@@ -60,17 +60,18 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         if go_on is not None:
             go_on()
 
-    def send(self, frame: bytes) -> None:
-        """Write a whole frame, or close a reader whose buffer is full. Never waits.
+    def send(self, frame: bytes) -> bool:
+        """Write a whole frame, and say so; closes a reader whose buffer is full. Never waits.
 
         The frame itself may be larger than the buffer: a reader that is up to date gets it.
         """
         if self._closing:
-            return
+            return False
         if self._transport.get_write_buffer_size() > self._limit:
             self.close(SLOW_READER)
-        else:
-            self._transport.write(frame)
+            return False
+        self._transport.write(frame)
+        return True
 
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake; the connection is cut if the client does not answer."""

@@ -36,17 +36,46 @@ def test_a_reader_that_is_too_slow_is_closed_without_a_question_to_the_database(
         monkeypatch.setattr(Hub, "fan_out", watched)
         flood(server, "slow", 1)  # the tenant's number takes a transaction
         with Raw(server, receive_buffer=4096) as raw, server.services.committer.upkeep.held():
-            raw.socket.sendall(raw.request("slow"))
-            raw.head()
-            sent = 1
-            while not closed(server, 4429):
-                flood(server, "slow", 1, sent)
-                sent += 1
+            flood_until_closed(server, raw)
             assert database.waiting  # there was something to write
             assert asked == []
+
+
+def test_the_story_and_the_metric_count_the_sockets_that_were_written_to(tmp_path: Path) -> None:
+    with Local(tmp_path, feed_buffer=BUFFER) as server:
+        with Raw(server, receive_buffer=4096) as raw:
+            sent = flood_until_closed(server, raw)
             raw.frame()  # the snapshot
-            _, code = read_to_the_end(raw)
-            assert code == 4429
+            numbers, code = read_to_the_end(raw)
+        assert code == 4429
+        assert sockets(server, f"slow-{sent - 2}") == 1
+        assert sockets(server, f"slow-{sent - 1}") == 0
+        assert written(server) == len(numbers) == sent - 1
+
+
+def flood_until_closed(server: Server, raw: Raw) -> int:
+    """Send to a reader that stops, until it is closed; give how many messages it took."""
+    raw.socket.sendall(raw.request("slow"))
+    raw.head()
+    sent = 0
+    while not closed(server, 4429):
+        flood(server, "slow", 1, sent)
+        sent += 1
+    return sent
+
+
+def sockets(server: Server, contact: str) -> int:
+    """Give to how many sockets the story says that a contact's message was pushed."""
+    story = server.request("GET", f"/v1/contacts/{contact}/trace", scope="admin").json()
+    (pushed,) = (line["detail"] for line in story["trace"] if line["what"] == "pushed")
+    return int(pushed.split()[-2])
+
+
+def written(server: Server) -> float:
+    text = server.http.get(server.url + "/metrics").text
+    mark = "screenpop_messages_sent_total "
+    (row,) = (row for row in text.splitlines() if row.startswith(mark))
+    return float(row.removeprefix(mark))
 
 
 async def test_panels_that_go_at_once_and_leave_nobody_behind_ask_the_database_nothing(
