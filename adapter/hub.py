@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
+import structlog
 
 from adapter import frames, messages
 from adapter.close_codes import RENAMED, CloseCode
 from adapter.messages import EVERYONE, Message, PopView, Present
 from adapter.metrics import Metrics
+from adapter.seldom import Seldom
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent, AgentKey, Tenant
+
+log = structlog.get_logger()
 
 monotonic: Final = time.monotonic
 """The clock by which panels' interactions are compared."""
@@ -55,6 +60,9 @@ class Feed(Protocol):
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake."""
 
+    def abandon(self) -> None:
+        """Cut the connection, and leave the hub."""
+
 
 class Outgoing(msgspec.Struct):
     """A message with the pop that it announces."""
@@ -69,6 +77,7 @@ class Hub:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._failed = Seldom()
         self._agents: dict[AgentKey, list[Feed]] = {}
         self._wallboards: dict[Tenant, list[Feed]] = {}
 
@@ -115,7 +124,10 @@ class Hub:
     def renamed(self, agent: Agent) -> None:
         """Close the feeds of an id that stands for another agent now: they come back as it."""
         for feed in list(self._agents.get(agent, ())):
-            feed.close(RENAMED)
+            try:
+                feed.close(RENAMED)
+            except Exception:
+                self._cut_off(feed)
 
     def feeds(self) -> list[Feed]:
         """Give every feed (for closing them all)."""
@@ -152,8 +164,19 @@ class Hub:
     def _write(self, feeds: list[Feed], frame: bytes) -> int:
         taken = 0
         for feed in feeds:
-            taken += feed.send(frame)
+            try:
+                taken += feed.send(frame)
+            except Exception:
+                self._cut_off(feed)
         return taken
+
+    def _cut_off(self, feed: Feed) -> None:
+        """End a feed that has just failed: its client resumes, and those behind it miss nothing."""
+        if (untold := self._failed.due()) is not None:
+            log.exception("a feed failed; it is cut off", untold=untold)
+        with suppress(Exception):  # what is wrong with it may be in the way here too
+            feed.abandon()
+        self.leave(feed)
 
     def _targets(self, tenant: Tenant, agents: tuple[str, ...]) -> list[Feed]:
         if len(agents) == 1 and agents[0] != EVERYONE:

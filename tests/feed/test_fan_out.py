@@ -6,13 +6,17 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import structlog
 
-from adapter import app, messages, settings
+from adapter import app, hub, messages, settings
 from adapter.batch import Batch
+from adapter.close_codes import RENAMED
 from adapter.hub import Hub, Outgoing
-from adapter.tenants import Tenant
+from adapter.tenants import Agent, Tenant
+from adapter.web.feed_socket import FeedSocket
 from tests.feed.local import Local
 from tests.feed.raw import Raw
+from tests.feed.test_broken_sockets import Dead
 from tests.feed.test_floods import opened
 from tests.feed.test_slow_readers import BUFFER, closed, flood, read_to_the_end
 from tests.server import Server
@@ -26,10 +30,10 @@ def test_a_reader_that_is_too_slow_is_closed_without_a_question_to_the_database(
     with Local(tmp_path, feed_buffer=BUFFER) as server:
         database = server.services.database
 
-        def watched(hub: Hub, outgoing: Outgoing) -> int:
+        def watched(one: Hub, outgoing: Outgoing) -> int:
             database.raw.set_trace_callback(asked.append)
             try:
-                return fan_out(hub, outgoing)
+                return fan_out(one, outgoing)
             finally:
                 database.raw.set_trace_callback(None)
 
@@ -76,6 +80,44 @@ def written(server: Server) -> float:
     mark = "screenpop_messages_sent_total "
     (row,) = (row for row in text.splitlines() if row.startswith(mark))
     return float(row.removeprefix(mark))
+
+
+def test_a_feed_that_fails_takes_a_message_from_nobody_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = structlog.testing.LogCapture()
+    with Local(tmp_path) as server, Raw(server) as bad:
+        monkeypatch.setattr(hub, "log", structlog.wrap_logger(None, [told]))
+        bad.open("alice")  # the first, so that all others are behind it
+        good = [server.panel("alice"), server.connect("alice"), server.connect("*")]
+        before = [feed.next()["sequence"] for feed in good]
+        broken = server.services.hub.feeds()[0]
+        assert isinstance(broken, FeedSocket)
+        broken._transport = Dead(broken._transport)  # noqa: SLF001
+        server.report("offered", "c-1", agent="alice")
+        assert [feed.next()["subject"] for feed in good] == ["c-1"] * 3
+        assert bad.ended()
+        assert broken not in server.services.hub.feeds()
+        server.report("ended", "c-1")
+        assert [feed.next()["type"] for feed in good] == ["screenpop.contact.ended"] * 3
+        again = server.connect("alice", after=before[0])
+        assert again.next()["type"] == "screenpop.contact.offered"
+    (line,) = told.entries
+    assert "cut off" in line["event"]
+
+
+async def test_a_feed_that_fails_keeps_no_other_of_an_id_from_being_closed(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.make_keys()
+    services = app.create_services(settings.load(data_dir=tmp_path))
+    (bad, _), (good, pipe) = (opened((services, server.key("feed"))) for _ in range(2))
+    bad._transport = Dead(bad._transport)  # noqa: SLF001
+    services.hub.renamed(Agent(Tenant("default"), "alice"))
+    assert int.from_bytes(pipe.written[2:4], "big") == RENAMED.code
+    assert services.hub.feeds() == []
+    good.connection_lost(None)
+    services.subscriptions.stop()
+    services.database.close()
 
 
 async def test_panels_that_go_at_once_and_leave_nobody_behind_ask_the_database_nothing(
