@@ -55,7 +55,10 @@ class Feed(Protocol):
     """Whether it is caught up; until then it may own pops, but gets them by its replay."""
 
     def send(self, frame: bytes) -> bool:
-        """Write a whole frame, and say so; closes the feed where its buffer is full. Never waits."""
+        """Write a whole frame, or close the feed where its buffer is full; never blocks.
+
+        True where the frame was written.
+        """
 
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake."""
@@ -79,30 +82,40 @@ class Hub:
         self._metrics = metrics
         self._failed = Seldom()
         self._agents: dict[AgentKey, list[Feed]] = {}
-        self._wallboards: dict[Tenant, list[Feed]] = {}
+        self._wallboards: dict[Tenant, dict[Feed, None]] = {}
+        """In their order, and each found at once: of thousands all may go together."""
 
     def join(self, feed: Feed) -> None:
         """Take in a feed: a panel may own pops from now on; messages come when it is `live`."""
         if feed.agent is None:
-            self._wallboards.setdefault(feed.tenant, []).append(feed)
+            self._wallboards.setdefault(feed.tenant, {})[feed] = None
         else:
             self._agents.setdefault(feed.agent, []).append(feed)
         self._metrics.feeds.labels(_kind(feed)).inc()
 
     def leave(self, feed: Feed) -> None:
         """Forget a feed; harmless where it never joined."""
-        if feed.agent is None:
-            group, key = self._wallboards, feed.tenant
-            known = self._wallboards.get(feed.tenant)
-        else:
-            group, key = self._agents, feed.agent  # type: ignore[assignment]
-            known = self._agents.get(feed.agent)
-        if known is None or feed not in known:
-            return
-        known.remove(feed)
-        if not known:
-            del group[key]
-        self._metrics.feeds.labels(_kind(feed)).dec()
+        left = self._leave_wallboards(feed) if feed.agent is None else self._leave(feed, feed.agent)
+        if left:
+            self._metrics.feeds.labels(_kind(feed)).dec()
+
+    def _leave_wallboards(self, feed: Feed) -> bool:
+        group = self._wallboards.get(feed.tenant, {})
+        if feed not in group:
+            return False
+        del group[feed]
+        if not group:
+            del self._wallboards[feed.tenant]
+        return True
+
+    def _leave(self, feed: Feed, agent: Agent) -> bool:
+        group = self._agents.get(agent, [])  # an agent has a few
+        if feed not in group:
+            return False
+        group.remove(feed)
+        if not group:
+            del self._agents[agent]
+        return True
 
     def panels(self, agent: Agent) -> list[Feed]:
         """Give the agent's feeds that can open records."""
@@ -126,8 +139,8 @@ class Hub:
         for feed in list(self._agents.get(agent, ())):
             try:
                 feed.close(RENAMED)
-            except Exception:
-                self._cut_off(feed)
+            except Exception as error:  # noqa: BLE001 - it is logged there
+                self._cut_off(feed, error)
 
     def feeds(self) -> list[Feed]:
         """Give every feed (for closing them all)."""
@@ -166,14 +179,14 @@ class Hub:
         for feed in feeds:
             try:
                 taken += feed.send(frame)
-            except Exception:
-                self._cut_off(feed)
+            except Exception as error:  # noqa: BLE001 - it is logged there
+                self._cut_off(feed, error)
         return taken
 
-    def _cut_off(self, feed: Feed) -> None:
-        """End a feed that has just failed: its client resumes, and those behind it miss nothing."""
+    def _cut_off(self, feed: Feed, error: Exception) -> None:
+        """End a feed that has failed: its client resumes, and those behind it miss nothing."""
         if (untold := self._failed.due()) is not None:
-            log.exception("a feed failed; it is cut off", untold=untold)
+            log.error("a feed failed; it is cut off", exc_info=error, untold=untold)
         with suppress(Exception):  # what is wrong with it may be in the way here too
             feed.abandon()
         self.leave(feed)

@@ -61,9 +61,10 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
             go_on()
 
     def send(self, frame: bytes) -> bool:
-        """Write a whole frame, and say so; closes a reader whose buffer is full. Never waits.
+        """Write a whole frame, or close a reader whose buffer is full. Never waits.
 
-        The frame itself may be larger than the buffer: a reader that is up to date gets it.
+        True where it was written. The frame itself may be larger than the buffer: a reader that is
+        up to date gets it.
         """
         if self._closing:
             return False

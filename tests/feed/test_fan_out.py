@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from adapter import app, hub, messages, settings
 from adapter.batch import Batch
 from adapter.close_codes import RENAMED
 from adapter.hub import Hub, Outgoing
+from adapter.metrics import Metrics
+from adapter.services import Services
 from adapter.tenants import Agent, Tenant
 from adapter.web.feed_socket import FeedSocket
 from tests.feed.local import Local
@@ -20,6 +22,20 @@ from tests.feed.test_broken_sockets import Dead
 from tests.feed.test_floods import opened
 from tests.feed.test_slow_readers import BUFFER, closed, flood, read_to_the_end
 from tests.server import Server
+from tests.test_upkeep import until
+
+Served = tuple[Services, str]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Give the services of a server that nobody runs, and a key for its feed."""
+    server = Server(tmp_path)
+    server.make_keys()
+    services = app.create_services(settings.load(data_dir=tmp_path))
+    yield services, server.key("feed")
+    services.subscriptions.stop()
+    services.database.close()
 
 
 def test_a_reader_that_is_too_slow_is_closed_without_a_question_to_the_database(
@@ -106,31 +122,22 @@ def test_a_feed_that_fails_takes_a_message_from_nobody_and_resumes(
     assert "cut off" in line["event"]
 
 
-async def test_a_feed_that_fails_keeps_no_other_of_an_id_from_being_closed(tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    server.make_keys()
-    services = app.create_services(settings.load(data_dir=tmp_path))
-    (bad, _), (good, pipe) = (opened((services, server.key("feed"))) for _ in range(2))
+async def test_a_feed_that_fails_keeps_no_other_of_an_id_from_being_closed(served: Served) -> None:
+    services = served[0]
+    (bad, _), (good, pipe) = (opened(served) for _ in range(2))
     bad._transport = Dead(bad._transport)  # noqa: SLF001
     services.hub.renamed(Agent(Tenant("default"), "alice"))
     assert int.from_bytes(pipe.written[2:4], "big") == RENAMED.code
     assert services.hub.feeds() == []
     good.connection_lost(None)
-    services.subscriptions.stop()
-    services.database.close()
 
 
 async def test_panels_that_go_at_once_and_leave_nobody_behind_ask_the_database_nothing(
-    tmp_path: Path,
+    served: Served,
 ) -> None:
-    server = Server(tmp_path)
-    server.make_keys()
-    services = app.create_services(settings.load(data_dir=tmp_path))
+    services = served[0]
     await services.committer.submit(_say)
-    panels = [
-        opened((services, server.key("feed")), f"/v1/feed?agent=agent-{number}")[0]
-        for number in range(50)
-    ]
+    panels = [opened(served, f"/v1/feed?agent=agent-{number}")[0] for number in range(50)]
     with services.committer.upkeep.held():
         await services.committer.submit(_say)
         asked: list[str] = []
@@ -138,27 +145,44 @@ async def test_panels_that_go_at_once_and_leave_nobody_behind_ask_the_database_n
         for each in panels:
             each.connection_lost(None)
         timers = services.subscriptions._timers  # noqa: SLF001 - nothing else says that it is over
-        while timers:
-            await asyncio.sleep(0.01)
+        await until(lambda: not timers)
         services.database.raw.set_trace_callback(None)
         assert services.database.waiting == 1
     assert asked == []
-    services.database.close()
 
 
-async def test_each_time_that_a_panel_goes_its_moment_of_grace_is_whole(tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    server.make_keys()
-    services = app.create_services(settings.load(data_dir=tmp_path))
+async def test_each_time_that_a_panel_goes_its_moment_of_grace_is_whole(served: Served) -> None:
+    services = served[0]
     ends = []
     for _ in range(2):
         path = "/v1/feed?agent=alice&panel=p-1"
-        opened((services, server.key("feed")), path)[0].connection_lost(None)
+        opened(served, path)[0].connection_lost(None)
         (waiting,) = services.subscriptions._timers.values()  # noqa: SLF001
         ends.append(waiting["p-1"].when())
     assert ends[1] > ends[0]
-    services.subscriptions.stop()
-    services.database.close()
+
+
+class Compared(FeedSocket):
+    """A socket that counts how often it is compared with another."""
+
+    __hash__ = FeedSocket.__hash__
+    count = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.count += 1
+        return self is other
+
+
+def test_wallboards_that_go_together_are_not_compared_with_one_another(served: Served) -> None:
+    crowd = [Compared(served[0], set()) for _ in range(100)]
+    group = Hub(Metrics())
+    for each in crowd:
+        group.join(each)
+    for each in reversed(crowd):
+        group.leave(each)
+        group.leave(each)  # harmless
+    assert Compared.count < len(crowd)
+    assert group.feeds() == []
 
 
 def _say(batch: Batch) -> None:
