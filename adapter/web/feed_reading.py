@@ -22,7 +22,7 @@ from adapter.hub import monotonic
 from adapter.reading_turns import PIECE
 from adapter.seldom import Seldom
 from adapter.services import Services
-from adapter.web.feed_writing import FeedWriter
+from adapter.web.feed_writing import CLOSE_DEADLINE, FeedWriter
 
 log = structlog.get_logger()
 
@@ -177,7 +177,17 @@ class FeedReader(FeedWriter):
                 payload, self._fragments = bytes(self._fragments), None
                 self._handle_message(payload)
         elif frame.opcode in (Opcode.BINARY, Opcode.CONT):
-            self._core.fail(StandardClose.UNSUPPORTED_DATA, "text messages only")
+            self._fail(StandardClose.UNSUPPORTED_DATA, "text messages only")
+
+    def _fail(self, code: StandardClose, why: str) -> None:
+        """Fail the connection: nothing behind this frame is obeyed (RFC 6455, 7.1.7).
+
+        The core has read on already, and may have failed or closed at a later frame: what it said
+        then is the last word.
+        """
+        self._core.fail(code, why)
+        self._leave()
+        self._cut_off_in(CLOSE_DEADLINE)
 
     @abstractmethod
     def _handshake(self, request: Request) -> None:

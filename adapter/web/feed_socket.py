@@ -198,11 +198,13 @@ class FeedSocket(FeedReader):
         access = self._access
         if access is None:
             return
+        if self._hello_timer is not None and self._core.state is not State.OPEN:
+            return  # it ends in the same piece: a feed that opens now would only claim pops
         try:
             payload.decode()
         except UnicodeDecodeError:
             # RFC 6455, 8.1
-            self._core.fail(StandardClose.INVALID_DATA, "invalid UTF-8")
+            self._fail(StandardClose.INVALID_DATA, "invalid UTF-8")
             return
         if not access.speaks:
             return  # a read-only subprotocol: what a client says is ignored

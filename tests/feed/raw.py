@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from tests.server import PANEL, Server
 
@@ -25,6 +25,25 @@ class Frame:
         """The close code of a close frame."""
         assert self.opcode == CLOSE
         return int.from_bytes(self.payload[:2], "big")
+
+
+def encode(
+    opcode: int, payload: bytes = b"", *, fin: bool = True, masked: bool = True, rsv: int = 0
+) -> bytes:
+    """Give one frame as a client sends it, right or wrong."""
+    first = (0x80 if fin else 0) | rsv | opcode
+    length = len(payload)
+    mask = 0x80 if masked else 0
+    head = bytes([first])
+    if length < 126:
+        head += bytes([mask | length])
+    elif length < 1 << 16:
+        head += struct.pack("!BH", mask | 126, length)
+    else:
+        head += struct.pack("!BQ", mask | 127, length)
+    key = b"\x01\x02\x03\x04" if masked else b""
+    body = bytes(b ^ key[i % 4] for i, b in enumerate(payload)) if masked else payload
+    return head + key + body
 
 
 class Raw:
@@ -78,29 +97,9 @@ class Raw:
         head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
         return head.decode()
 
-    def send(
-        self,
-        opcode: int,
-        payload: bytes = b"",
-        *,
-        fin: bool = True,
-        masked: bool = True,
-        rsv: int = 0,
-    ) -> None:
+    def send(self, opcode: int, payload: bytes = b"", **how: Any) -> None:
         """Send one frame, right or wrong."""
-        first = (0x80 if fin else 0) | rsv | opcode
-        length = len(payload)
-        mask = 0x80 if masked else 0
-        head = bytes([first])
-        if length < 126:
-            head += bytes([mask | length])
-        elif length < 1 << 16:
-            head += struct.pack("!BH", mask | 126, length)
-        else:
-            head += struct.pack("!BQ", mask | 127, length)
-        key = b"\x01\x02\x03\x04" if masked else b""
-        body = bytes(b ^ key[i % 4] for i, b in enumerate(payload)) if masked else payload
-        self.socket.sendall(head + key + body)
+        self.socket.sendall(encode(opcode, payload, **how))
 
     def frame(self) -> Frame:
         """Read one frame; a server's are not masked."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.feed.conftest import Fresh
-from tests.feed.raw import BINARY, CLOSE, CONT, PING, PONG, TEXT, Raw
+from tests.feed.raw import BINARY, CLOSE, CONT, PING, PONG, TEXT, Raw, encode
+from tests.feed.test_access import own, ticket
 from tests.server import Server
 
 ASK = b'{"type":"ping"}'
@@ -164,6 +165,56 @@ def test_text_that_is_no_utf_8_is_invalid(raw: Raw, payload: bytes) -> None:  # 
 def test_a_binary_message_is_not_supported(raw: Raw) -> None:
     raw.send(BINARY, ASK)
     assert raw.close_code() == 1003
+
+
+FAILURES = {
+    1003: encode(BINARY, ASK),
+    1007: encode(TEXT, b'"\xff"'),
+    1002: encode(3, ASK),
+    1009: encode(TEXT, b" " * (16 * 1024 + 1)),
+}
+
+
+@pytest.mark.parametrize("code", FAILURES)
+def test_what_follows_a_failed_frame_is_ignored_and_what_came_before_is_not(
+    raw: Raw, code: int
+) -> None:  # 7.1.7
+    ask = encode(TEXT, ASK)
+    raw.socket.sendall(ask + FAILURES[code] + ask + encode(BINARY, ASK) + ask)
+    assert answered(raw)
+    frame = raw.frame()
+    assert (frame.opcode, frame.code) == (CLOSE, code)
+    assert raw.ended()
+
+
+def test_text_in_fragments_that_fails_is_followed_by_nothing(raw: Raw) -> None:  # 7.1.7
+    parts = encode(TEXT, b'"\xc3', fin=False) + encode(CONT, b'"')
+    raw.socket.sendall(parts + encode(TEXT, ASK))
+    frame = raw.frame()
+    assert (frame.opcode, frame.code) == (CLOSE, 1007)
+
+
+def test_between_two_failed_frames_nothing_is_obeyed(raw: Raw) -> None:  # 7.1.7
+    raw.socket.sendall(encode(BINARY, ASK) + encode(TEXT, ASK) + encode(3, ASK))
+    assert raw.frame().opcode == CLOSE
+    assert raw.ended()
+
+
+@pytest.mark.parametrize("end", [encode(CLOSE, CLOSE_1000), encode(3, ASK)])
+def test_a_hello_in_front_of_an_end_opens_nothing_and_claims_no_pop(
+    server: Server, fresh: Fresh, end: bytes
+) -> None:
+    agent = fresh("agent")
+    server.answer(agent, fresh("c"))
+    hello = {"type": "hello", "ticket": ticket(server, agent), "panel": "gone"}
+    with Raw(server) as raw:
+        raw.socket.sendall(raw.request(agent, without="Authorization", **own(server)))
+        raw.head()
+        raw.socket.sendall(encode(TEXT, json.dumps(hello).encode()) + end)
+        assert raw.frame().opcode == CLOSE
+        assert raw.ended()
+    (pop,) = server.panel(agent, "here").next()["data"]["pops"]
+    assert (pop["present"], pop["attempt"]) == ("open", 1)
 
 
 def test_a_message_of_more_than_16_kib_is_too_big(raw: Raw) -> None:
