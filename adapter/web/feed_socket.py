@@ -198,8 +198,6 @@ class FeedSocket(FeedReader):
         access = self._access
         if access is None:
             return
-        if self._hello_timer is not None and self._core.state is not State.OPEN:
-            return  # it ends in the same piece: a feed that opens now would only claim pops
         try:
             payload.decode()
         except UnicodeDecodeError:
@@ -216,13 +214,17 @@ class FeedSocket(FeedReader):
             else:
                 self.send(frames.text(messages.error(f"message not understood: {error}")))
             return
-        if self._hello_timer is not None:
-            if isinstance(said, Hello):
-                self._handle_hello(said)
-            else:
-                self.close(MALFORMED)
-            return
-        self._handle_request(said)
+        if self._hello_timer is None:
+            self._handle_request(said)
+        elif self._core.state is State.OPEN:
+            self._handle_first(said)
+        # Else it ends in the same piece: a feed that opened now would only claim pops.
+
+    def _handle_first(self, said: messages.FromPanel) -> None:
+        if isinstance(said, Hello):
+            self._handle_hello(said)
+        else:
+            self.close(MALFORMED)
 
     def _handle_hello(self, hello: Hello) -> None:
         timer, self._hello_timer = self._hello_timer, None
