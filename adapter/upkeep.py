@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import structlog
 
 from adapter.errors import StoreUnavailable
+from adapter.seldom import Seldom
 from adapter.store import journal
 from adapter.store.database import Database
 from adapter.store.failures import StoreBusy
@@ -62,16 +63,47 @@ RETRY = 0.02
 """Seconds until another program's lock is tried again."""
 
 
+class _Timer:
+    """Call a function once, when the seconds that were last said have passed."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+        self.is_next = False
+        """Whether it goes off in the next turn of the loop."""
+        self.is_put_off = False
+        """Whether it is to go off then and not before, whatever comes in."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it will go off."""
+        return self._handle is not None
+
+    def set(self, seconds: float, *, put_off: bool = False) -> None:
+        """Go off after so many seconds, instead of what was said before."""
+        self.stop()
+        self.is_next, self.is_put_off = not seconds, put_off
+        self._handle = asyncio.get_running_loop().call_later(seconds, self._go_off)
+
+    def stop(self) -> None:
+        """Do not go off."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = None
+        self.is_next = self.is_put_off = False
+
+    def _go_off(self) -> None:
+        self.stop()
+        self._call()
+
+
 class Upkeep:
     """Timers over one database, on the event loop that commits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._catch_up_timer: asyncio.TimerHandle | None = None
-        self._index_timer: asyncio.TimerHandle | None = None
-        self._is_catch_up_due = False
-        """Whether the timer is that of the next turn of the loop."""
-        self._is_index_due = False
+        self._catch_up_timer = _Timer(self._on_catch_up_timer)
+        self._index_timer = _Timer(self._on_index_timer)
         self._writing: journal.IndexWriting | None = None
         """The index on its way."""
         self.are_several: Callable[[], bool] = lambda: False
@@ -79,8 +111,12 @@ class Upkeep:
         self._holds = 0
         self._refused = False
         """Whether the database did not take what waits, and no lock was the reason."""
-        self.is_behind = False
+        self._mistakes = Seldom()
+
+    @property
+    def is_behind(self) -> bool:
         """Whether nothing more may go into the redo log before the database takes what waits."""
+        return self._refused or self._database.waiting > TOO_MANY
 
     def after_commit(self) -> None:
         """See to it that what was kept is written in time.
@@ -91,20 +127,19 @@ class Upkeep:
         if not waiting:
             self._refused = False
         elif waiting >= MOST_WAITING or (waiting >= BESIDE_OTHERS and self.are_several()):
-            if not self._is_catch_up_due:
-                self._catch_up_in(0.0)
-        elif self._catch_up_timer is None:
-            self._catch_up_in(CATCH_UP_DELAY)
-        self.is_behind = self._refused or waiting > TOO_MANY
-        if self._writing is None:
+            if not self._catch_up_timer.is_next:
+                self._catch_up_timer.set(0.0)
+        elif not self._catch_up_timer.is_set:
+            self._catch_up_timer.set(CATCH_UP_DELAY)
+        if self._writing is None and not self._index_timer.is_put_off:
             self._see_to_index()
 
     def _see_to_index(self) -> None:
         if self._database.raw.tail.rows >= INDEX_ROWS:
-            if not self._is_index_due:
-                self._index_in(0.0)
-        elif self._index_timer is None:
-            self._index_in(INDEX_DELAY)
+            if not self._index_timer.is_next:
+                self._index_timer.set(0.0)
+        elif not self._index_timer.is_set:
+            self._index_timer.set(INDEX_DELAY)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -132,7 +167,7 @@ class Upkeep:
 
     def write_index(self) -> None:
         """Write at once all that the journal's index lacks, in a transaction of its own."""
-        self._stop_index_timer()
+        self._index_timer.stop()
         self._writing = None
         known = self._database.raw.tail
         if not known.rows and not known.pushes:
@@ -141,41 +176,36 @@ class Upkeep:
             with self._database.transaction(promised=False) as cursor:
                 journal.write_index(cursor)
         except StoreUnavailable as error:
-            log.info("index not written yet", error=str(error))
-            self._index_in(INDEX_DELAY)
+            self._put_index_off(error)
         else:
             known.forget_written()
             self._refused = False
 
-    def _index_in(self, seconds: float) -> None:
-        self._stop_index_timer()
-        self._is_index_due = not seconds
-        self._index_timer = asyncio.get_running_loop().call_later(seconds, self._index_due)
-
-    def _stop_index_timer(self) -> None:
-        if self._index_timer is not None:
-            self._index_timer.cancel()
-            self._index_timer = None
-        self._is_index_due = False
-
-    def _index_due(self) -> None:
-        self._index_timer = None
-        self._is_index_due = False
+    def _on_index_timer(self) -> None:
         if self._holds:
-            self._index_in(RETRY)
+            self._index_timer.set(RETRY)
             return
         try:
             self._write_slice()
         except StoreUnavailable as error:
-            log.info("index not written yet", error=str(error))
-            self._index_in(INDEX_DELAY)
+            self._put_index_off(error)
+        except Exception:
+            # It stays in memory and in the journal: tried again, from its beginning, it is whole.
+            if (untold := self._mistakes.due()) is not None:
+                log.exception("index not written; it is tried again", untold=untold)
+            self._writing = None
+            self._index_timer.set(INDEX_DELAY, put_off=True)
+
+    def _put_index_off(self, error: StoreUnavailable) -> None:
+        log.info("index not written yet", error=str(error))
+        self._index_timer.set(INDEX_DELAY, put_off=True)
 
     def _write_slice(self) -> None:
         """Write what there is time for, and see to the rest."""
         if self._database.waiting > SLICE_ROWS:
             # The index must not be ahead of the journal, and all together would take too long.
             self._catch_up_some()
-            self._index_in(INDEX_PAUSE)
+            self._index_timer.set(INDEX_PAUSE)
             return
         known = self._database.raw.tail
         if self._writing is None or self._writing.is_stale:
@@ -192,34 +222,26 @@ class Upkeep:
         if self._writing.is_done:
             self._writing = None
         else:
-            self._index_in(INDEX_PAUSE)
+            self._index_timer.set(INDEX_PAUSE)
 
-    def _catch_up_in(self, seconds: float) -> None:
-        if self._catch_up_timer is not None:
-            self._catch_up_timer.cancel()
-        self._is_catch_up_due = not seconds
-        self._catch_up_timer = asyncio.get_running_loop().call_later(seconds, self._catch_up_due)
-
-    def _catch_up_due(self) -> None:
-        self._catch_up_timer = None
-        self._is_catch_up_due = False
+    def _on_catch_up_timer(self) -> None:
         if self._holds:
-            self._catch_up_in(RETRY)
+            self._catch_up_timer.set(RETRY)
             return
         try:
             self._catch_up_some()
         except StoreBusy:
-            self._catch_up_in(RETRY)
+            self._catch_up_timer.set(RETRY)
         except StoreUnavailable as error:
             # From now on events are committed by the database itself, which refuses them aloud.
             if not self._refused:
                 log.warning("the redo log cannot be emptied", error=str(error))
-            self._refused = self.is_behind = True
+            self._refused = True
         else:
             if self._database.waiting:
-                self._catch_up_in(0.0)
+                self._catch_up_timer.set(0.0)
             elif not self._database.is_caught_up:  # the disk has to be waited for
-                self._catch_up_in(CATCH_UP_DELAY)
+                self._catch_up_timer.set(CATCH_UP_DELAY)
 
     def _catch_up_some(self) -> None:
         # A share of what waits, so that no flood can keep it from becoming fewer.

@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import structlog
 
 from adapter import app, messages, settings, upkeep
 from adapter.batch import Batch
@@ -141,6 +143,58 @@ async def test_a_lock_puts_the_rest_of_the_index_off_and_it_is_written_after_all
     await until(lambda: not known.rows)
     (count,) = workshop.database.raw.execute("SELECT count(*) FROM agent_heads").fetchone()
     assert count == 200
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Give what is logged."""
+    capture = structlog.testing.LogCapture()
+    monkeypatch.setattr(upkeep, "log", structlog.wrap_logger(None, [capture]))
+    return cast(list[Any], capture.entries)
+
+
+BROKEN = (
+    "CREATE TRIGGER broken BEFORE INSERT ON agent_heads"
+    " BEGIN SELECT RAISE(ABORT, 'nobody thought of this'); END"
+)
+
+
+async def test_a_mistake_while_the_index_is_written_is_logged_and_it_is_written_after_all(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, told: list[Any]
+) -> None:
+    monkeypatch.setattr(upkeep, "INDEX_ROWS", 200)
+    monkeypatch.setattr(upkeep, "INDEX_DELAY", 0.05)
+    known = workshop.database.raw.tail
+    workshop.database.raw.execute(BROKEN)
+    agents = [say_to(f"agent-{number}") for number in range(200)]
+    await asyncio.gather(*(workshop.committer.submit(job) for job in agents))
+    await until(lambda: bool(told))
+    assert known.rows == 200
+    workshop.database.raw.execute("DROP TRIGGER broken")
+    await until(lambda: not known.rows)
+    (count,) = workshop.database.raw.execute("SELECT count(*) FROM agent_heads").fetchone()
+    assert count == 200
+    (line,) = told
+    assert "tried again" in line["event"]
+
+
+async def test_after_a_mistake_in_the_index_what_comes_in_does_not_try_it_each_time(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, told: list[Any]
+) -> None:
+    monkeypatch.setattr(upkeep, "INDEX_ROWS", 1)
+    monkeypatch.setattr(upkeep, "INDEX_DELAY", 1000)
+    workshop.database.raw.execute(BROKEN)
+    await workshop.committer.submit(say_to("one"))
+    await until(lambda: bool(told))
+    tried: list[str] = []
+    workshop.database.raw.set_trace_callback(tried.append)
+    for _ in range(20):
+        await workshop.committer.submit(say_to("late"))
+    workshop.database.raw.set_trace_callback(None)
+    assert not any("INTO agent_heads" in each for each in tried)
+    workshop.database.raw.execute("DROP TRIGGER broken")
+    await workshop.committer.drain()
+    assert not workshop.database.raw.tail.rows
 
 
 async def until(is_so: Callable[[], bool]) -> None:
