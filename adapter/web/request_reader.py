@@ -11,7 +11,7 @@ and no more is read (docs/decisions/0018-reading-requests.md).
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -107,7 +107,7 @@ class RequestReader(HttpToolsProtocol):
 
     def _parse_in_pieces(self, data: bytes) -> None:
         start = 0
-        while start < len(data) and self.parser is not None:  # else a websocket has begun
+        while start < len(data) and not self._begins_socket:
             if len(self.pipeline) >= MOST_WAITING:
                 self._hold(data[start:])
                 return
@@ -116,6 +116,8 @@ class RequestReader(HttpToolsProtocol):
                 end = start + _SMALL_PIECE
             self._parse(data[start:end])
             start = end
+        if self._begins_socket:
+            self._hand_on(data[start:])
 
     def _hold(self, rest: bytes) -> None:
         self._unparsed = rest
@@ -152,6 +154,7 @@ class RequestReader(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as stopped:
             if self._again is None:
                 self.handle_websocket_upgrade()
+                self._hand_on(data[stopped.args[0] :])
                 return b""
             head, self._again = self._again, None
             self.parser = httptools.HttpRequestParser(self)
@@ -159,6 +162,15 @@ class RequestReader(HttpToolsProtocol):
             self.parser.feed_data(head)
             return data[stopped.args[0] :]
         return b""
+
+    def _hand_on(self, rest: bytes) -> None:
+        """Give the websocket that has begun what came behind its handshake.
+
+        A client may send nothing before the answer (RFC 6455, 4.1), but of what some send half a
+        frame could be the rest of this.
+        """
+        if rest and not self.transport.is_closing():
+            cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
 
     def _is_in_body(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle

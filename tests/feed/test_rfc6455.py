@@ -263,6 +263,35 @@ def test_a_wrong_handshake_is_answered_with_4xx(
             assert "sec-websocket-version: 13" in head.lower()
 
 
+@pytest.mark.parametrize("early", [0, 3], ids=["whole frames", "half a frame"])
+@pytest.mark.parametrize("count", [1, 3000], ids=["few", "many"])
+def test_what_comes_in_one_packet_with_the_handshake_is_read_behind_it(
+    server: Server, fresh: Fresh, count: int, early: int
+) -> None:
+    frames = encode(PING) * count + encode(TEXT, ASK)
+    with Raw(server) as raw:
+        raw.socket.sendall(raw.request(fresh("agent")) + frames[: len(frames) - early])
+        assert raw.head().startswith("HTTP/1.1 101")
+        raw.socket.sendall(frames[len(frames) - early :])
+        read = [raw.frame() for _ in range(count + 2)]
+        assert b"screenpop.snapshot" in read[0].payload
+        assert sum(frame.opcode == PONG for frame in read) == count
+        assert sum(frame.opcode == TEXT for frame in read) == 2
+
+
+def test_what_comes_in_one_packet_with_a_handshake_that_is_refused_hurts_nobody(
+    server: Server, fresh: Fresh
+) -> None:
+    with Raw(server) as raw:
+        request = raw.request(fresh("agent"), Sec_WebSocket_Key="short")
+        raw.socket.sendall(request + encode(TEXT, ASK))
+        assert raw.head().startswith("HTTP/1.1 400")
+    with Raw(server) as raw:
+        raw.socket.sendall(raw.request(fresh("agent"), Authorization="x") + encode(TEXT, ASK))
+        raw.head()
+        assert raw.close_code() == 4401
+
+
 @pytest.mark.parametrize("without", ["Upgrade", "Connection"])
 def test_without_an_upgrade_the_feed_is_no_page(server: Server, fresh: Fresh, without: str) -> None:
     with Raw(server) as raw:
