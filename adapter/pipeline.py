@@ -98,37 +98,46 @@ def _advance_contact(
     """Advance the contact, tell the feed, plan steps, and decide whether it pops."""
     key = ContactKey(tenant.tenant, event.contact)
     known = batch.known(key)
-    new = contacts.advance(None if known is None else known[0], event)
-    before = None if known is None else known[1].agent
-    has = new.agent
-    now = batch.agent_id(tenant, has) if has else None
-    named = now
-    if event.agent is not None and event.agent != has:
-        named = batch.agent_id(tenant, event.agent)
-    told = contacts.view(new, agent=now)
+    old, former_holder = (None, None) if known is None else (known[0], known[1].agent)
+    new = contacts.advance(old, event)
+    holder, named_agent = _agents_of(batch, tenant, event, new)
+    told = contacts.view(new, agent=holder)
     told["event"] = {"source": event.source, "id": event.id}
     entry = batch.put_contact(
         key,
         known,
         new,
-        now,
+        holder,
         kind=KINDS[event.stage],
         data=told,
-        audience=_audience(now, before, named),
+        audience=_audience(holder, former_holder, named_agent),
     )
     if event.links:
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
     if tenant.steps.steps:
-        lifecycle.plan(
-            batch, tenant, event.stage, key, told, before=None if known is None else known[0]
-        )
-    if before is not None and before != now:
-        reason = "the contact went to another agent" if now else "the contact left the agent"
-        pop_claims.withdraw(batch, tenant.tenant, event.contact, before, reason)
+        lifecycle.plan(batch, tenant, event.stage, key, told, before=old)
+    if former_holder is not None and former_holder != holder:
+        reason = "the contact went to another agent" if holder else "the contact left the agent"
+        pop_claims.withdraw(batch, tenant.tenant, event.contact, former_holder, reason)
     matched = None
-    if now is not None and named == now and (event.stage in POP_STAGES or event.witnessed):
-        matched = _decide_pops(batch, tenant, event, new, now)
+    has_come = event.stage in POP_STAGES or event.witnessed
+    if holder is not None and named_agent == holder and has_come:
+        matched = _decide_pops(batch, tenant, event, new, holder)
     batch.put_event(entry, event, event_key, received, matched)
+
+
+def _agents_of(
+    batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact
+) -> tuple[str | None, str | None]:
+    """Give the ids of who has the contact after an event, and of whom that names.
+
+    Sources have names of their own for agents. An event that names nobody is the holder's.
+    """
+    holder_at_source = contact.agent
+    holder = batch.agent_id(tenant, holder_at_source) if holder_at_source else None
+    if event.agent is None or event.agent == holder_at_source:
+        return holder, holder
+    return holder, batch.agent_id(tenant, event.agent)
 
 
 def _decide_pops(
@@ -209,8 +218,11 @@ def merge(batch: Batch, source: Agent, target: Agent) -> None:
     batch.renamed.append(source)
 
 
-def _audience(now: str | None, before: str | None, named: str | None) -> tuple[str, ...]:
+def _audience(
+    holder: str | None, former_holder: str | None, named_agent: str | None
+) -> tuple[str, ...]:
     """Name who is told: the agent who has the contact, who had it, whom the event names."""
-    if now is not None and now == named and before in (None, now):
-        return (now,)
-    return tuple(dict.fromkeys(each for each in (now, before, named) if each is not None))
+    if holder is not None and holder == named_agent and former_holder in (None, holder):
+        return (holder,)
+    everybody = (holder, former_holder, named_agent)
+    return tuple(dict.fromkeys(each for each in everybody if each is not None))
