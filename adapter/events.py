@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 
+CONTACT_PREFIX = "screenpop.contact."
+"""Of the types that tell of a contact, of what comes in as of what goes out."""
+
 
 class Stage(StrEnum):
     """A point in a contact's life, in the order in which the furthest one counts."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from adapter.events import Stage
+from adapter.events import CONTACT_PREFIX, Stage
 from adapter.tenants import Tenant
 
 SEQUENCE_DIGITS = 12
@@ -19,8 +19,7 @@ SEQUENCE_DIGITS = 12
 EVERYONE = "*"
 """The audience of a message that every feed of the tenant gets."""
 
-CONTACT_PREFIX = "screenpop.contact."
-UPDATED = "screenpop.contact.updated"
+UPDATED = CONTACT_PREFIX + "updated"
 POP = "screenpop.pop"
 POP_WITHDRAWN = "screenpop.pop.withdrawn"
 SETTINGS_CHANGED = "screenpop.settings.changed"

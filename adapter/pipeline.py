@@ -17,7 +17,15 @@ from adapter import contacts, lifecycle, messages, pop_claims, pops
 from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.errors import FAULTS
-from adapter.events import AgentSeen, ContactEvent, Decoded, Entry, Rejected, Stage
+from adapter.events import (
+    CONTACT_PREFIX,
+    AgentSeen,
+    ContactEvent,
+    Decoded,
+    Entry,
+    Rejected,
+    Stage,
+)
 from adapter.metrics import Metrics
 from adapter.registry import TenantSettings
 from adapter.store import journal, pops as stored_pops, settings as stored_settings
@@ -30,7 +38,7 @@ POP_STAGES = (Stage.OFFERED, Stage.MADE, Stage.ANSWERED)
 
 KINDS: dict[Stage | None, str] = {
     None: messages.UPDATED,
-    **{stage: messages.CONTACT_PREFIX + stage.value for stage in Stage},
+    **{stage: CONTACT_PREFIX + stage.value for stage in Stage},
 }
 """The type of the message that tells of an event's stage."""
 

@@ -11,7 +11,7 @@ import structlog
 
 from adapter import messages
 from adapter.batch import Batch, Entry
-from adapter.events import Stage
+from adapter.events import CONTACT_PREFIX, Stage
 from adapter.hub import Hub
 from adapter.step_queue import StepQueue
 from adapter.store.database import Database
@@ -26,8 +26,8 @@ Trace = Callable[[Tenant, str | None, datetime, str, str], None]
 TRACED_PUSHES: Final = frozenset(
     (
         messages.POP,
-        *(messages.CONTACT_PREFIX + stage.value for stage in (Stage.OFFERED, Stage.ANSWERED)),
-        messages.CONTACT_PREFIX + Stage.MADE.value,
+        *(CONTACT_PREFIX + stage.value for stage in (Stage.OFFERED, Stage.ANSWERED)),
+        CONTACT_PREFIX + Stage.MADE.value,
     )
 )
 """The pushes that a contact's story tells: when the panel rang, and when it popped."""

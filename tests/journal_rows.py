@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from adapter import contacts
 from adapter.batch import Batch, Surroundings
-from adapter.events import ContactEvent
-from adapter.messages import CONTACT_PREFIX, UPDATED
+from adapter.events import CONTACT_PREFIX, ContactEvent
+from adapter.messages import UPDATED
 from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Database

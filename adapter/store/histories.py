@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from adapter import messages
 from adapter.contacts import Contact
+from adapter.events import CONTACT_PREFIX
 from adapter.store import journal
 from adapter.tenants import Agent, ContactKey
 
@@ -34,7 +34,7 @@ def lately(cursor: sqlite3.Cursor, agent: Agent, *, since: datetime, limit: int)
         if sent.subject is None or (len(last) == limit and sent.subject not in last):
             continue
         last.setdefault(sent.subject, sent.time)
-        if sent.type is not None and sent.type.startswith(messages.CONTACT_PREFIX):
+        if sent.type is not None and sent.type.startswith(CONTACT_PREFIX):
             told.setdefault(sent.subject, sent.sequence)
             if len(told) == limit:
                 break

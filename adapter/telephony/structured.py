@@ -14,15 +14,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from adapter import agent_ids
-from adapter.events import ContactEvent, Stage
+from adapter.events import CONTACT_PREFIX, ContactEvent, Stage
 from adapter.telephony import identifiers
 from adapter.telephony.contact_data import MAX_CUSTOMER_FIELDS, MAX_CUSTOMER_TEXT, MAX_TEXT
 from adapter.telephony.json_limits import MIN_INTEGER
 
-TYPE_PREFIX: Final = "screenpop.contact."
 STAGES: Final[dict[str, Stage | None]] = {
-    **{TYPE_PREFIX + stage.value: stage for stage in Stage},
-    f"{TYPE_PREFIX}updated": None,
+    **{CONTACT_PREFIX + stage.value: stage for stage in Stage},
+    f"{CONTACT_PREFIX}updated": None,
 }
 """The types that tell of a contact, with their stages."""
 

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import structlog
 from websockets.datastructures import Headers, MultipleValuesError
+from websockets.typing import Subprotocol
 
 from adapter import __version__, credentials, messages
 from adapter.close_codes import (
@@ -36,8 +37,8 @@ from adapter.web import addresses, embedding, panel_sessions
 log = structlog.get_logger()
 
 PATH = "/v1/feed"
-PANEL_PROTOCOL = "screenpop.v1"
-READ_PROTOCOL = "cloudevents.json"
+PANEL_PROTOCOL = Subprotocol("screenpop.v1")
+READ_PROTOCOL = Subprotocol("cloudevents.json")
 _FROM_KEY = "key "
 _SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
 _PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
@@ -59,17 +60,12 @@ class Access:
     tenant: Tenant
     after: int | None
     speaks: bool
-    """Whether control messages are read (`screenpop.v1`)."""
+    """Whether control messages are read (`screenpop.v1`), and pops may be given to it."""
     agent_known: bool
     """False where a hello with a ticket must still say who it is."""
     agent: Agent | None
     key: str | None
     panel: str | None
-
-    @property
-    def is_panel(self) -> bool:
-        """Whether pops may be given to it."""
-        return self.speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +107,26 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
         # No Origin means not a browser; a browser's credential comes in the first message.
         if origin is None or not speaks:
             raise Refused(UNAUTHENTICATED)
-        return Access(tenant, after, speaks, False, None, None, panel)
+        return Access(
+            tenant=tenant,
+            after=after,
+            speaks=speaks,
+            agent_known=False,
+            agent=None,
+            key=None,
+            panel=panel,
+        )
     key = _key(services, tenant, secret)
     agent = _agent(services, tenant, query)
-    return Access(tenant, after, speaks, True, agent, key.id, panel)
+    return Access(
+        tenant=tenant,
+        after=after,
+        speaks=speaks,
+        agent_known=True,
+        agent=agent,
+        key=key.id,
+        panel=panel,
+    )
 
 
 def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:

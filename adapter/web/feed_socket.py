@@ -37,7 +37,7 @@ from adapter.messages import Hello, Ping, PopOutcome, Presence
 from adapter.services import Services
 from adapter.tenants import Agent, Tenant
 from adapter.web import feed_access, handshake_refusals
-from adapter.web.feed_access import Access, Refused
+from adapter.web.feed_access import PANEL_PROTOCOL, READ_PROTOCOL, Access, Refused
 from adapter.web.feed_reading import MESSAGE_LIMIT, FeedReader
 
 log = structlog.get_logger()
@@ -53,9 +53,6 @@ A peer that only answers is pinged every 25 s, with every second look: its answe
 after the first."""
 DEAD_AFTER = 55.0
 """Seconds of silence above which the next look takes a peer for dead."""
-
-PANEL_PROTOCOL = Subprotocol("screenpop.v1")
-READ_PROTOCOL = Subprotocol("cloudevents.json")
 
 
 class _Core(ServerProtocol):
@@ -174,7 +171,7 @@ class FeedSocket(FeedReader):
         # Who comes together, as after a restart, would be pinged together ever after.
         self.heard -= random.uniform(0, PING_AFTER / 2)  # noqa: S311 - jitter
         self.agent, self.key = agent, key
-        if agent is not None and access.is_panel:
+        if agent is not None and access.speaks:
             self.panel = self._new_panel(agent, access, hello)
         self._services.subscriptions.open(self, access.after)
 

@@ -13,11 +13,11 @@ from adapter import pipeline
 from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.errors import MalformedInput
-from adapter.events import Stage
+from adapter.events import CONTACT_PREFIX, Stage
 from adapter.pipeline import Receipt
 from adapter.services import Services
 from adapter.store import audits
-from adapter.telephony import cloudevents, structured
+from adapter.telephony import cloudevents
 from adapter.tenants import Tenant
 
 SOURCE = "urn:screenpop:portal"
@@ -102,7 +102,7 @@ def _event(contact: str, stage: Stage, data: dict[str, Any], now: datetime) -> d
         "specversion": "1.0",
         "id": f"{contact}-{stage.value}",
         "source": SOURCE,
-        "type": structured.TYPE_PREFIX + stage.value,
+        "type": CONTACT_PREFIX + stage.value,
         "subject": contact,
         "time": now.astimezone(UTC).isoformat(),
         "datacontenttype": "application/json",
