@@ -187,7 +187,8 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         InvalidSettings: a setting is wrong.
         StoreUnavailable: the database cannot be opened or migrated.
     """
-    # The event loop never waits for a lock: the committer tries again by itself.
+    # So long may another program hold the lock while the schema is brought up to date. `serve` sets
+    # it to 0, so that the event loop never waits: the committer tries again by itself.
     database = Database(settings.database_url, busy_timeout=5.0)
     database.migrate()
     database.serve(outlives_power=settings.durability == "power")

@@ -52,7 +52,7 @@ class Feed(Protocol):
     """None where nobody can open anything (read-only subprotocol, wallboard)."""
     key: str | None
     live: bool
-    """Whether it is caught up; until then it may own pops, but gets them by its replay."""
+    """Whether the feed is caught up; until then it may own pops, but its replay brings them."""
 
     def send(self, frame: bytes) -> bool:
         """Write a whole frame, or close the feed where its buffer is full; never blocks.
@@ -126,7 +126,7 @@ class Hub:
         return any(feed.panel.id == panel for feed in self.panels(agent) if feed.panel)
 
     def best_panel(self, agent: Agent) -> tuple[Panel | None, bool]:
-        """Choose the owner of a pop: visible first, then used last. And: is it the only one?"""
+        """Choose the owner of a pop: visible first, then used last. Tell if it is the only one."""
         panels = [feed.panel for feed in self._agents.get(agent, ()) if feed.panel is not None]
         if not panels:
             return None, False

@@ -35,10 +35,9 @@ CHAIN_ROWS = 250
 GRACE = 0.5
 """Seconds in which a panel that lost its socket may come back before its pops go to another."""
 
-
 AGAIN = 2.0
-"""Seconds until it is tried again to hand pops on, where the journal refuses: of very many panels
-that went at once each does."""
+"""Seconds until handing a panel's pops on is tried again, where the journal refuses. No less, as
+very many panels may have gone at once."""
 
 
 class Subscriber(Feed, Protocol):
@@ -51,7 +50,7 @@ class Subscriber(Feed, Protocol):
         """Call `go_on` once, when the buffer has room again."""
 
     def is_open(self) -> bool:
-        """Whether it is neither closed nor closing."""
+        """Whether the feed is neither closed nor closing."""
 
 
 class Missing:

@@ -27,8 +27,8 @@ MOST_WAITING = 256
 """Rows that are gathered there at most: about a millisecond of the loop."""
 
 BESIDE_OTHERS = 64
-"""The same where several sources send, of which one may send very much: so long, a quarter of a
-millisecond, may an event of the others find the loop busy. It is dearer than all at once."""
+"""The same where several sources send, of which one may send very much: the events of the others
+find the loop busy for a quarter of a millisecond at most. It is dearer than all at once."""
 
 SLICE_ROWS = 512
 """Rows that are written at once where more wait, because the database was locked: two to three
@@ -51,7 +51,7 @@ LONGER_SLICE = 0.0015
 cheaper to write more at once."""
 
 BUSY = 32
-"""Rows that wait a few milliseconds after others were written: then much comes in."""
+"""Rows that wait a few milliseconds after others were written, from which on much comes in."""
 
 INDEX_PAUSE = 0.002
 """Seconds until it goes on."""

@@ -48,15 +48,14 @@ class FeedReader(FeedWriter):
         self._fragments: bytearray | None = None
         """What has come of a message, or None between messages."""
         self._partial = 0
-        """Bytes that have come and not been given back in frames: with none, the next byte begins
-        a frame. More than there are where a client pads lengths, never less. Once we have closed it
-        only grows."""
+        """Bytes that have come and are not yet in a whole frame: at 0, the next byte begins one.
+        Never too few, and too many where a client pads lengths. After our close it only grows."""
         self._pieces: deque[bytes] | None = None
-        """What waits to be read, an empty one for the end; None while the transport reads."""
+        """Pieces that wait to be read, an empty one for the end; None while the transport reads."""
         self._waits = False
-        """Whether it waits for its turn to read a piece."""
+        """Whether this socket waits for its turn to read a piece."""
         self.heard = 0.0
-        """When something came last, by `monotonic`."""
+        """When the client's last bytes came, by `monotonic`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to listen."""

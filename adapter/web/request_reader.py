@@ -4,8 +4,8 @@ The parser (llhttp) has no limits of its own, and takes the head of a request th
 upgrade for the whole of it: what comes next, its body too, it would read as another request. So a
 head that is no websocket's is given to a fresh parser once more, without the wish.
 
-Who sends more requests at once than are answered waits: what follows the first few stays unparsed,
-and no more is read (docs/decisions/0018-reading-requests.md).
+A client that sends more requests at once than are answered waits: what follows the first few stays
+unparsed, and no more is read (docs/decisions/0018-reading-requests.md).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _PIECE: Final = 16 * 1024
 MOST_WAITING: Final = 8
 """Requests that may wait for the answer to the one before; more stay unparsed."""
 _HEAD_END: Final = b"\r\n\r\n"
-"""With which each head ends: the parser takes no bare line feed."""
+"""The end of each head: the parser takes no bare line feed."""
 _SMALL_PIECE: Final = 512
 """Bytes that are parsed at once of a chunk that may hold many heads: some thirty at most."""
 _SMALL_CHUNK: Final = 1024
-"""Bytes of one that is not looked through: a head has eighteen."""
+"""Bytes of a chunk whose heads are not counted: a head has eighteen at least."""
 
 
 class Flow(FlowControl):
