@@ -30,7 +30,7 @@ class Socket(Protocol):
         """Start the closing handshake."""
 
     def sweep(self, now: float, date: datetime) -> None:
-        """Ping a silent peer, cut off a dead one."""
+        """Ping a silent peer, cut off a dead one; `now` leaves standstills out (`Silence`)."""
 
     def abandon(self) -> None:
         """Cut the connection, and forget it at once."""

@@ -19,6 +19,7 @@ from adapter.pulse import USUAL, pulse
 from adapter.registry import Changes
 from adapter.seldom import Seldom
 from adapter.services import Services
+from adapter.standstill import Silence
 from adapter.store import installation, key_uses, maintenance, outbox, retention, sessions
 from adapter.tenants import Tenant
 
@@ -76,6 +77,8 @@ def _wake_revived(services: Services) -> None:
 async def sweep(services: Services) -> None:
     """Ping silent sockets and cut off dead ones: each has a look in every sweep."""
     short = Seldom()
+    # In so many sweeps everybody is pinged and has its answer read.
+    silence = Silence(monotonic(), patience=3 * SWEEP_EVERY)
     while True:
         for part in range(sockets.PARTS):
             await pulse(SWEEP_EVERY / sockets.PARTS)
@@ -86,7 +89,7 @@ async def sweep(services: Services) -> None:
                     do="raise LimitNOFILE of the service (ulimit -n); see who opens so many",
                     untold=untold,
                 )
-            now, date = monotonic(), datetime.now(UTC)
+            now, date = silence.at(monotonic()), datetime.now(UTC)
             for socket in services.sockets.part(part):
                 try:
                     socket.sweep(now, date)

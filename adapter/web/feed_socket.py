@@ -132,7 +132,7 @@ class FeedSocket(FeedReader):
     def sweep(self, now: float, date: datetime) -> None:
         """Ping a silent peer and cut off a dead one (one sweep over all sockets, no timer each).
 
-        `now` is by `monotonic`, `date` the same moment for people.
+        `now` is by `monotonic`, without standstills of the server; `date` is for people.
         """
         silent = now - self.heard
         if silent > DEAD_AFTER:

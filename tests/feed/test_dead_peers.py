@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import tickets, workers
+from adapter import standstill, tickets, workers
 from adapter.web import feed_socket, feed_writing
 from tests.feed.local import Local
 from tests.feed.raw import CLOSE, PING, PONG, TEXT, Raw
@@ -27,7 +27,7 @@ with connect(url, subprotocols=["screenpop.v1"], additional_headers={"X-Api-Key"
 
 
 @pytest.fixture
-def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
     """Give a server that pings after 0.2 s of silence and gives a peer up after 0.8 s."""
     monkeypatch.setattr(workers, "SWEEP_EVERY", 0.05)
     monkeypatch.setattr(feed_socket, "PING_AFTER", 0.2)
@@ -67,6 +67,33 @@ def test_a_peer_that_answers_nothing_is_cut_off(impatient: Server) -> None:
             except (EOFError, ConnectionResetError):
                 break
         assert 0.5 < time.monotonic() - started < 5
+
+
+def test_who_was_silent_while_the_server_stood_still_is_asked_first(
+    impatient: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standstill, "LONGEST", 0.5)
+    with Raw(impatient) as raw:
+        raw.open("alice")
+        impatient.loop.call_soon_threadsafe(time.sleep, 1.5)  # as if the machine were paused
+        for _ in range(3):
+            ping = raw.frame()
+            assert ping.opcode == PING
+            raw.send(PONG, ping.payload)
+
+
+def test_who_stays_silent_after_a_standstill_is_cut_off(
+    impatient: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standstill, "LONGEST", 0.5)
+    with Raw(impatient) as raw:
+        raw.open("alice")
+        impatient.loop.call_soon_threadsafe(time.sleep, 1.5)
+        while True:
+            try:
+                assert raw.frame().opcode == PING
+            except (EOFError, ConnectionResetError):
+                break
 
 
 def test_a_client_without_a_hello_is_closed_with_4408(impatient: Server) -> None:
