@@ -16,6 +16,7 @@
 //   #sign-in-form, #sign-in-agent, #sign-in, #sign-out, #sign-out-everywhere, #start-shift, #sound[data-state], #empty,
 //   #announcer (role=alert), #record (the frame beside the panel)
 
+import { afterDrawing } from "./after_drawing.js";
 import { ConnectionState } from "./connection-state.js";
 import { ContactCard } from "./contact-card.js";
 import { ContactNotes } from "./contact-notes.js";
@@ -236,11 +237,15 @@ async function lookBack() {
 
 function draw() {
   page.draw(state, notes, clock.now() - clockAhead);
+  surround();
+  afterDrawing(ringOrStop);
+}
+
+function ringOrStop() {
   const contacts = [...state.contacts.values()];
   const talking = contacts.some((each) => each.phase === "talking");
   if (contacts.some((each) => each.phase === "ringing")) ringer.ring(talking);
   else ringer.stop();
-  surround();
 }
 
 function surround() {

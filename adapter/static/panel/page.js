@@ -1,6 +1,7 @@
 // @ts-check
 // Draw the state on the page; knows the DOM and decides nothing.
 
+import { afterDrawing } from "./after_drawing.js";
 import { showIcon, titleOf } from "./badge.js";
 import { arrange } from "./contacts_state.js";
 import { pointIcon, reconcile, write } from "./dom.js";
@@ -24,6 +25,7 @@ export class Page {
   /** What was announced: each once. @type {Set<string>} */
   #announced = new Set();
   #rings = false;
+  #title = titleOf([]);
   /** @type {"quiet" | "ringing" | "lost"} */
   #icon = "quiet";
   #chip = new RingChip(byId("rings"));
@@ -58,7 +60,10 @@ export class Page {
     this.#rings = ringing.length > 0;
     this.#chip.update(ringing.map((each) => [cardOf(each.id), each]));
     const title = titleOf(ringing);
-    if (document.title !== title) document.title = title;
+    if (title !== this.#title) {
+      this.#title = title;
+      afterDrawing(() => (document.title = this.#title));
+    }
     const next = this.waitingPop();
     for (const card of popCards()) card.hasKey = card === next;
     this.#announce(state);
@@ -104,8 +109,7 @@ export class Page {
     const icon = this.#rings ? "ringing" : lost ? "lost" : "quiet";
     if (icon !== this.#icon) {
       this.#icon = icon;
-      // After the card is on the screen: to the browser it is a document of its own.
-      setTimeout(() => showIcon(/** @type {HTMLLinkElement} */ (byId("favicon")), this.#icon), 50);
+      afterDrawing(() => showIcon(/** @type {HTMLLinkElement} */ (byId("favicon")), this.#icon));
     }
   }
 

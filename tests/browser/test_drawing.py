@@ -1,0 +1,50 @@
+"""A card is drawn before all else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.panels import Desk
+
+pytestmark = pytest.mark.browser
+
+_NOTE_ORDER = """
+  window.order = [];
+  const note = (what) => { if (!order.includes(what)) order.push(what); };
+  const ask = navigator.locks.request.bind(navigator.locks);
+  navigator.locks.request = (...words) => { note("lock"); return ask(...words); };
+  const changed = ({ target }) => {
+    if (target.localName === "title" || target.id === "favicon") note(target.localName);
+    if (target.id !== "contacts") return;
+    note("card");
+    requestAnimationFrame(() => note("frame"));
+  };
+  document.addEventListener("DOMContentLoaded", () =>
+    new MutationObserver((records) => records.forEach(changed))
+      .observe(document, { attributeFilter: ["href"], childList: true, subtree: true }));
+"""
+
+
+def test_a_card_is_drawn_before_the_rest_of_the_browser_is_told(desk: Desk) -> None:
+    desk.context.add_init_script(_NOTE_ORDER)
+    page = desk.open_panel()
+    desk.server.report("offered", "c-order", agent=desk.agent)
+    page.wait_for_function("() => order.length === 5")
+    order = page.evaluate("order")
+    assert order[:2] == ["card", "frame"]
+    assert sorted(order[2:]) == ["link", "lock", "title"]
+
+
+@pytest.mark.parametrize("hidden", ["true", "false"])
+def test_a_call_is_told_where_no_frame_is_drawn(new_desk: Callable[..., Desk], hidden: str) -> None:
+    desk = new_desk()
+    page = desk.open_panel()
+    page.evaluate(f"""() => {{
+      Object.defineProperty(document, "hidden", {{ value: {hidden} }});
+      window.requestAnimationFrame = () => 0;
+    }}""")
+    desk.server.report("offered", f"c-{hidden}", agent=desk.agent, customer={"name": "Jo"})
+    expect(page).to_have_title("(1) Ringing: Jo")
