@@ -1,4 +1,4 @@
-"""A card is drawn before all else."""
+"""A card is drawn before all else, and nothing is drawn for nothing."""
 
 from __future__ import annotations
 
@@ -27,6 +27,20 @@ _NOTE_ORDER = """
       .observe(document, { attributeFilter: ["href"], childList: true, subtree: true }));
 """
 
+_KEEP_THE_TICK = """
+  const repeat = window.setInterval.bind(window);
+  window.setInterval = (run, ms) => { if (ms === 1000) window.tick = run; return repeat(run, ms); };
+"""
+
+_WHAT_A_TICK_WRITES = """() => {
+  const observer = new MutationObserver(() => {});
+  observer.observe(document, {
+    attributeFilter: ["hidden"], characterData: true, childList: true, subtree: true,
+  });
+  tick();
+  return observer.takeRecords().map(({ target }) => target.outerHTML ?? target.data);
+}"""
+
 
 def test_a_card_is_drawn_before_the_rest_of_the_browser_is_told(desk: Desk) -> None:
     desk.context.add_init_script(_NOTE_ORDER)
@@ -48,3 +62,10 @@ def test_a_call_is_told_where_no_frame_is_drawn(new_desk: Callable[..., Desk], h
     }}""")
     desk.server.report("offered", f"c-{hidden}", agent=desk.agent, customer={"name": "Jo"})
     expect(page).to_have_title("(1) Ringing: Jo")
+
+
+def test_a_second_in_which_nothing_happens_writes_nothing(desk: Desk) -> None:
+    desk.context.add_init_script(_KEEP_THE_TICK)
+    page = desk.open_panel()
+    expect(page.locator("#empty")).to_be_visible()
+    assert page.evaluate(_WHAT_A_TICK_WRITES) == []

@@ -1,7 +1,7 @@
 // @ts-check
 // Show one contact: who, by what, at which point, since when, and what is known.
 
-import { describe, part, pointIcon, reconcile, stamp, write } from "./dom.js";
+import { describe, part, pointIcon, reconcile, show, stamp, write } from "./dom.js";
 import { t } from "./strings.js";
 import { attributes, caller, duration, icon, kindWords, phaseSince, phaseWords } from "./words.js";
 
@@ -55,7 +55,7 @@ export class ContactCard extends HTMLElement {
   #describe(pairs) {
     describe(part(this, "attributes"), pairs.slice(0, AT_A_GLANCE));
     describe(part(this, "others"), pairs.slice(AT_A_GLANCE));
-    part(this, "attributes").hidden = pairs.length === 0;
-    part(this, "more").hidden = pairs.length <= AT_A_GLANCE;
+    show(part(this, "attributes"), pairs.length > 0);
+    show(part(this, "more"), pairs.length > AT_A_GLANCE);
   }
 }

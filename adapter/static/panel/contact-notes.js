@@ -1,7 +1,7 @@
 // @ts-check
 // Let the agent write about a contact; whatever is redrawn around it, the caret stays where it is.
 
-import { part, stamp, write } from "./dom.js";
+import { part, show, stamp, write } from "./dom.js";
 import { msg, t } from "./strings.js";
 
 const TROUBLE = /** @type {Readonly<Record<string, string>>} */ ({
@@ -29,7 +29,7 @@ export class ContactNotes extends HTMLElement {
     write(part(this, "state"), state === "saved" ? t("Saved") : "");
     write(part(this, "trouble"), TROUBLE[state] ? t(TROUBLE[state]) : "");
     write(part(this, "replaced"), replaced);
-    part(this, "conflict").hidden = !replaced;
+    show(part(this, "conflict"), replaced !== "");
   }
 
   get #field() {

@@ -29,7 +29,16 @@ export function part(element, name) {
  */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
-  element.hidden = text === "";
+  show(element, text !== "");
+}
+
+/**
+ * Show an element or hide it. Hidden once more, it would make the browser draw a frame for nothing.
+ * @param {HTMLElement} element
+ * @param {boolean} shown
+ */
+export function show(element, shown) {
+  if (element.hidden === shown) element.hidden = !shown;
 }
 
 /**

@@ -4,7 +4,7 @@
 import { afterDrawing } from "./after_drawing.js";
 import { showIcon, titleOf } from "./badge.js";
 import { arrange } from "./contacts_state.js";
-import { pointIcon, reconcile, write } from "./dom.js";
+import { pointIcon, reconcile, show, write } from "./dom.js";
 import { notices } from "./notices.js";
 import { RingChip } from "./ring_chip.js";
 import { msg, t } from "./strings.js";
@@ -48,7 +48,7 @@ export class Page {
       key: (each) => each.contact.id,
       update: (element, each) => element.update(each.contact, each.pops, notes.view(each.contact.id)),
     });
-    byId("recent").hidden = recent.length === 0;
+    show(byId("recent"), recent.length > 0);
     write(byId("recent-count"), String(recent.length));
     reconcile(byId("recent-list"), recent, {
       tag: "li",
@@ -99,11 +99,11 @@ export class Page {
     });
     const signedOut = feed.name === "signed-out";
     const form = document.getElementById("sign-in-form");
-    if (form) form.hidden = !(signedOut && canSignIn);
-    byId("agent").textContent = agent ?? "";
-    byId("who").hidden = agent === null || signedOut;
+    if (form) show(form, signedOut && canSignIn);
+    write(byId("agent"), agent ?? "");
+    show(byId("who"), agent !== null && !signedOut);
     const quiet = !byId("contacts").firstChild && !byId("pops").firstChild;
-    byId("empty").hidden = !quiet || feed.name !== "live";
+    show(byId("empty"), quiet && feed.name === "live");
     this.#drawSound(sound);
     const lost = feed.name === "waiting" || feed.name === "stopped";
     const icon = this.#rings ? "ringing" : lost ? "lost" : "quiet";

@@ -1,7 +1,7 @@
 // @ts-check
 // Show one pop: that it opened, or the button that opens it, and always why.
 
-import { part, stamp, write } from "./dom.js";
+import { part, show, stamp, write } from "./dom.js";
 import { msg, t } from "./strings.js";
 import { caller, reasonWords } from "./words.js";
 
@@ -65,17 +65,17 @@ export class PopCard extends HTMLElement {
     write(part(this, "words"), wordsOf(pop));
     write(part(this, "why"), this.#why(pop));
     const open = /** @type {HTMLAnchorElement} */ (part(this, "open"));
-    open.hidden = !WAITS.has(state) && !AGAIN.has(state);
+    show(open, WAITS.has(state) || AGAIN.has(state));
     open.href = pop.url;
     open.classList.toggle("button--primary", WAITS.has(state));
     open.classList.toggle("button--subtle", !WAITS.has(state));
     write(part(this, "label"), this.#label(state, rung));
-    part(this, "dismiss").hidden = !DISMISSIBLE.has(state);
+    show(part(this, "dismiss"), DISMISSIBLE.has(state));
   }
 
   /** Whether Alt+O opens this one: where several wait, one. @param {boolean} has */
   set hasKey(has) {
-    part(this, "key").hidden = !has;
+    show(part(this, "key"), has);
   }
 
   /** @param {PopView} pop */

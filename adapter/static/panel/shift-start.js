@@ -1,7 +1,7 @@
 // @ts-check
 // Offer the one click that opens the tab for records and turns the sound on.
 
-import { part, stamp, write } from "./dom.js";
+import { part, show, stamp, write } from "./dom.js";
 import { t } from "./strings.js";
 
 export class ShiftStart extends HTMLElement {
@@ -11,7 +11,7 @@ export class ShiftStart extends HTMLElement {
 
   /** @param {boolean} offered @param {boolean} startedBefore */
   update(offered, startedBefore) {
-    this.hidden = !offered;
+    show(this, offered);
     this.dataset.state = startedBefore ? "closed" : "new";
     write(
       part(this, "title"),

@@ -1,7 +1,7 @@
 // @ts-check
 // Show how to sign in, what is waited for, and what to do where it fails.
 
-import { part, stamp, write } from "./dom.js";
+import { part, show, stamp, write } from "./dom.js";
 
 export class SignInCard extends HTMLElement {
   connectedCallback() {
@@ -16,7 +16,7 @@ export class SignInCard extends HTMLElement {
 
   /** @param {import("./sign_in_words.js").SignInCardView | null} view null: nothing to say */
   update(view) {
-    this.hidden = view === null;
+    show(this, view !== null);
     if (view === null) return;
     this.dataset.state = view.state;
     write(part(this, "title"), view.title);
@@ -24,7 +24,7 @@ export class SignInCard extends HTMLElement {
     write(part(this, "code"), view.code);
     write(part(this, "typed"), view.typed);
     const link = /** @type {HTMLAnchorElement} */ (part(this, "link"));
-    link.hidden = view.link === null;
+    show(link, view.link !== null);
     if (view.link !== null && link.getAttribute("href") !== view.link.href) link.href = view.link.href;
     write(part(this, "link-label"), view.link?.label ?? "");
     const [first, second] = view.actions;
@@ -39,7 +39,7 @@ export class SignInCard extends HTMLElement {
   /** @param {string} name @param {{id: string, label: string} | undefined} action */
   #button(name, action) {
     const button = part(this, name);
-    button.hidden = action === undefined;
+    show(button, action !== undefined);
     button.dataset.action = action?.id ?? "";
     write(button, action?.label ?? "");
   }
