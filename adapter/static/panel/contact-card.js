@@ -40,9 +40,9 @@ export class ContactCard extends HTMLElement {
     });
     this.#describe(attributes(contact));
     const notes = /** @type {import("./contact-notes.js").ContactNotes} */ (part(this, "notes"));
-    notes.update(contact.id, note);
     // While it rings there is one thing to do; what is there once stays there.
     notes.hidden &&= !note.text && (contact.phase === "ringing" || contact.phase === "waiting");
+    notes.update(contact.id, note);
   }
 
   /** Go on with the timer. @param {number} now the server's time, ms */

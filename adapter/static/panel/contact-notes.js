@@ -12,7 +12,7 @@ const TROUBLE = /** @type {Readonly<Record<string, string>>} */ ({
 export class ContactNotes extends HTMLElement {
   #contact = "";
 
-  connectedCallback() {
+  #make() {
     stamp(this, "contact-notes");
     part(this, "text").addEventListener("input", () => {
       this.#tell("note-written", { text: this.#field.value });
@@ -25,6 +25,8 @@ export class ContactNotes extends HTMLElement {
   update(contact, { text, state, replaced }) {
     this.#contact = contact;
     this.dataset.state = state;
+    if (this.hidden) return;
+    if (!this.firstElementChild) this.#make();
     if (this.#field.value !== text) this.#replace(text);
     write(part(this, "state"), state === "saved" ? t("Saved") : "");
     write(part(this, "trouble"), TROUBLE[state] ? t(TROUBLE[state]) : "");
