@@ -5,8 +5,8 @@
 const WITHOUT_A_FRAME = 100;
 
 /**
- * Run when the next frame has been drawn: the tab's title and icon and the lock for the ringing are
- * told to the browser's other processes, which take their turn before ours goes on. In a hidden page
+ * Run when the next frame has been drawn: the tab's title and the lock for the ringing are asked
+ * of the browser's other processes, which take their turn before ours goes on. In a hidden page
  * nothing is drawn and timers wait, so there it is done at once.
  * @param {() => void} run
  */

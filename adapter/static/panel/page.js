@@ -21,6 +21,9 @@ const SOUND = {
   locked: msg("Turn on the ringing"),
 };
 
+/** What holds so long is shown by the tab's icon, a document of its own to the browser; ms. */
+const ICON_AFTER = 300;
+
 export class Page {
   /** What was announced: each once. @type {Set<string>} */
   #announced = new Set();
@@ -28,6 +31,7 @@ export class Page {
   #title = titleOf([]);
   /** @type {"quiet" | "ringing" | "lost"} */
   #icon = "quiet";
+  #iconTimer = 0;
   #chip = new RingChip(byId("rings"));
 
   /**
@@ -109,7 +113,9 @@ export class Page {
     const icon = this.#rings ? "ringing" : lost ? "lost" : "quiet";
     if (icon !== this.#icon) {
       this.#icon = icon;
-      afterDrawing(() => showIcon(/** @type {HTMLLinkElement} */ (byId("favicon")), this.#icon));
+      const change = () => showIcon(/** @type {HTMLLinkElement} */ (byId("favicon")), icon);
+      clearTimeout(this.#iconTimer);
+      this.#iconTimer = setTimeout(change, document.hidden ? 0 : ICON_AFTER);
     }
   }
 
