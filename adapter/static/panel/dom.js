@@ -9,7 +9,7 @@
 export function stamp(element, id) {
   if (element.firstElementChild) return;
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
-  element.append(template.content.cloneNode(true));
+  element.append(document.importNode(template.content, true));
 }
 
 /**
