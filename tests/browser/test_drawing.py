@@ -7,15 +7,13 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.panels import Desk
+from tests.browser.panels import Desk, pop
 
 pytestmark = pytest.mark.browser
 
 _NOTE_ORDER = """
   window.order = [];
   const note = (what) => { if (!order.includes(what)) order.push(what); };
-  const ask = navigator.locks.request.bind(navigator.locks);
-  navigator.locks.request = (...words) => { note("lock"); return ask(...words); };
   const changed = ({ target }) => {
     if (target.localName === "title" || target.id === "favicon") note(target.localName);
     if (target.id !== "contacts") return;
@@ -46,10 +44,10 @@ def test_a_card_is_drawn_before_the_rest_of_the_browser_is_told(desk: Desk) -> N
     desk.context.add_init_script(_NOTE_ORDER)
     page = desk.open_panel()
     desk.server.report("offered", "c-order", agent=desk.agent)
-    page.wait_for_function("() => order.length === 5")
+    page.wait_for_function("() => order.length === 4")
     order = page.evaluate("order")
     assert order[:2] == ["card", "frame"]
-    assert sorted(order[2:]) == ["link", "lock", "title"]
+    assert sorted(order[2:]) == ["link", "title"]
 
 
 @pytest.mark.parametrize("hidden", ["true", "false"])
@@ -69,3 +67,19 @@ def test_a_second_in_which_nothing_happens_writes_nothing(desk: Desk) -> None:
     page = desk.open_panel()
     expect(page.locator("#empty")).to_be_visible()
     assert page.evaluate(_WHAT_A_TICK_WRITES) == []
+
+
+def test_a_card_that_is_moved_opens_its_record_once(desk: Desk) -> None:
+    desk.open_records_by("tab")
+    page = desk.open_panel()
+    desk.answer()
+    card = pop(page, "blocked")
+    expect(card).to_be_visible()
+    asked = card.evaluate("""card => {
+      let asked = 0;
+      card.parentElement.append(card);
+      card.addEventListener("pop-open", (event) => { asked += 1; event.stopPropagation(); });
+      card.querySelector("[data-part=open]").click();
+      return asked;
+    }""")
+    assert asked == 1

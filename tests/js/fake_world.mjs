@@ -42,6 +42,31 @@ export async function settle() {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
+/** A browser's locks (https://www.w3.org/TR/web-locks/): each waits its turn, or gives up. */
+export class FakeLocks {
+  #last = new Map();
+
+  request(name, { signal }, run) {
+    const before = this.#last.get(name) ?? Promise.resolve();
+    let isHeld = false;
+    const gaveUp = new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        if (!isHeld) reject(signal.reason);
+      }),
+    );
+    const held = before.then(() => {
+      if (signal.aborted) return undefined;
+      isHeld = true;
+      return run({ name });
+    });
+    this.#last.set(
+      name,
+      held.catch(() => {}),
+    );
+    return Promise.race([held, gaveUp]);
+  }
+}
+
 export class FakeSocket {
   sent = [];
   closed = null;

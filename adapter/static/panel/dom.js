@@ -2,14 +2,16 @@
 // Change the page as little as possible: what stays the same keeps its focus and its selection.
 
 /**
- * Copy a `<template>` of the page into an element, once.
+ * Copy a `<template>` of the page into an element, once; say whether it was now. An element that is
+ * moved within the page is connected again, and has its listeners already.
  * @param {HTMLElement} element
  * @param {string} id
  */
 export function stamp(element, id) {
-  if (element.firstElementChild) return;
+  if (element.firstElementChild) return false;
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
   element.append(document.importNode(template.content, true));
+  return true;
 }
 
 /**

@@ -13,7 +13,7 @@ export class HistoryItem extends HTMLElement {
   #drawn = [];
 
   connectedCallback() {
-    stamp(this, "history-item");
+    if (!stamp(this, "history-item")) return; // it was moved
     part(this, "open").addEventListener("click", (event) => this.#clicked(event));
   }
 

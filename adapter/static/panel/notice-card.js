@@ -7,7 +7,7 @@ export class NoticeCard extends HTMLElement {
   #action = "";
 
   connectedCallback() {
-    stamp(this, "notice-card");
+    if (!stamp(this, "notice-card")) return; // it was moved
     part(this, "action").addEventListener("click", () => {
       const detail = this.#action;
       this.dispatchEvent(new CustomEvent("notice-action", { bubbles: true, detail }));

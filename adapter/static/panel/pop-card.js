@@ -36,7 +36,7 @@ export class PopCard extends HTMLElement {
   pop = null;
 
   connectedCallback() {
-    stamp(this, "pop-card");
+    if (!stamp(this, "pop-card")) return; // it was moved
     part(this, "open").addEventListener("click", (event) => this.#clicked(event));
     part(this, "dismiss").addEventListener("click", () => this.#ask("pop-dismiss"));
   }

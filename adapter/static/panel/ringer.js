@@ -18,10 +18,11 @@ export class Ringer {
   #context = null;
   /** @type {unknown} */
   #timer = null;
-  /** @type {(() => void) | null} */
-  #release = null;
+  /** Given up to let another panel ring. @type {AbortController | null} */
+  #turn = null;
   #ringing = false;
-  muted = false;
+  #softly = false;
+  #muted = false;
 
   /**
    * @param {() => AudioContext} makeContext
@@ -39,6 +40,16 @@ export class Ringer {
     return this.#context?.state === "running";
   }
 
+  get muted() {
+    return this.#muted;
+  }
+
+  /** Muted, it leaves the ringing to another panel of this browser, where there is one. */
+  set muted(muted) {
+    this.#muted = muted;
+    this.#begin();
+  }
+
   /** Get leave to make sounds; only within a click or a key. */
   async unlock() {
     try {
@@ -47,6 +58,7 @@ export class Ringer {
     } catch {
       this.#context = null; // no sound device: the panel is silent and works
     }
+    this.#begin();
   }
 
   /**
@@ -56,22 +68,36 @@ export class Ringer {
   ring(softly) {
     if (this.#ringing) return;
     this.#ringing = true;
-    if (!this.#locks) return this.#repeat(softly);
-    const held = new Promise((resolve) => (this.#release = () => resolve(undefined)));
-    this.#locks
-      .request("screenpop-ring", { ifAvailable: true }, (lock) => {
-        if (!lock || !this.#ringing) return undefined; // another panel rings
-        this.#repeat(softly);
-        return held;
-      })
-      .catch(() => this.#repeat(softly));
+    this.#softly = softly;
+    this.#begin();
   }
 
   stop() {
     this.#ringing = false;
-    this.#clock.clearTimeout(this.#timer);
-    this.#release?.();
-    this.#release = null;
+    this.#begin();
+  }
+
+  /** Have or wait for the turn to ring while there is something to ring for and a way to do it. */
+  #begin() {
+    if (!this.#ringing || this.#muted || !this.unlocked) {
+      this.#clock.clearTimeout(this.#timer);
+      this.#turn?.abort();
+      this.#turn = null;
+      return;
+    }
+    if (this.#turn) return;
+    const { signal } = (this.#turn = new AbortController());
+    if (!this.#locks) return this.#repeat();
+    const given = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    this.#locks
+      .request("screenpop-ring", { signal }, () => {
+        if (signal.aborted) return undefined;
+        this.#repeat();
+        return given;
+      })
+      .catch(() => {
+        if (!signal.aborted) this.#repeat(); // two that ring are better than none
+      });
   }
 
   /** Say once that the connection is lost. */
@@ -79,17 +105,15 @@ export class Ringer {
     this.#play(LOST, LOUD / 2);
   }
 
-  /** @param {boolean} softly */
-  #repeat(softly) {
-    if (!this.#ringing) return;
-    this.#play(RING, softly ? LOUD / 2 : LOUD);
-    this.#timer = this.#clock.setTimeout(() => this.#repeat(softly), EVERY);
+  #repeat() {
+    this.#play(RING, this.#softly ? LOUD / 2 : LOUD);
+    this.#timer = this.#clock.setTimeout(() => this.#repeat(), EVERY);
   }
 
   /** @param {readonly number[]} notes Hz @param {number} gain */
   #play(notes, gain) {
     const context = this.#context;
-    if (this.muted || !context || context.state !== "running") return;
+    if (this.#muted || !context || context.state !== "running") return;
     notes.forEach((frequency, index) => {
       const start = context.currentTime + index * 0.22;
       const volume = context.createGain();

@@ -5,7 +5,7 @@ import { part, show, stamp, write } from "./dom.js";
 
 export class SignInCard extends HTMLElement {
   connectedCallback() {
-    stamp(this, "sign-in-card");
+    if (!stamp(this, "sign-in-card")) return; // it was moved
     for (const name of ["first", "second"]) {
       part(this, name).addEventListener("click", () => {
         const detail = part(this, name).dataset.action;
