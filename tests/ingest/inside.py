@@ -57,11 +57,11 @@ class Inside(Client):
             self.key = office.create_key("default", "ingest", "one").secret
             self.other = office.create_key("default", "ingest", "another").secret
         self._server: uvicorn.Server
-        self._thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run)
         self._ready = threading.Event()
 
     def __enter__(self) -> Inside:
-        self._thread.start()
+        self.thread.start()
         self._ready.wait(PATIENCE)
         eventually(lambda: self._server.started, "it listens")
         listening = self._server.servers[0]
@@ -72,7 +72,7 @@ class Inside(Client):
     def __exit__(self, *_: object) -> None:
         self.http.close()
         self._server.should_exit = True
-        self._thread.join()
+        self.thread.join()
 
     def secret(self, scope: str, tenant: str = "default") -> str:
         """Give the first key."""
