@@ -118,7 +118,9 @@ def test_text_that_is_none_spoils_only_its_own_event(
     event = server.event("created", "beside-half")
     if path == AMAZON:
         event = {
-            **{"id": "amz", "source": "aws.connect", "detail-type": "Amazon Connect Contact Event"},
+            "id": "amz",
+            "source": "aws.connect",
+            "detail-type": "Amazon Connect Contact Event",
             "detail": {"contactId": "amz", "eventType": "INITIATED", "channel": "VOICE"},
         }
     batch = text([event, {**event, "id": "HERE"}, event]).replace(b"HERE", written)
