@@ -205,21 +205,17 @@ def take(
         services.shares.count(name, min(events, parts.PART) - 1)  # one when it began
         if not entries and decoded.rejected:
             raise _none_good(decoded)
-    return _sifted(services, tenant, decoded, request.received)
-
-
-def _sifted(services: Services, tenant: Tenant, decoded: Decoded, received: datetime) -> Decoded:
-    """Take out the files of buckets that are none of the tenant's; the story tells of them."""
-    for entry in decoded.entries:
+    for entry in entries:
         for fact in entry.facts:
             if isinstance(fact, ContactEvent) and fact.recording is not None:
-                return _without_strays(services, tenant, decoded, received)
+                return _without_strays(services, tenant, decoded, request.received)
     return decoded
 
 
 def _without_strays(
     services: Services, tenant: Tenant, decoded: Decoded, received: datetime
 ) -> Decoded:
+    """Take out the files of buckets that are none of the tenant's; the story tells of them."""
     decoded, strays = recordings.sift(decoded, services.connections.clients.buckets(tenant))
     for stray in strays:
         services.committer.trace_later(tenant, stray.contact, received, "ignored", str(stray))

@@ -71,7 +71,8 @@ class Inside(Client):
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
-        self._server.should_exit = True
+        # A test that has failed may leave requests that are never answered.
+        self._server.should_exit = self._server.force_exit = True
         self.thread.join()
 
     def secret(self, scope: str, tenant: str = "default") -> str:
