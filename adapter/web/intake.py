@@ -202,7 +202,8 @@ def take(
     services.event_limit.take(name, len(entries) or 1, time.monotonic())
     if len(entries) != 1 or decoded.ignored or decoded.rejected:
         events = len(entries) + decoded.ignored + len(decoded.rejected)
-        services.shares.count(name, min(events, parts.PART) - 1)  # one when it began
+        if events > 1:  # one was counted when it began, even if there is none
+            services.shares.count(name, min(events, parts.PART) - 1)
         if not entries and decoded.rejected:
             raise _none_good(decoded)
     for entry in entries:

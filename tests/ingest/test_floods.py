@@ -34,7 +34,7 @@ class Source:
     def post(self, *contacts: str, path: str = EVENTS, size: int = 0) -> None:
         """Send an event of each contact, and do not wait for the answer."""
         events = [self._server.event("offered", contact, agent="alice") for contact in contacts]
-        body = json.dumps(events if len(events) > 1 else events[0]).encode().ljust(size)
+        body = json.dumps(events if len(events) != 1 else events[0]).encode().ljust(size)
         head = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json"
             f"\r\nAuthorization: Bearer {self._secret}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -194,3 +194,14 @@ def test_a_key_that_sends_too_much_is_told_so_before_its_turn(inside: Inside) ->
             held.read()
             assert inside.waiting == 0
         assert not any(source.answered() for source in sources)
+
+
+@pytest.mark.parametrize("contacts", [(), ("one",)], ids=["nothing", "an event"])
+def test_a_request_counts_as_an_event_at_least(inside: Inside, contacts: tuple[str, ...]) -> None:
+    with flood(inside) as sources:
+        with inside.held() as held:
+            for source in sources:
+                source.post(*contacts)
+            held.read()
+            assert inside.waiting == FLOOD - QUANTUM
+        assert all(source.answered() for source in sources)
