@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,7 @@ class Inside(Client):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.hang_up()
         self.http.close()
         # A test that has failed may leave requests that are never answered.
         self._server.should_exit = self._server.force_exit = True
@@ -79,6 +81,11 @@ class Inside(Client):
         """Give the first key."""
         assert (scope, tenant) == ("ingest", "default")
         return self.key
+
+    def dial(self) -> socket.socket:
+        """Open a connection, which ends with the test."""
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        return self._sockets.enter_context(made)
 
     @property
     def waiting(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from adapter.web import source_bodies
 from tests.ingest import test_firehose as firehose
 from tests.ingest.doors import FIREHOSE, Answer, head, read_answer, text
 from tests.ingest.inside import Inside
-from tests.server import PATIENCE, eventually
+from tests.server import eventually
 
 LARGE = 3 * SMALL
 
@@ -41,7 +40,7 @@ class Upload:
         body = text(firehose.request(firehose.record(name), identity=name)).ljust(LARGE)
         lines = (f"X-Amz-Firehose-Access-Key: {key}", f"Content-Length: {LARGE}")
         self._rest = body[LARGE // 2 :]
-        self.socket = socket.create_connection(("127.0.0.1", inside.port), timeout=PATIENCE)
+        self.socket = inside.dial()
         self.socket.sendall(head(inside, FIREHOSE, *lines) + body[: LARGE // 2])
 
     def finish(self) -> Answer:
@@ -104,7 +103,7 @@ def test_what_a_packed_body_is_when_unpacked_counts(
     eventually(lambda: held(inside) == LARGE // 2, "the first half has come")
     packed = gzip.compress(text(firehose.request(firehose.record("packed"))).ljust(LARGE))
     lines = (f"X-Amz-Firehose-Access-Key: {inside.key}", f"Content-Length: {len(packed)}")
-    with socket.create_connection(("127.0.0.1", inside.port), timeout=PATIENCE) as peer:
+    with inside.dial() as peer:
         request = head(inside, FIREHOSE, *lines, "Content-Encoding: gzip") + packed
         peer.sendall(request)
         assert read_answer(peer).status == 429
