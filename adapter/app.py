@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from adapter import secret_box, workers
+from adapter.bodies import Bodies
 from adapter.committer import Committer
 from adapter.connections import needs, open_connections
 from adapter.connections.consents import PATHS
@@ -217,6 +218,10 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
     environments = Environments(database, connections.clients)
     shares = Shares()
     committer.upkeep.are_several = lambda: shares.are_several
+    parts = Parts(committer, shares, metrics, queue_limit=settings.queue_limit)
+    metrics.turn_queue.set_function(lambda: shares.waiting + parts.waiting)
+    bodies = Bodies()
+    metrics.body_bytes.set_function(lambda: bodies.size)
     return Services(
         settings=settings,
         database=database,
@@ -246,8 +251,9 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
             fitting=Fitting(environments),
         ),
         event_limit=RateLimit(settings.rate_limit),
-        parts=Parts(committer, shares, metrics),
+        parts=parts,
         shares=shares,
+        bodies=bodies,
         signing_in=open_signing_in(registry, box, settings),
         demo=demo,
     )

@@ -118,6 +118,12 @@ class Metrics:
         self.queue = Gauge(
             "screenpop_journal_queue", "Events waiting for the journal", registry=self.registry
         )
+        self.turn_queue = Gauge(
+            "screenpop_turn_queue", "Requests waiting for their key's turn", registry=self.registry
+        )
+        self.body_bytes = Gauge(
+            "screenpop_body_bytes", "Bytes of large bodies under way", registry=self.registry
+        )
         self.commits = Tally("screenpop_commits", "Journal commits")
         self.registry.register(self.commits)
         self.commit_seconds = Timing("screenpop_commit_seconds", "Time of one group commit")

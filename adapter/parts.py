@@ -9,11 +9,14 @@ counts as duplicates.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from adapter import pipeline
 from adapter.batch import Batch
 from adapter.committer import Committer
+from adapter.errors import Overloaded
 from adapter.events import Decoded, Entry
 from adapter.metrics import Metrics
 from adapter.pipeline import Receipt
@@ -27,12 +30,19 @@ PART = 64
 class Parts:
     """The large requests of one server. Used by one event loop."""
 
-    def __init__(self, committer: Committer, shares: Shares, metrics: Metrics) -> None:
+    def __init__(
+        self, committer: Committer, shares: Shares, metrics: Metrics, *, queue_limit: int
+    ) -> None:
         self._committer = committer
         self._shares = shares
         self._metrics = metrics
+        self._queue_limit = queue_limit
         self._turns: dict[str, asyncio.Lock] = {}
         """Of each key that has ever sent a large request: there are not many keys."""
+        self._waiting: dict[str, int] = {}
+        """Events of each of these whose requests wait for the one before."""
+        self.waiting = 0
+        """Requests that do."""
 
     async def accept(
         self, tenant: Tenant, decoded: Decoded, received: datetime, *, sender: str
@@ -52,9 +62,32 @@ class Parts:
             return await self._committer.submit(
                 lambda batch: pipeline.accept(batch, tenant, decoded, received), weight=count
             )
-        async with self._turns.setdefault(sender, asyncio.Lock()):
+        async with self._turn_of(sender, count):
             accepted = await self._in_parts(tenant, decoded.entries, received, sender)
         return Receipt(accepted, count - accepted, decoded.ignored, decoded.rejected)
+
+    @asynccontextmanager
+    async def _turn_of(self, sender: str, count: int) -> AsyncIterator[None]:
+        """Wait for the large requests of a key that came before.
+
+        What waits holds its events, and is bounded for each key as the queue is for all; room in
+        the queue is taken only then, or one key could take that of all large requests.
+        """
+        waiting = self._waiting.get(sender, 0)
+        if waiting and waiting + count > self._queue_limit:  # as in `Committer.enqueue`
+            raise Overloaded("too many events of this key are waiting", retry_after=2)
+        lock = self._turns.setdefault(sender, asyncio.Lock())
+        self._waiting[sender] = waiting + count
+        self.waiting += 1
+        try:
+            await lock.acquire()
+        finally:
+            self._waiting[sender] -= count
+            self.waiting -= 1
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def _in_parts(
         self, tenant: Tenant, entries: tuple[Entry, ...], received: datetime, sender: str
@@ -65,9 +98,9 @@ class Parts:
         accepted = kept = 0
         try:
             for first in range(0, len(entries), PART):
-                if first:
-                    await self._shares.turn(sender)
                 part = Decoded(entries[first : first + PART])
+                if first:
+                    await self._shares.turn(sender, len(part.entries))
 
                 def job(batch: Batch, part: Decoded = part) -> Receipt:
                     return pipeline.accept(batch, tenant, part, received)

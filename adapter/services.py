@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 import structlog
 
+from adapter.bodies import Bodies
 from adapter.close_codes import UNAUTHENTICATED
 from adapter.committer import Committer
 from adapter.connections import Connections
@@ -89,6 +90,7 @@ class Services:
     parts: Parts
     shares: Shares
     """Of the loop's turns, between the keys that send events."""
+    bodies: Bodies
     reading_turns: ReadingTurns = field(default_factory=ReadingTurns)
     """The same, between the feeds that send much."""
     demo: bool = False

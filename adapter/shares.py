@@ -2,36 +2,73 @@
 
 All that has come in since the last turn of the loop is worked on in the next: where one source
 posts on two hundred connections at once, that is ten milliseconds for whoever has posted one event.
-So while several keys send, each begins one request in a turn, and its others wait for the next.
-Where only one sends there is nobody to wait for: then all go at once, in large commits.
+So while several keys send, each may begin `QUANTUM` events in a turn, and its others wait for the
+next. How many a request brings is known when it is decoded; what it brought too many its key sits
+out in the turns that follow (surplus round robin). So who posts batches gets no more than who posts
+events one by one. Where only one key sends there is nobody to wait for: then all go at once, in
+large commits.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
+from adapter.errors import Overloaded
+
 MEMORY: Final = 30.0
 """Seconds for which a key counts as sending."""
+
+QUANTUM: Final = 2
+"""Events that a key may begin in a turn beside others. Each is 40 to 50 microseconds for which the
+others wait, twice on the average. With one the commits are the smallest; two take 18 % less time an
+event, four 37 %, and more no less; but with four an event beside a flood would have half its
+latency again (docs/explanation/performance.md)."""
+
+MOST_REQUESTS: Final = 1024
+"""Requests of one key that may wait: of single events a tenth of a second."""
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Of the bodies of these, unless there is but one."""
 
 Work = Callable[[], None]
 """Goes on with a request that had to wait. Raises nothing."""
 
 
+class Waiter(msgspec.Struct, eq=False):
+    """A request that waits for its turn."""
+
+    key: str
+    work: Work
+    size: int
+    """Bytes of its body."""
+    events: int
+    """That it counts as when it begins."""
+
+
+class _Line(msgspec.Struct, eq=False):
+    """What waits of one key."""
+
+    waiters: OrderedDict[Waiter, None] = msgspec.field(default_factory=OrderedDict)
+    size: int = 0
+
+
 class Shares:
-    """Who has begun a request in this turn, and what waits. Used by one event loop."""
+    """What keys have begun in this turn, and what waits. Used by one event loop."""
 
     def __init__(self) -> None:
         self._alone: str | None = None
         """The one key that sends; None while there are several, or none yet."""
         self._several: set[str] | None = None
         """Those that have sent since the last look, where there are several."""
-        self._begun: set[str] = set()
-        """Those that have begun a request in this turn."""
-        self._waiting: dict[str, deque[Work]] = {}
-        """No key has an empty queue."""
+        self._begun: dict[str, int] = {}
+        """Events of each key that it has begun in this turn, or before and not sat out yet."""
+        self._waiting: dict[str, _Line] = {}
+        """No key has an empty line, and each that has one has used up its quantum."""
         self._turn: asyncio.Handle | None = None
 
     @property
@@ -39,28 +76,68 @@ class Shares:
         """Whether several keys have sent of late."""
         return self._several is not None
 
-    def may_begin(self, key: str) -> bool:
-        """Whether a request may be worked on now; where not it is to `wait`."""
-        return key == self._alone or self._may_begin_beside_others(key)
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return sum(len(line.waiters) for line in self._waiting.values())
 
-    def wait(self, key: str, work: Work) -> None:
+    def try_begin(self, key: str, events: int = 1) -> bool:
+        """Take the turn of a request that may be worked on now; False where it is to `wait`.
+
+        `events` is what it counts as until `count` says more.
+        """
+        return key == self._alone or self._try_begin_beside_others(key, events)
+
+    def count(self, key: str, events: int) -> None:
+        """Count more events of a request that has begun."""
+        if self._several is not None:
+            self._begun[key] = self._begun.get(key, 0) + events
+            self._turn_soon()
+
+    def check_room(self, key: str, size: int) -> None:
+        """Check that another request may wait, with a body of so many bytes.
+
+        Raises:
+            Overloaded: too many of its key do.
+        """
+        line = self._waiting.get(key)
+        if line is not None and (
+            len(line.waiters) >= MOST_REQUESTS or line.size + size > MOST_BYTES
+        ):
+            raise Overloaded("too many requests of this key are waiting for their turn")
+
+    def wait(self, key: str, work: Work, *, size: int = 0, events: int = 1) -> Waiter:
         """Have a request worked on in a later turn, after those of its key that wait already."""
-        self._waiting.setdefault(key, deque()).append(work)
+        line = self._waiting.setdefault(key, _Line())
+        waiter = Waiter(key, work, size, events)
+        line.waiters[waiter] = None
+        line.size += size
+        return waiter
 
-    async def turn(self, key: str) -> None:
-        """Wait until a request may be worked on."""
-        if self.may_begin(key):
+    def leave(self, waiter: Waiter) -> None:
+        """Let go of a request whose sender has gone, unless it has begun."""
+        line = self._waiting.get(waiter.key)
+        if line is not None and waiter in line.waiters:
+            del line.waiters[waiter]
+            self._has_left(line, waiter)
+
+    async def turn(self, key: str, events: int) -> None:
+        """Wait until the next part of a request that has been let in may be worked on."""
+        if self.try_begin(key, events):
             return
         come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def begin() -> None:
-            if not come.done():  # whoever waited has gone
+            if not come.done():  # whoever waited is going
                 come.set_result(None)
 
-        self.wait(key, begin)
-        await come
+        waiter = self.wait(key, begin, events=events)
+        try:
+            await come
+        finally:
+            self.leave(waiter)
 
-    def _may_begin_beside_others(self, key: str) -> bool:
+    def _try_begin_beside_others(self, key: str, events: int) -> bool:
         loop = asyncio.get_running_loop()
         if self._several is None:
             if self._alone is None:
@@ -69,26 +146,38 @@ class Shares:
             self._several, self._alone = {self._alone}, None
             loop.call_later(MEMORY, self._look)
         self._several.add(key)
-        if self._turn is None:
-            self._turn = loop.call_soon(self._next_turn)
-        if key in self._begun:  # as all that wait have
+        self._turn_soon()
+        begun = self._begun.get(key, 0)
+        if begun >= QUANTUM:  # as all that wait have
             return False
-        self._begun.add(key)
+        self._begun[key] = begun + events
         return True
+
+    def _turn_soon(self) -> None:
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _next_turn(self) -> None:
         """Begin what has waited longest of each key."""
         self._turn = None
-        self._begun.clear()
         if not self._waiting:
+            self._begun.clear()  # nobody had to wait for what was too much
             return
-        self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
-        for key, waiting in list(self._waiting.items()):
-            work = waiting.popleft()
-            if not waiting:
-                del self._waiting[key]
-            self._begun.add(key)
-            work()
+        self._turn_soon()
+        # Turns in which nobody who waits could begin would be empty: they are over at once.
+        over = QUANTUM * (min(self._begun.get(key, 0) for key in self._waiting) // QUANTUM)
+        self._begun = {key: begun - over for key, begun in self._begun.items() if begun > over}
+        for key, line in list(self._waiting.items()):
+            while line.waiters and self._begun.get(key, 0) < QUANTUM:
+                waiter, _ = line.waiters.popitem(last=False)
+                self._has_left(line, waiter)
+                self._begun[key] = self._begun.get(key, 0) + waiter.events
+                waiter.work()
+
+    def _has_left(self, line: _Line, waiter: Waiter) -> None:
+        line.size -= waiter.size
+        if not line.waiters:
+            del self._waiting[waiter.key]
 
     def _look(self) -> None:
         """See whether there are still several that send."""

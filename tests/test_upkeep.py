@@ -57,7 +57,7 @@ async def test_where_several_sources_send_the_parts_are_small(workshop: Workshop
     workshop.committer.upkeep.are_several = lambda: shares.are_several
     await workshop.committer.submit(say("first"))
     for key in ("one", "another"):
-        shares.may_begin(key)
+        shares.try_begin(key)
     with workshop.committer.upkeep.held():
         await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(250)))
     seen: list[int] = []
@@ -73,9 +73,9 @@ async def test_a_server_writes_in_small_parts_while_several_of_its_keys_send(
     tmp_path: Path,
 ) -> None:
     services = app.create_services(settings.load(data_dir=tmp_path))
-    services.shares.may_begin("one")
+    services.shares.try_begin("one")
     assert not services.committer.upkeep.are_several()
-    services.shares.may_begin("another")
+    services.shares.try_begin("another")
     assert services.committer.upkeep.are_several()
     services.database.close()
 

@@ -45,7 +45,8 @@ def decode(body: bytes, *, received: datetime) -> Decoded:
     entries, rejected, ignored = [], [], 0
     for index, document in enumerate(documents):
         try:
-            value = json_limits.parse(document) if isinstance(document, msgspec.Raw) else document
+            is_text = isinstance(document, msgspec.Raw)
+            value = json_limits.parse(document, "The event") if is_text else document
             facts = read(value, received)
         except MalformedInput as error:
             rejected.append(Rejected(index, str(error)))

@@ -114,7 +114,7 @@ def _batch(body: bytes, received: datetime) -> Decoded:
         text = bytes(event)
         usual = structured.read(text, received)
         try:
-            found = (usual,) if usual else facts(json_limits.parse(text), received)
+            found = (usual,) if usual else facts(json_limits.parse(text, "The event"), received)
         except MalformedInput as error:
             rejected.append(Rejected(index, str(error)))
         else:

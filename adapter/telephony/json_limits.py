@@ -24,8 +24,16 @@ MIN_INTEGER = -(2**63)
 
 _ANY = msgspec.json.Decoder()
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_LENIENT = json.JSONDecoder(strict=False, parse_int=float)
+"""Finds where a value ends that msgspec refuses; what it gives nobody uses."""
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
+_LONE = re.compile(
+    rb"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]|\\(?!u[dD][89a-fA-F]).)*+\\u[dD][89a-fA-F]..",
+    re.DOTALL,
+)
+"""Up to the first half of a surrogate pair that stands alone."""
+_SPACE = re.compile(r"[ \t\r\n]*")
 _RUN = re.compile(rb"\[+|\]+")
 _PASSES = 8
 _OPENING = ord("[")
@@ -43,8 +51,8 @@ def pointer(parent: str, key: str | int) -> str:
     return f"{parent}/{str(key)[:80].replace('~', '~0').replace('/', '~1')}"
 
 
-def parse(body: bytes | msgspec.Raw) -> Any:
-    """Read one JSON text.
+def parse(body: bytes | msgspec.Raw, what: str = "The body") -> Any:
+    """Read one JSON text; `what` names it where it is none.
 
     Raises `PayloadTooLarge` for nesting deeper than `MAX_DEPTH`, `MalformedInput` for what is no
     JSON and for U+0000 in a string (PostgreSQL stores no text with it).
@@ -54,7 +62,7 @@ def parse(body: bytes | msgspec.Raw) -> Any:
     try:
         value = _ANY.decode(octets)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise not_json(octets, error) from error
+        raise not_json(octets, error, what) from error
     except RecursionError as error:  # pragma: no cover - only from an already deep call stack
         raise _too_deep() from error
     if b"\\u0000" in octets and _NUL.search(octets):
@@ -69,13 +77,50 @@ def items(body: bytes, *, most: int) -> list[msgspec.Raw]:
     except msgspec.ValidationError as error:
         raise fault("", "expected an array") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise not_json(body, error) from error
+        found = _split(body, most)
+        if found is None:
+            raise not_json(body, error) from error
+        elements = found
     except RecursionError as error:
         raise _too_deep() from error
     if len(elements) > most:
         detail = f"{len(elements)} events in one request, at most {most} are taken"
         raise PayloadTooLarge(detail, (Place("", detail),))
     return elements
+
+
+def _split(body: bytes, most: int) -> list[msgspec.Raw] | None:
+    """Find the elements of an array, though one is no strict JSON; None where it cannot be told.
+
+    Stops beyond `most` elements.
+    """
+    text = body.decode("latin-1")  # a byte is a character, and what JSON is made of is ASCII
+    elements: list[msgspec.Raw] = []
+    at, sign = _after_space(text, 0)
+    if sign != "[":
+        return None
+    while sign != "]":
+        start, _ = _after_space(text, at + 1)
+        try:
+            _, end = _LENIENT.raw_decode(text, start)
+        except ValueError:
+            return None
+        except RecursionError as error:
+            raise _too_deep() from error
+        elements.append(msgspec.Raw(body[start:end]))
+        at, sign = _after_space(text, end)
+        if sign not in (",", "]"):
+            return None
+        if len(elements) > most:
+            return elements
+    return elements if _after_space(text, at + 1)[1] == "" else None
+
+
+def _after_space(text: str, at: int) -> tuple[int, str]:
+    """Give where the next sign stands, and the sign; an empty one at the end."""
+    found = _SPACE.match(text, at)
+    at = found.end() if found else at
+    return at, text[at : at + 1]
 
 
 def check_depth(body: bytes) -> None:
@@ -98,13 +143,13 @@ def check_depth(body: bytes) -> None:
             raise _too_deep()
 
 
-def not_json(text: bytes, error: Exception) -> MalformedInput:
+def not_json(text: bytes, error: Exception, what: str = "The body") -> MalformedInput:
     """Make the error of a text that msgspec refused to read as whatever JSON it is."""
     if isinstance(error, msgspec.ValidationError):
         # The one thing that it can find wrong with a value of which nothing is expected.
         return fault(_infinite_at(text), "expected a number of at most 1.8e308")
     found = why_not(text, error)
-    return MalformedInput(f"The body is not JSON: {found}", (Place("", found),))
+    return MalformedInput(f"{what} is not JSON: {found}", (Place("", found),))
 
 
 def why_not(text: bytes, error: Exception) -> str:
@@ -116,6 +161,11 @@ def why_not(text: bytes, error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 (byte {_first_no_text(text)})"
     said = str(error)
+    if ("escape" in said or "surrogate" in said or "truncated" in said) and (
+        lone := _LONE.match(text)
+    ):
+        at = lone.end() - len("\\ud800")
+        return f"{text[at : lone.end()].decode('latin-1')} is half a character (byte {at})"
     if said == "Input data was truncated":
         return f"it ends too early (byte {len(text)})"
     return said.removeprefix("JSON is malformed: ")

@@ -28,10 +28,12 @@ SENTENCES = (
     N_("the body has more than %(most)s bytes"),
     N_("the body must be a JSON object"),
     N_("The body is not JSON: %(why)s"),
+    N_("The event is not JSON: %(why)s"),
     N_("it is empty"),
     N_("it ends too early (byte %(place)s)"),
     N_("it is not UTF-8 (byte %(place)s)"),
     N_("it is nested too deeply"),
+    N_("%(text)s is half a character (byte %(place)s)"),
     N_("invalid character (byte %(place)s)"),
     N_("trailing characters (byte %(place)s)"),
     N_("expected a number of at most 1.8e308"),
@@ -45,12 +47,16 @@ SENTENCES = (
     # What an agent may be called: adapter/agent_ids.py.
     N_("* means every agent: name one"),
     N_("may not hold U+%(code)s, which turns the direction of text"),
-    # Too much: adapter/services.py, rate_limit.py, tickets.py, committer.py.
+    # Too much: adapter/services.py, rate_limit.py, tickets.py, committer.py, shares.py, parts.py,
+    # bodies.py.
     N_("too many sign-ins at once"),
     N_("too many reports of blocked frames"),
     N_("too many feed tickets are waiting"),
     N_("too many events are waiting for the journal"),
     N_("this key sends too many events"),
+    N_("too many events of this key are waiting"),
+    N_("too many requests of this key are waiting for their turn"),
+    N_("too many large bodies are under way"),
     # The database: adapter/store/database.py, failures.py, turns.py, adapter/committer.py.
     N_("the database is locked by another program"),
     N_("the disk is full: free space for the database"),

@@ -7,33 +7,35 @@ does not even come here: see `short_ingest`, which shares the checks of `intake`
 
 from __future__ import annotations
 
-import zlib
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from adapter import credentials, pipeline
-from adapter.errors import MalformedInput, PayloadTooLarge, ScreenpopError, Unavailable
+from adapter.bodies import SMALL
+from adapter.errors import MalformedInput, ScreenpopError, Unavailable
 from adapter.events import Decoded
 from adapter.pipeline import Receipt
 from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.telephony import amazon_connect, amazon_firehose, cloudevents
 from adapter.tenants import Tenant
-from adapter.web import intake, problems, refusal_pages
+from adapter.web import intake, problems, refusal_pages, source_bodies
 from adapter.web.intake import CLOSE, FAULT, JSON, NO_STORE, Answer, Headers
+from adapter.web.source_bodies import SenderGone
 
 log = structlog.get_logger()
 
-MAX_MEMBERS = 1000
-"""Gzip members of one body: Firehose writes one."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,18 @@ class Ingest:
             await self._rest(scope, receive, send)
             return
         methods = ("POST", "OPTIONS") if source is not None and source.handshake else ("POST",)
+        sending = _Sending(send)
         try:
             if scope["method"] not in methods:
-                await _not_taken(", ".join(methods), scope, receive, send)
+                await _not_taken(", ".join(methods), scope, receive, sending)
             elif source is not None:
-                await self._source(source, scope, receive, send)
+                await self._source(source, scope, receive, sending)
             else:
-                await self._firehose(scope, receive, send)
+                await self._firehose(scope, receive, sending)
         except Exception:
             log.exception("a request failed")
-            await _write(send, FAULT)
+            if not sending.has_begun:  # else the server ends the connection in the midst of it
+                await _write(send, FAULT)
 
     async def _source(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
         services: Services = scope["state"]["services"]
@@ -107,18 +111,17 @@ class Ingest:
                 secret = _token(services, scope)
             intake.require_plain(headers)
             sender = intake.sender(services, tenant, headers, secret)
-            body = await _body(headers, receive, services.settings.body_limit)
-            unread = False
-            name = intake.prove(services, sender, headers, arrival, body)
-            await services.shares.turn(name)
-            try:
-                decoded = arrival.decoded = source.decode(headers, body, arrival.received)
-            except MalformedInput as error:
-                raise intake.charged(services, name, error) from None
-            intake.admit(services, name, decoded)
-            receipt = await _accept(services, name, tenant, decoded, arrival.received)
-            intake.note(services, arrival, receipt)
-        except _Gone:
+            with services.bodies.held(sender.name) as held:
+                body = await source_bodies.receive_all(
+                    headers, receive, services.settings.body_limit, held
+                )
+                unread = False
+                name = intake.prove(services, sender, headers, arrival, body)
+                await _turn(services, name, len(body), receive)
+                reading = partial(source.decode, headers, body, arrival.received)
+                decoded = await _read(services, name, reading, in_thread=len(body) > SMALL)
+                receipt = await _accept(services, name, tenant, arrival, decoded)
+        except SenderGone:
             return
         except ScreenpopError as error:
             intake.note(services, arrival, None, error)
@@ -146,22 +149,23 @@ class Ingest:
             )
             limit = services.settings.firehose_body_limit
             sender = intake.sender(services, tenant, headers, secret)
-            body = await _body(headers, receive, limit)
-            unread = False
-            name = intake.prove(services, sender, headers, arrival, body)
-            await services.shares.turn(name)
-            try:
-                if headers.get("content-encoding", "").strip().lower() == "gzip":
-                    body = _gunzip(body, limit)
-                request_id, decoded = amazon_firehose.decode(body, received=arrival.received)
-            except MalformedInput as error:
-                raise intake.charged(services, name, error) from None
-            arrival.body, arrival.decoded = body, decoded
-            intake.admit(services, name, decoded)
-            receipt = await _accept(services, name, tenant, decoded, arrival.received)
-            intake.note(services, arrival, receipt)
+            with services.bodies.held(sender.name) as held:
+                body = await source_bodies.receive_all(headers, receive, limit, held)
+                unread = False
+                name = intake.prove(services, sender, headers, arrival, body)
+                await _turn(services, name, len(body), receive)
+                is_packed = headers.get("content-encoding", "").strip().lower() == "gzip"
+                if is_packed:
+                    unpacking = partial(source_bodies.gunzip, body, limit)
+                    body = await _read(services, name, unpacking, in_thread=True)
+                    held.add(len(body))
+                reading = partial(amazon_firehose.decode, body, received=arrival.received)
+                in_thread = len(body) > SMALL
+                request_id, decoded = await _read(services, name, reading, in_thread=in_thread)
+                arrival.body = body
+                receipt = await _accept(services, name, tenant, arrival, decoded)
             pipeline.count(services.metrics, receipt)
-        except _Gone:
+        except SenderGone:
             return
         except ScreenpopError as error:
             intake.note(services, arrival, None, error)
@@ -179,17 +183,63 @@ class Ingest:
             await _write(send, Answer(200, (JSON, NO_STORE), text))
 
 
+class _Sending:
+    """A way to answer that knows whether the answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    async def __call__(self, message: Message) -> None:
+        self.has_begun = True
+        await self._send(message)
+
+
+async def _turn(services: Services, name: str, size: int, receive: Receive) -> None:
+    """Wait for the sender's turn; raises `SenderGone` where it does not, and `Overloaded`."""
+    if services.shares.try_begin(name):
+        return
+    come: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def tell(is_here: bool) -> None:
+        if not come.done():
+            come.set_result(is_here)
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        tell(False)
+
+    waiter = intake.wait(services, name, size, partial(tell, True))
+    try:
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(watch())
+            is_here = await come
+            watching.cancel()
+    finally:
+        services.shares.leave(waiter)
+    if not is_here:
+        raise SenderGone
+
+
+async def _read(services: Services, name: str, work: Callable[[], T], *, in_thread: bool) -> T:
+    """Unpack or decode a body; what cannot be read costs its sender what an event costs."""
+    try:
+        return await services.bodies.read(name, work) if in_thread else work()
+    except MalformedInput as error:
+        raise intake.charged(services, name, error) from None
+
+
 async def _accept(
-    services: Services, name: str, tenant: Tenant, decoded: Decoded, received: datetime
+    services: Services, name: str, tenant: Tenant, arrival: RecentRequest, decoded: Decoded
 ) -> Receipt:
-    decoded = intake.sifted(services, tenant, decoded, received)
-    if not decoded.entries:
-        return Receipt(0, 0, decoded.ignored, decoded.rejected)
-    return await services.parts.accept(tenant, decoded, received, sender=name)
-
-
-class _Gone(Exception):
-    """The sender closed the connection before its body was whole."""
+    decoded = intake.take(services, tenant, name, arrival, decoded)
+    if decoded.entries:
+        receipt = await services.parts.accept(tenant, decoded, arrival.received, sender=name)
+    else:
+        receipt = Receipt(0, 0, decoded.ignored, decoded.rejected)
+    intake.note(services, arrival, receipt)
+    return receipt
 
 
 def _token(services: Services, scope: Scope) -> str | None:
@@ -198,48 +248,6 @@ def _token(services: Services, scope: Scope) -> str | None:
         return None
     query = parse_qs(str(scope["query_string"], "latin-1"))
     return query["access_token"][0] if "access_token" in query else None
-
-
-async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    intake.require_short(headers, limit)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _Gone
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > limit:
-            raise intake.too_long(limit)
-        return body
-    chunks = [body]
-    size = len(body)
-    while message.get("more_body", False):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            raise intake.too_long(limit)
-    return b"".join(chunks)
-
-
-def _gunzip(body: bytes, limit: int) -> bytes:
-    """Unpack gzip of one member or several (RFC 1952, 2.2), never more than `limit` bytes."""
-    plain = b""
-    for _ in range(MAX_MEMBERS):
-        if not body:
-            return plain
-        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        try:
-            plain += inflater.decompress(body, limit + 1 - len(plain))
-        except zlib.error as error:
-            raise MalformedInput(f"the body is no gzip: {error}") from error
-        if len(plain) > limit:
-            raise PayloadTooLarge(f"the body has more than {limit} bytes when unpacked")
-        if not inflater.eof:
-            raise MalformedInput("the gzip body is cut off")
-        body = inflater.unused_data
-    raise PayloadTooLarge(f"the body has more than {MAX_MEMBERS} gzip members")
 
 
 async def _handshake(granted: dict[str, str], send: Send) -> None:

@@ -7,7 +7,7 @@ costs more than the check.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from adapter import pipeline, recordings
+from adapter import parts, pipeline, recordings
 from adapter.errors import (
     MalformedInput,
     Overloaded,
@@ -31,6 +31,7 @@ from adapter.pipeline import Receipt
 from adapter.recent_requests import RecentRequest
 from adapter.seldom import Seldom
 from adapter.services import Services
+from adapter.shares import Waiter
 from adapter.telephony import standard_webhooks
 from adapter.tenants import Tenant
 from adapter.web import problems
@@ -69,6 +70,11 @@ class Sender(NamedTuple):
     """The key's id; None where only a signature of the body can tell."""
     now: float
     """Unix time in seconds, by which a signature is judged however long its body takes."""
+
+    @property
+    def name(self) -> str:
+        """Under which its rate and its share are limited, once a signature has proved who it is."""
+        return self.key if self.key is not None else f"signed/{self.tenant}"
 
 
 def note(
@@ -150,22 +156,24 @@ def prove(
     if name is None:
         secrets = services.registry[who.tenant].signing_secrets
         standard_webhooks.verify(secrets, headers, body, now=who.now)
-        name = f"signed/{who.tenant}"
+        name = who.name
     request.sender = name
     services.key_uses.note(name, request.received)
     return name
 
 
-def admit(services: Services, name: str, decoded: Decoded) -> None:
-    """Take what was decoded off the sender's allowance, and refuse a request of nothing but faults.
+def wait(services: Services, name: str, size: int, work: Callable[[], None]) -> Waiter:
+    """Have a request with a body of so many bytes worked on when its sender's turn comes.
+
+    Who may send nothing just now is told so at once: how much this request brings is known when it
+    is decoded, and then it is taken off the allowance.
 
     Raises:
-        Overloaded: the sender sends too much.
-        MalformedInput: no event of the request is good.
+        Overloaded: the sender sends too much, or too much of it waits.
     """
-    services.event_limit.take(name, len(decoded.entries) or 1, time.monotonic())
-    if not decoded.entries and decoded.rejected:
-        raise _none_good(decoded)
+    services.event_limit.check(name, time.monotonic())
+    services.shares.check_room(name, size)
+    return services.shares.wait(name, work, size=size)
 
 
 def charged(services: Services, name: str, fault: MalformedInput) -> ScreenpopError:
@@ -180,18 +188,35 @@ def charged(services: Services, name: str, fault: MalformedInput) -> ScreenpopEr
     return fault
 
 
-def sifted(services: Services, tenant: Tenant, decoded: Decoded, received: datetime) -> Decoded:
-    """Take out the files of buckets that are none of the tenant's; the story tells of them."""
-    for entry in decoded.entries:
+def take(
+    services: Services, tenant: Tenant, name: str, request: RecentRequest, decoded: Decoded
+) -> Decoded:
+    """Take what was decoded off the sender's allowance, and give what is to be kept of it.
+
+    Raises:
+        Overloaded: the sender sends too much.
+        MalformedInput: no event of the request is good.
+    """
+    request.decoded = decoded
+    entries = decoded.entries
+    services.event_limit.take(name, len(entries) or 1, time.monotonic())
+    if len(entries) != 1 or decoded.ignored or decoded.rejected:
+        events = len(entries) + decoded.ignored + len(decoded.rejected)
+        if events > 1:  # one was counted when it began, even if there is none
+            services.shares.count(name, min(events, parts.PART) - 1)
+        if not entries and decoded.rejected:
+            raise _none_good(decoded)
+    for entry in entries:
         for fact in entry.facts:
             if isinstance(fact, ContactEvent) and fact.recording is not None:
-                return _without_strays(services, tenant, decoded, received)
+                return _without_strays(services, tenant, decoded, request.received)
     return decoded
 
 
 def _without_strays(
     services: Services, tenant: Tenant, decoded: Decoded, received: datetime
 ) -> Decoded:
+    """Take out the files of buckets that are none of the tenant's; the story tells of them."""
     decoded, strays = recordings.sift(decoded, services.connections.clients.buckets(tenant))
     for stray in strays:
         services.committer.trace_later(tenant, stray.contact, received, "ignored", str(stray))

@@ -22,10 +22,8 @@ from adapter.tenants import Tenant
 from adapter.web import intake
 
 MOST: Final = 4096
-"""Bytes of a head that is remembered; each connection remembers one."""
-
-LENGTHS: Final = 16
-"""Of bodies, before which a head is kept as it comes, with its lines."""
+"""Bytes of a head that is remembered, each connection one; and of that head as it comes before
+bodies of the lengths that were first met, which is kept with its lines: of a usual one a dozen."""
 
 _LINE: Final = rb"(?:[!-9;-~]+:[^\r\n]*\r\n)"
 _HEAD: Final = re.compile(
@@ -85,7 +83,7 @@ class KnownHead:
         text = b"%b%d%b" % (self._before, length, self._after)
         lines = list(self._lines)
         lines[self._length_line] = (_LENGTH, b"%d" % length)
-        if len(self._by_length) < LENGTHS:
+        if (len(self._by_length) + 1) * len(text) <= MOST:
             self._by_length[length] = (text, lines)
         return text, lines
 

@@ -227,6 +227,8 @@ class RequestReader(HttpToolsProtocol):
     def begin_request(self) -> None:
         """Have uvicorn begin a request whose head is good."""
         self._head_has_begun = False
+        if self.version == "1.0":  # whose senders do not know of it (RFC 9110, 10.1.1)
+            self.expect_100_continue = False
         if not self._begins_socket:  # uvicorn leaves that one's address to it
             head_rules.check_address(self.url)
         super().on_headers_complete()

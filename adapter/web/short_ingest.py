@@ -19,6 +19,7 @@ from adapter.jobs import Job
 from adapter.pipeline import Receipt
 from adapter.recent_requests import RecentRequest
 from adapter.services import Services
+from adapter.shares import Waiter
 from adapter.telephony import cloudevents
 from adapter.tenants import Tenant
 from adapter.web import intake
@@ -44,6 +45,9 @@ class Post(Job, kw_only=True, eq=False):
     def answer(self, answer: Answer | None) -> None:
         """Take the answer, once; None where there is none, because of a fault of ours."""
         raise NotImplementedError
+
+    def waits(self, waiter: Waiter) -> None:
+        """Hear that its sender's turn has to come first; it may `leave` until then."""
 
     def check(self, body: bytes) -> None:
         """Check who sends, decode and queue; the answer comes now or after the commit."""
@@ -80,12 +84,12 @@ class Post(Job, kw_only=True, eq=False):
 
     def _decode_in_turn(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
         """Decode and queue in this turn of the loop or, where others send too, in a later one."""
-        shares = self.services.shares
-        if shares.may_begin(name):
+        if self.services.shares.try_begin(name):
             self._decode_and_queue(tenant, name, headers, body)
         else:
             # A lambda would have its variables boxed for each request, and few have to wait.
-            shares.wait(name, partial(self._resume, tenant, name, headers, body))
+            work = partial(self._resume, tenant, name, headers, body)
+            self.waits(intake.wait(self.services, name, len(body), work))
 
     def _resume(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
         try:
@@ -102,9 +106,7 @@ class Post(Job, kw_only=True, eq=False):
             decoded = cloudevents.decode(headers, body, received=request.received)
         except MalformedInput as error:
             raise intake.charged(services, name, error) from None
-        request.decoded = decoded
-        intake.admit(services, name, decoded)
-        self.decoded = decoded = intake.sifted(services, tenant, decoded, request.received)
+        self.decoded = decoded = intake.take(services, tenant, name, request, decoded)
         if decoded.entries:
             self.weight = len(decoded.entries)
             if self.weight > parts.PART:

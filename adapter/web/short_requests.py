@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter.recent_requests import RecentRequest
 from adapter.services import Services
+from adapter.shares import Waiter
 from adapter.web import known_heads
 from adapter.web.head_rules import HeaderLines
 from adapter.web.http_connections import HttpConnection
@@ -54,13 +55,17 @@ class ShortRequest(Post, kw_only=True, eq=False):
     keep_alive: bool = True
     is_https: bool = False
     chunk: bytes = b""
-    """With which it was whole."""
+    """The one that completed it."""
     disconnected: bool = False
     response_complete: bool = False
 
     more_body = False
     response_started = False
     message_event = _Nobody
+
+    def waits(self, waiter: Waiter) -> None:
+        """Have it left out where the connection ends first."""
+        self.connection.waiting = waiter
 
     def answer(self, answer: Answer | None) -> None:
         """Have it written."""
@@ -97,6 +102,8 @@ class ShortConnection(HttpConnection):
     """The request that was whole with the last chunk that was parsed, until its answer."""
     _in_vain = 0
     """Heads remembered since one was met again."""
+    waiting: Waiter | None = None
+    """The request that waited last for its sender's turn."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See whether this server can answer without its application."""
@@ -108,6 +115,17 @@ class ShortConnection(HttpConnection):
         if isinstance(self.app, ProxyHeadersMiddleware):
             host = self.client[0] if self.client else None
             self._is_behind_proxy = host in self.app.trusted_hosts
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of a request that has not begun: nobody was told that it is kept."""
+        super().connection_lost(exc)
+        if self.waiting is not None and self._services is not None:
+            self._services.shares.leave(self.waiting)
+        # What leads back here holds its body until the collector comes.
+        self.waiting = self._incoming = self._last_parsed = None
+        cycle: object = self.cycle
+        if isinstance(cycle, ShortRequest):
+            self.cycle = _ANSWERED  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Take a request whose head is known, and have everything else parsed."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.server import PATIENCE, Server
+from tests.server import PATIENCE, Client, Server
 
 DOMAIN = "screens.test"
 OTHER_TENANT = "fabrikam"
@@ -47,7 +47,7 @@ def read_answer(connection: socket.socket) -> Answer:
     return Answer(response.status, headers, response.read())
 
 
-def head(server: Server, path: str = EVENTS, *lines: str, method: str = "POST") -> bytes:
+def head(server: Client, path: str = EVENTS, *lines: str, method: str = "POST") -> bytes:
     """Write a request's head."""
     first = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{server.port}"]
     return "\r\n".join([*first, *lines, "", ""]).encode()

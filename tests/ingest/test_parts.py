@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sqlite3
@@ -141,7 +142,7 @@ def _is_closed(server: Server) -> bool:
 
 
 def test_many_large_requests_of_one_key_fill_no_queue(tmp_path: Path) -> None:
-    limited = Server(tmp_path, SCREENPOP_QUEUE_LIMIT=str(2 * MANY))
+    limited = Server(tmp_path, SCREENPOP_QUEUE_LIMIT=str(8 * MANY))
     with limited as server, ThreadPoolExecutor(8) as pool:
         with server.office() as office:
             another = office.create_key("default", "ingest", "another").secret
@@ -155,3 +156,21 @@ def test_many_large_requests_of_one_key_fill_no_queue(tmp_path: Path) -> None:
         large = [pool.submit(server.post, *body) for body in bodies]
         assert {small() for _ in range(20)} == {202}
         assert {each.result().status_code for each in large} == {202}
+
+
+def test_what_waits_for_a_large_request_of_its_key_has_a_limit(tmp_path: Path) -> None:
+    limited = Server(tmp_path, SCREENPOP_QUEUE_LIMIT=str(2 * MANY))
+    limited.set_policy()
+    with limited as server, contextlib.ExitStack() as stack:
+        server.report("created", "first")
+        first, *others = (stack.enter_context(dial(server)) for _ in range(3))
+        with underway(server, first, batch(server, "underway")):
+            for number, other in enumerate(others):
+                body = text(batch(server, f"waits-{number}"))
+                lines = (f"X-Api-Key: {server.secret('ingest')}", "Content-Type: application/json")
+                other.sendall(head(server, EVENTS, *lines, f"Content-Length: {len(body)}") + body)
+            eventually(lambda: metric(server, "screenpop_turn_queue") == 2, "the others wait")
+            refused = problem(server.post(*batch(server, "too-much")), 429)
+        assert "of this key are waiting" in refused["detail"]
+        assert {read_answer(each).status for each in (first, *others)} == {202}
+        assert metric(server, "screenpop_turn_queue") == 0

@@ -103,6 +103,39 @@ def test_a_batch_of_known_events_and_bad_ones_is_taken(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        (rb"\ud800", rb"\ud800 is half a character"),
+        (rb"x\udc00y", rb"\udc00 is half a character"),
+        (b"\x01", b"invalid character"),
+        (b"\xff", b"not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("path", [EVENTS, f"{EVENTS}?long", AMAZON])
+def test_text_that_is_none_spoils_only_its_own_event(
+    server: Server, path: str, written: bytes, why: bytes
+) -> None:
+    event = server.event("created", "beside-half")
+    if path == AMAZON:
+        event = {
+            "id": "amz",
+            "source": "aws.connect",
+            "detail-type": "Amazon Connect Contact Event",
+            "detail": {"contactId": "amz", "eventType": "INITIATED", "channel": "VOICE"},
+        }
+    batch = text([event, {**event, "id": "HERE"}, event]).replace(b"HERE", written)
+    answer = post(server, batch, path=path)
+    told = answer.json()
+    assert answer.status_code == 202
+    assert told["accepted"] + told["duplicates"] == 2
+    (rejected,) = told["rejected"]
+    assert rejected["index"] == 1
+    assert rejected["detail"].startswith("The event is not JSON: ")
+    assert why.decode() in rejected["detail"]
+    problem(post(server, batch[:-1], path=path), 400)
+
+
+@pytest.mark.parametrize(
     ("change", "place"),
     [
         ({"specversion": "2.0"}, "/specversion"),

@@ -108,6 +108,8 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
         (b"{} x", "trailing characters (byte 4)"),
         (b'{"a":1,}', "trailing comma in object (byte 7)"),
         (b'{"a":"b\xff"}', "it is not UTF-8 (byte 7)"),
+        (b'["\\ud83d\\ude00\\\\ud800\\ud800"]', "\\ud800 is half a character (byte 21)"),
+        (b'"\\ud8', "it ends too early (byte 5)"),
     ],
 )
 def test_it_is_said_in_plain_words_why_and_where_a_body_is_no_json(body: bytes, said: str) -> None:
@@ -181,3 +183,32 @@ def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
     except MalformedInput:
         return
     assert value == json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "elements"),
+    [
+        (b' [ 1 , "\\ud800", {"a":NaN} ] ', [b"1", b'"\\ud800"', b'{"a":NaN}']),
+        (b'["\x01", 1e999]', [b'"\x01"', b"1e999"]),
+        (b'["\\ud800"', None),
+        (b'["\\ud800"] x', None),
+        (b'["\\ud800" 1]', None),
+        (b'["\\ud800",]', None),
+        (b'["\\ud800",{"a":1,}]', None),
+    ],
+)
+def test_an_array_is_split_though_an_element_is_no_strict_json(
+    body: bytes, elements: list[bytes] | None
+) -> None:
+    if elements is None:
+        with pytest.raises(MalformedInput, match="The body is not JSON"):
+            json_limits.items(body, most=9)
+    else:
+        assert [bytes(each) for each in json_limits.items(body, most=9)] == elements
+
+
+def test_an_array_with_a_fault_in_it_has_the_same_limits() -> None:
+    with pytest.raises(PayloadTooLarge, match="at most 9"):
+        json_limits.items(b'["\\ud800"' + b",1" * 9 + b"]", most=9)
+    with pytest.raises(PayloadTooLarge, match="deeper than 32"):
+        json_limits.items(b'["\\ud800",' + b"[" * 100_000, most=9)

@@ -307,3 +307,26 @@ def test_a_connection_is_not_idle_while_a_request_with_a_known_head_waits(
 ) -> None:
     assert status(ask(peer, usual(ways, event()))) == 202
     assert len(known) == 1
+
+
+@pytest.mark.parametrize("filling", [0, 1000, 3000])
+def test_a_connection_keeps_no_more_of_a_head_than_one_may_be(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, filling: int
+) -> None:
+    heads: list[KnownHead] = []
+    real = Post.reuse_checks
+
+    def reuse_checks(request: Post, head: KnownHead, body: bytes) -> None:
+        heads.append(head)
+        real(request, head, body)
+
+    monkeypatch.setattr(Post, "reuse_checks", reuse_checks)
+    more = f"X-More: {'x' * filling}"
+    with ways.warm(usual(ways, b"", more)) as peer:
+        for length in range(40):
+            assert status(ask(peer, usual(ways, event(data={"queue": "q" * length}), more))) == 202
+    assert len(heads) == 40
+    kept = [text for text, _ in heads[-1]._by_length.values()]  # noqa: SLF001
+    assert kept
+    assert sum(map(len, kept)) <= MOST
+    assert len(kept) > 9 or filling

@@ -319,3 +319,17 @@ def test_what_is_refused_leaves_the_collector_nothing(ways: Ways) -> None:
 def _alive() -> int:
     kinds = (ShortConnection, RequestResponseCycle, Unreadable, HttpParserError)
     return sum(isinstance(each, kinds) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize(("version", "is_asked"), [("1.1", True), ("1.0", False)])
+def test_only_http_1_1_is_told_to_go_on(
+    ways: Ways, peer: socket.socket, version: str, is_asked: bool
+) -> None:
+    body = event()
+    first = f"POST /v1/events HTTP/{version}"
+    request = post(body, f"X-Api-Key: {ways.key}", PLAIN, "Expect: 100-continue", first=first)
+    peer.sendall(request[: -len(body)])
+    if is_asked:
+        assert peer.recv(4096).startswith(b"HTTP/1.1 100 Continue\r\n")
+    peer.sendall(body)
+    assert b" 100 " not in Reading(peer).answer()

@@ -10,8 +10,10 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter import pipeline
 from adapter.errors import StoreUnavailable
@@ -28,6 +30,7 @@ from tests.web.short_ways import (
     Reading,
     Ways,
     chunked,
+    connected,
     event,
     post,
     status,
@@ -407,3 +410,24 @@ def test_who_goes_away_before_the_answer_leaves_no_trace(ways: Ways) -> None:
             peer.sendall(request)
     answer = ways.same(post(event(), f"X-Api-Key: {ways.key}", PLAIN))[0]
     assert status(answer) == 202
+
+
+def test_a_fault_in_the_midst_of_an_answer_ends_it_and_begins_no_other(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = RequestResponseCycle.send
+
+    async def send(cycle: RequestResponseCycle, message: Any) -> None:
+        if message["type"] == "http.response.body":
+            raise ZeroDivisionError
+        await real(cycle, message)
+
+    monkeypatch.setattr(RequestResponseCycle, "send", send)
+    request = post(event(), f"X-Api-Key: {ways.key}", PLAIN, first="POST /v1/events?a HTTP/1.1")
+    with connected(ways.ports[0]) as peer:
+        peer.sendall(request)
+        said = Reading(peer).rest()
+    assert said.startswith(b"HTTP/1.1 202 ")
+    assert said.count(b"HTTP/1.1") == 1
+    assert "without completing response" in caplog.text
+    assert "Exception in ASGI application" not in caplog.text
