@@ -12,11 +12,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from adapter.errors import MalformedInput
+from adapter.errors import MalformedInput, PayloadTooLarge, Place
 from adapter.events import Decoded, Entry, Fact, Rejected
 from adapter.telephony import (
     amazon_agents,
@@ -31,6 +32,10 @@ from adapter.telephony.json_limits import fault
 MAX_MESSAGE = 8_192
 """Bytes of `errorMessage`, from the specification of the answer."""
 
+MAX_DOCUMENTS: Final = 100_000
+"""JSON documents in one request. Firehose sends 64 MiB at most, and what Amazon Connect writes has
+a kilobyte and more; millions of empty ones would take the process for seconds."""
+
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _extent = json.JSONDecoder().raw_decode
 
@@ -38,9 +43,14 @@ _extent = json.JSONDecoder().raw_decode
 def decode(body: bytes, *, received: datetime) -> tuple[str, Decoded]:
     """Decode one request into its id, which the answer repeats, and what the records hold.
 
-    `index` in the result is the record's; one record may hold several JSON documents. Raises
-    `MalformedInput` where the request itself cannot be read.
+    `index` in the result is the record's; one record may hold several JSON documents.
+
+    Raises:
+        MalformedInput: the request itself cannot be read.
+        PayloadTooLarge: it holds more than `MAX_DOCUMENTS`.
     """
+    if body.count(b"{") > MAX_DOCUMENTS + 100:  # each record is an object: not even parsed
+        raise _too_many()
     request = json_limits.parse(body)
     if not isinstance(request, dict):
         raise fault("", "expected an object")
@@ -48,13 +58,18 @@ def decode(body: bytes, *, received: datetime) -> tuple[str, Decoded]:
     records = request.get("records")
     if not isinstance(records, list):
         raise fault("/records", "expected an array")
+    return identity, _read(records, received)
+
+
+def _read(records: list[Any], received: datetime) -> Decoded:
     entries: list[Entry] = []
     rejected: list[Rejected] = []
-    ignored = 0
+    ignored, room = 0, MAX_DOCUMENTS
     for index, record in enumerate(records):
         at = f"/records/{index}/data"
         try:
-            for document in _documents(record, at):
+            for document in islice(_documents(record, at), room + 1):
+                room -= 1
                 facts = _facts(document, received, at)
                 if facts:
                     entries.append(Entry(index, facts))
@@ -62,7 +77,14 @@ def decode(body: bytes, *, received: datetime) -> tuple[str, Decoded]:
                     ignored += 1
         except MalformedInput as error:
             rejected.append(Rejected(index, str(error)))
-    return identity, Decoded(tuple(entries), ignored, tuple(rejected))
+        if room < 0:
+            raise _too_many()
+    return Decoded(tuple(entries), ignored, tuple(rejected))
+
+
+def _too_many() -> PayloadTooLarge:
+    detail = f"more than {MAX_DOCUMENTS} documents in one request"
+    return PayloadTooLarge(detail, (Place("/records", detail),))
 
 
 def success(request_id: str, timestamp: int) -> bytes:

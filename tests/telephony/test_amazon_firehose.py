@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from adapter.errors import MalformedInput
+from adapter.errors import MalformedInput, PayloadTooLarge
 from adapter.events import AgentSeen, ContactEvent, Decoded, Recording, Stage
 from adapter.telephony import amazon_firehose
 from tests.telephony.samples import RECEIVED, at, own
@@ -301,3 +301,20 @@ def test_any_bytes_in_a_record_are_decoded_or_rejected(records: list[bytes]) -> 
     decoded = decode(*records)
     told = {entry.index for entry in decoded.entries} | {bad.index for bad in decoded.rejected}
     assert told <= set(range(len(records)))
+
+
+@pytest.mark.parametrize("records", [[b"{}"] * 4, [b"{}{}{}{}"], [b"{}{}", b"1 {}"]])
+def test_a_request_of_too_many_documents_is_refused_whole(
+    monkeypatch: pytest.MonkeyPatch, records: list[bytes]
+) -> None:
+    monkeypatch.setattr(amazon_firehose, "MAX_DOCUMENTS", 4)
+    assert amazon_firehose.decode(request(*records), received=RECEIVED)[1].ignored == 4
+    monkeypatch.setattr(amazon_firehose, "MAX_DOCUMENTS", 3)
+    with pytest.raises(PayloadTooLarge, match="more than 3 documents"):
+        amazon_firehose.decode(request(*records), received=RECEIVED)
+
+
+def test_millions_of_records_are_not_even_parsed() -> None:
+    body = b'{"requestId": "r-1", "records": [' + b",".join([b"{}"] * 200_000)  # cut off
+    with pytest.raises(PayloadTooLarge, match="more than 100000 documents"):
+        amazon_firehose.decode(body, received=RECEIVED)
