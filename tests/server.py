@@ -61,6 +61,11 @@ class Feed:
         self.socket = socket
         self.seen: list[dict[str, Any]] = []
 
+    @property
+    def epoch(self) -> str | None:
+        """Give what the answer to the handshake says the sequences are of."""
+        return self.socket.response and self.socket.response.headers.get("Screenpop-Epoch")
+
     def next(self, within: float = PATIENCE) -> dict[str, Any]:
         """Give the next message; raises TimeoutError or ConnectionClosed."""
         message: dict[str, Any] = json.loads(self.socket.recv(timeout=within))
@@ -199,6 +204,7 @@ class Client:
         agent: str | None = None,
         *,
         after: str | int | None = None,
+        epoch: str | None = None,
         panel: str | None = None,
         protocol: str | None = READER,
         scope: str | None = "feed",
@@ -207,8 +213,8 @@ class Client:
         path: str | None = None,
         **options: Any,
     ) -> Feed:
-        """Open a feed; `agent`, `after`, `panel` go into the query, the key into a header."""
-        query = {"agent": agent, "after": after, "panel": panel}
+        """Open a feed: the key goes into a header, the rest before `protocol` into the query."""
+        query = {"agent": agent, "after": after, "epoch": epoch, "panel": panel}
         given = {name: value for name, value in query.items() if value is not None}
         head = dict(headers or {})
         if scope is not None:

@@ -41,6 +41,8 @@ READ_PROTOCOL = "cloudevents.json"
 _FROM_KEY = "key "
 _SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
 _PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+_EPOCH = re.compile(r"[A-Za-z0-9._~-]{1,64}\Z")
+"""What needs no quoting in a URL (RFC 3986, 2.3). One that is not ours needs not look like it."""
 _foreign = Seldom()
 
 
@@ -58,6 +60,8 @@ class Access:
 
     tenant: Tenant
     after: int | None
+    epoch: str | None
+    """That of `after`, where the client says it."""
     speaks: bool
     """Whether control messages are read (`screenpop.v1`)."""
     agent_known: bool
@@ -104,17 +108,18 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
         raise Refused(MALFORMED)
     query = parse_qs(split.query, keep_blank_values=True)
     after = _after(query)
-    panel = _panel(query)
+    epoch = _matching(_EPOCH, query, "epoch")
+    panel = _matching(_PANEL, query, "panel")
     speaks = subprotocol == PANEL_PROTOCOL
     secret = _secret(headers)
     if secret is None:
         # No Origin means not a browser; a browser's credential comes in the first message.
         if origin is None or not speaks:
             raise Refused(UNAUTHENTICATED)
-        return Access(tenant, after, speaks, False, None, None, panel)
+        return Access(tenant, after, epoch, speaks, False, None, None, panel)
     key = _key(services, tenant, secret)
     agent = _agent(services, tenant, query)
-    return Access(tenant, after, speaks, True, agent, key.id, panel)
+    return Access(tenant, after, epoch, speaks, True, agent, key.id, panel)
 
 
 def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
@@ -150,6 +155,7 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
         panel=hello.panel,
         tenant=tenant,
         version=__version__,
+        epoch=services.subscriptions.epoch,
         session=bearer,
         expires=session.expires,
     )
@@ -162,13 +168,16 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
     return Greeted(ticket.agent, key, session.chain, session.expires, welcome)
 
 
-def welcome_key(tenant: Tenant, agent: Agent | None, panel: Panel | None) -> bytes:
+def welcome_key(
+    services: Services, tenant: Tenant, agent: Agent | None, panel: Panel | None
+) -> bytes:
     """Answer the hello of a client that its key has let in already."""
     return messages.welcome(
         agent=agent.id if agent else "*",
         panel=panel.id if panel else None,
         tenant=tenant,
         version=__version__,
+        epoch=services.subscriptions.epoch,
         session=None,
         expires=None,
     )
@@ -215,11 +224,11 @@ def _after(query: dict[str, list[str]]) -> int | None:
     return int(values[0])
 
 
-def _panel(query: dict[str, list[str]]) -> str | None:
-    values = query.get("panel", [])
+def _matching(shape: re.Pattern[str], query: dict[str, list[str]], name: str) -> str | None:
+    values = query.get(name, [])
     if not values:
         return None
-    if len(values) != 1 or not _PANEL.match(values[0]):
+    if len(values) != 1 or not shape.match(values[0]):
         raise Refused(MALFORMED)
     return values[0]
 
