@@ -245,6 +245,16 @@ class Client:
         self._sockets.close()
 
 
+@contextlib.contextmanager
+def elsewhere(server: Server) -> Iterator[None]:
+    """Run a server that has ended at another port, where no client of it is coming back to."""
+    place, server.port = server.port, 0
+    server.start()
+    yield
+    assert server.stop() == 0
+    server.port = place
+
+
 class Server(Client):
     """`screenpop serve` on a free port of the loopback, with its data in one folder."""
 

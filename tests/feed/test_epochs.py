@@ -64,7 +64,9 @@ def epoch_of(server: Server) -> str:
 
 
 @pytest.mark.parametrize("put", [over, by_the_book])
-@pytest.mark.parametrize(("agent", "protocol"), [("alice", READER), ("alice", PANEL), ("*", READER)])
+@pytest.mark.parametrize(
+    ("agent", "protocol"), [("alice", READER), ("alice", PANEL), ("*", READER)]
+)
 def test_who_saw_more_than_the_restored_backup_holds_is_told_of_the_gap_when_it_has_grown_past(
     own_server: Server, agent: str, protocol: str, put: Put
 ) -> None:
