@@ -46,7 +46,7 @@ def begin_epoch_of_new(connection: sqlite3.Connection, path: Path) -> None:
         StoreUnavailable: the disk or the file refuses.
     """
     found = _mark_of(path)
-    if found is None or found in (_kept(path.with_name(path.name + LOCK_SUFFIX)) or [0]):
+    if found is None or found in _kept(path.with_name(path.name + LOCK_SUFFIX)):
         return
     try:
         # On the disk before the mark counts as known. Only in the log: a checkpoint would make the
@@ -110,7 +110,7 @@ def adopt(path: Path) -> list[Path]:
     _sync_folder(path.parent)  # before they count as gone: the mark would say that they are ours
     found = _mark_of(path)
     if found is not None:
-        # Below nothing: its logs are its own from now on, and the next server begins a new epoch.
+        # Below zero: its logs are its own from now on, and the next server begins a new epoch.
         _keep(path.with_name(path.name + LOCK_SUFFIX), (-found,))
     return [aside[each] for each in held]
 
