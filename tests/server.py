@@ -64,7 +64,8 @@ class Feed:
     @property
     def epoch(self) -> str | None:
         """Give what the answer to the handshake says the sequences are of."""
-        return self.socket.response and self.socket.response.headers.get("Screenpop-Epoch")
+        answer = self.socket.response
+        return None if answer is None else answer.headers.get("Screenpop-Epoch")
 
     def next(self, within: float = PATIENCE) -> dict[str, Any]:
         """Give the next message; raises TimeoutError or ConnectionClosed."""
