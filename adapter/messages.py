@@ -16,6 +16,9 @@ from adapter.tenants import Tenant
 SEQUENCE_DIGITS = 12
 """CloudEvents `sequence` is ordered as a string, so it is zero-padded (12 digits last for ages)."""
 
+EPOCH_HEADER = "Screenpop-Epoch"
+"""Of the answer to a feed's handshake whose key is good."""
+
 EVERYONE = "*"
 """The audience of a message that every feed of the tenant gets."""
 
@@ -122,11 +125,12 @@ def snapshot(
     *,
     contacts: list[dict[str, Any]],
     pops: list[PopView],
+    epoch: str,
     gap: bool,
 ) -> bytes:
     """Give the snapshot that is true for `sequence`; `gap` says that messages were missed."""
     text = sequence_text(sequence)
-    data: dict[str, Any] = {"contacts": contacts, "pops": pops, "sequence": text}
+    data: dict[str, Any] = {"contacts": contacts, "pops": pops, "sequence": text, "epoch": epoch}
     if gap:
         data["gap"] = True
     return _encoder.encode(
@@ -197,6 +201,7 @@ def welcome(
     panel: str | None,
     tenant: Tenant,
     version: str,
+    epoch: str,
     session: str | None,
     expires: datetime | None,
 ) -> bytes:
@@ -208,6 +213,7 @@ def welcome(
             "panel": panel,
             "tenant": tenant,
             "version": version,
+            "epoch": epoch,
             "session": session,
             "expires": expires,
         }

@@ -19,7 +19,7 @@ from adapter.messages import Message, PopOutcome, Presence
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.seldom import Seldom
-from adapter.store import journal, pops as stored_pops
+from adapter.store import installation, journal, pops as stored_pops
 from adapter.store.database import Cursor, Database
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent
@@ -118,25 +118,31 @@ class Subscriptions:
         self._registry = registry
         self._hub = hub
         self._metrics = metrics
+        self.epoch = installation.epoch(database.raw.cursor())
+        """Of all sequences that are given and taken here."""
         self._unopened, self._broken_off, self._kept = Seldom(), Seldom(), Seldom()
         self._timers: dict[Agent, dict[str, asyncio.TimerHandle]] = {}
         """Of the panels that have just lost their socket: when their pops go to another."""
 
-    def open(self, feed: Subscriber, after: int | None) -> None:
-        """Start a feed whose credential is good. It goes live in this call, or after its replay."""
+    def open(self, feed: Subscriber, after: int | None, epoch: str | None = None) -> None:
+        """Start a feed whose credential is good. It goes live in this call, or after its replay.
+
+        `epoch`: that of `after`, where the client says it.
+        """
         try:
             self._committer.settle()
             with self._database.reading():
-                self._open(feed, after)
+                self._open(feed, after, epoch)
         except StoreUnavailable as error:
             if (untold := self._unopened.due()) is not None:
                 log.warning("feed not opened", error=str(error), untold=untold)
             feed.close(OVERLOADED)
 
-    def _open(self, feed: Subscriber, after: int | None) -> None:
+    def _open(self, feed: Subscriber, after: int | None, epoch: str | None) -> None:
         cursor = self._database.raw.cursor()
         first, last = journal.sequences(cursor, feed.tenant)
-        gap = after is not None and not first - 1 <= after <= last
+        is_ours = epoch is None or epoch == self.epoch
+        gap = after is not None and not (is_ours and first - 1 <= after <= last)
         resumed = None if gap else after
         if feed.agent is not None and feed.panel is not None:
             self._claim(feed.agent, feed.panel, resumed)
@@ -180,6 +186,7 @@ class Subscriptions:
             now,
             contacts=views,
             pops=pop_claims.views(pops, feed.panel, now),
+            epoch=self.epoch,
             gap=gap,
         )
         feed.send(frames.text(frame))

@@ -61,6 +61,12 @@ class Feed:
         self.socket = socket
         self.seen: list[dict[str, Any]] = []
 
+    @property
+    def epoch(self) -> str | None:
+        """Give what the answer to the handshake says the sequences are of."""
+        answer = self.socket.response
+        return None if answer is None else answer.headers.get("Screenpop-Epoch")
+
     def next(self, within: float = PATIENCE) -> dict[str, Any]:
         """Give the next message; raises TimeoutError or ConnectionClosed."""
         message: dict[str, Any] = json.loads(self.socket.recv(timeout=within))
@@ -199,6 +205,7 @@ class Client:
         agent: str | None = None,
         *,
         after: str | int | None = None,
+        epoch: str | None = None,
         panel: str | None = None,
         protocol: str | None = READER,
         scope: str | None = "feed",
@@ -207,8 +214,8 @@ class Client:
         path: str | None = None,
         **options: Any,
     ) -> Feed:
-        """Open a feed; `agent`, `after`, `panel` go into the query, the key into a header."""
-        query = {"agent": agent, "after": after, "panel": panel}
+        """Open a feed: the key goes into a header, the rest before `protocol` into the query."""
+        query = {"agent": agent, "after": after, "epoch": epoch, "panel": panel}
         given = {name: value for name, value in query.items() if value is not None}
         head = dict(headers or {})
         if scope is not None:
@@ -237,6 +244,16 @@ class Client:
     def hang_up(self) -> None:
         """Close every feed that is still open."""
         self._sockets.close()
+
+
+@contextlib.contextmanager
+def elsewhere(server: Server) -> Iterator[None]:
+    """Run a server that has ended at another port, where no client of it is coming back to."""
+    place, server.port = server.port, 0
+    server.start()
+    yield
+    assert server.stop() == 0
+    server.port = place
 
 
 class Server(Client):

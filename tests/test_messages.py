@@ -52,9 +52,10 @@ def test_sequences_sort_as_text_as_they_do_as_numbers(one: int, two: int) -> Non
 
 @pytest.mark.parametrize("gap", [True, False])
 def test_a_snapshot_is_no_event_of_the_journal(gap: bool) -> None:
-    wire = json.loads(messages.snapshot(ACME, 7, NOON, contacts=[], pops=[], gap=gap))
+    wire = json.loads(messages.snapshot(ACME, 7, NOON, contacts=[], pops=[], epoch="e", gap=gap))
     assert wire["id"] == "snapshot-000000000007"
     assert wire["sequence"] == wire["data"]["sequence"] == "000000000007"
+    assert wire["data"]["epoch"] == "e"
     assert wire["data"].get("gap") is (True if gap else None)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,7 +19,7 @@ from websockets.exceptions import (
 from websockets.typing import Subprotocol
 
 import adapter
-from adapter import close_codes
+from adapter import close_codes, messages
 from adapter.cli import waits
 from adapter.cli.addresses import Door, bearer
 from adapter.cli.visible import visible
@@ -70,14 +70,36 @@ def one_document(text: str, *, pretty: bool) -> str:
         return json.dumps(text)
 
 
-def sequence_of(text: str) -> int | None:
-    """Read the place in the feed that a message stands for; control messages have none."""
+class Place(NamedTuple):
+    """Where to resume."""
+
+    after: int | None
+    epoch: str | None
+    """That of `after`; None where nobody has told it."""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Give what goes into the address."""
+        if self.after is None:
+            return {}
+        named = {"after": str(self.after)}
+        return named if self.epoch is None else {**named, "epoch": self.epoch}
+
+
+def moved(place: Place, text: str) -> Place:
+    """Give the place after a message; control messages have none."""
     try:
         message = msgspec.json.decode(text)
     except msgspec.DecodeError:
-        return None
+        return place
     value = message.get("sequence") if isinstance(message, dict) else None
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+    if not (isinstance(value, str) and value.isascii() and value.isdigit()):
+        return place
+    if message.get("type") == messages.SNAPSHOT:  # it may begin before what was there
+        data = message.get("data")
+        epoch = data.get("epoch") if isinstance(data, dict) else None
+        return Place(int(value), epoch if isinstance(epoch, str) else None)
+    return place._replace(after=max(int(value), place.after or 0))
 
 
 def after_close(code: int | None, reason: str) -> Cut:
@@ -96,7 +118,7 @@ class Listener:
     def __init__(
         self,
         *,
-        address: Callable[[int | None], Door],
+        address: Callable[[dict[str, str]], Door],
         key: str | None,
         subprotocol: str,
         panel: str | None,
@@ -109,13 +131,13 @@ class Listener:
         self._panel = panel
         self._out = out
         self._log = log
-        self._last: int | None = None
+        self._place = Place(None, None)
         self._left: int | None = None
         self._heard = False
 
-    async def run(self, *, after: int | None, count: int | None, reconnect: bool) -> None:
+    async def run(self, *, place: Place, count: int | None, reconnect: bool) -> None:
         """Listen until `count` messages came; forever without one."""
-        self._last, self._left = after, count
+        self._place, self._left = place, count
         growing = waits.growing()
         loop = asyncio.get_running_loop()
         while True:
@@ -133,9 +155,10 @@ class Listener:
 
     async def _once(self) -> Cut | None:
         """Listen on one connection; None once enough came."""
-        to = self._address(self._last)
+        to = self._address(self._place.query)
         try:
             async with self._connect(to) as socket:
+                self._learn_epoch(socket)
                 if self._panel is not None:
                     await socket.send(json.dumps(self._hello()))
                 return await self._drain(socket)
@@ -165,6 +188,16 @@ class Listener:
             **local,
         )
 
+    def _learn_epoch(self, socket: ClientConnection) -> None:
+        """Take the server's word for the epoch of a sequence whose own is not known.
+
+        Where it is known, only a snapshot gives another: the sequence is of the former one.
+        """
+        told = socket.response and socket.response.headers.get(messages.EPOCH_HEADER)
+        if told and self._place.after is not None and self._place.epoch is None:
+            self._place = self._place._replace(epoch=told)
+            self._log(f"beside --after give --epoch {visible(told)} from now on")
+
     def _hello(self) -> dict[str, object]:
         return {
             "type": "hello",
@@ -180,9 +213,7 @@ class Listener:
             text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
             self._heard = True
             self._out(text)
-            number = sequence_of(text)
-            if number is not None:
-                self._last = max(number, self._last or 0)
+            self._place = moved(self._place, text)
             if self._left is not None:
                 self._left -= 1
                 if self._left == 0:

@@ -38,6 +38,10 @@ def listen(
         int | None,
         typer.Option("--after", min=0, help="Begin after this sequence instead of a snapshot."),
     ] = None,
+    epoch: Annotated[
+        str | None,
+        typer.Option("--epoch", help="What the snapshot before --after gave as its epoch."),
+    ] = None,
     count: Annotated[
         int | None, typer.Option("--count", min=1, help="Stop after so many messages.")
     ] = None,
@@ -61,15 +65,16 @@ def listen(
         raise MalformedInput("give either --agent AGENT or --all")
     if subprotocol not in (CLOUDEVENTS, PANEL):
         raise MalformedInput(f"--subprotocol is neither {CLOUDEVENTS} nor {PANEL}: {subprotocol}")
+    if epoch is not None and after is None:
+        raise MalformedInput("--epoch says what --after is of: give both")
     query = {"agent": "*" if agent is None else agent}
     listener = feed.Listener(
-        address=lambda last: door(
-            url, FEED, query if last is None else {**query, "after": str(last)}
-        ),
+        address=lambda place: door(url, FEED, {**query, **place}),
         key=key,
         subprotocol=subprotocol,
         panel=(panel or str(uuid.uuid4())) if subprotocol == PANEL else None,
         out=lambda text: typer.echo(feed.one_document(text, pretty=pretty)),
         log=lambda text: typer.echo(f"screenpop: {text}", err=True),
     )
-    asyncio.run(listener.run(after=after, count=count, reconnect=reconnect))
+    place = feed.Place(after, epoch)
+    asyncio.run(listener.run(place=place, count=count, reconnect=reconnect))

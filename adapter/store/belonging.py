@@ -4,7 +4,9 @@ A killed server leaves its logs. Whoever then puts a backup in the place of the 
 them there would have SQLite write pages of the former database into it, and us rows: two histories
 in one file. Neither log names the file that it belongs to. So each server that starts gives the
 file a new mark (`PRAGMA user_version`), which a copy made by `backup` does not have, and keeps the
-mark in the lock file beside it (docs/decisions/0019-marked-databases.md).
+mark in the lock file beside it (docs/decisions/0019-marked-databases.md). A file whose mark it does
+not know goes on from another time than its clients have seen: then a new epoch begins
+(docs/decisions/0020-epochs.md).
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from adapter.store import installation
+from adapter.store.failures import explain
+
 LOCK_SUFFIX = ".lock"
 """Of the file that a server locks, which is never deleted."""
 
@@ -29,6 +34,29 @@ _LONGEST = 512
 
 _MOST = 32
 """Marks that are kept at most."""
+
+
+def begin_epoch_of_new(connection: sqlite3.Connection, path: Path) -> None:
+    """Begin a new epoch where no server here has marked the file. To be called before it is marked.
+
+    What it is known by may also be gone, with the lock file: then clients are told of a gap that
+    there is not, which is better than the other way round.
+
+    Raises:
+        StoreUnavailable: the disk or the file refuses.
+    """
+    found = _mark_of(path)
+    if found is None or found in _kept(path.with_name(path.name + LOCK_SUFFIX)):
+        return
+    try:
+        # On the disk before the mark counts as known. Only in the log: a checkpoint would make the
+        # file younger than that, as if it had been put there.
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("PRAGMA synchronous=FULL")
+        installation.begin_epoch(connection.cursor())
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
 
 
 def give_mark(connection: sqlite3.Connection, path: Path) -> None:
@@ -64,7 +92,7 @@ def is_another(path: Path) -> bool:
     """
     known = _kept(path.with_name(path.name + LOCK_SUFFIX))
     found = _mark_of(path) if known else None
-    if found is None or found in known:
+    if found is None or found in map(abs, known):
         return False
     put = path.stat().st_ctime_ns
     return all(log.stat().st_mtime_ns <= put for log in _logs(path) if _size(log))
@@ -82,7 +110,8 @@ def adopt(path: Path) -> list[Path]:
     _sync_folder(path.parent)  # before they count as gone: the mark would say that they are ours
     found = _mark_of(path)
     if found is not None:
-        _keep(path.with_name(path.name + LOCK_SUFFIX), (found,))
+        # Below zero: its logs are its own from now on, and the next server begins a new epoch.
+        _keep(path.with_name(path.name + LOCK_SUFFIX), (-found,))
     return [aside[each] for each in held]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from adapter.errors import StoreUnavailable
-from adapter.store import belonging, locking
+from adapter.store import belonging, installation, locking
 from adapter.store.durability import Durability
 from adapter.store.failures import StoreBusy, StoreTaken, explain, is_of_statement
 from adapter.store.journal.redo import RedoLog
@@ -94,6 +94,7 @@ class Database:
         Where commits must outlive a loss of power, each is followed by a sync of what it wrote,
         here or by who commits (`transaction(synced=False)`, `keep`).
         """
+        belonging.begin_epoch_of_new(self.raw, self.path)
         self.raw.execute("PRAGMA busy_timeout=0")
         self.raw.execute("PRAGMA wal_autocheckpoint=0")
         self.raw.tail.is_writer = True
@@ -135,6 +136,7 @@ class Database:
                 for log, rows in (*former, (redo, left)):
                     if strange := restore(cursor, rows):
                         belonging.tell_rows(self.path, belonging.copy_aside(log), len(strange))
+                        installation.begin_epoch(cursor)
         except BaseException:
             self._durability.close_redo()  # with all that it holds
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 
 
@@ -9,6 +10,20 @@ def identity(cursor: sqlite3.Cursor) -> str:
     """Give the random id that the database was made with; a copy of it has the same."""
     (value,) = cursor.execute("SELECT value FROM installation WHERE name='id'").fetchone()
     return str(value)
+
+
+def epoch(cursor: sqlite3.Cursor) -> str:
+    """Give the random id of the time within which a sequence stands for one message.
+
+    While a server runs nothing changes it.
+    """
+    (value,) = cursor.execute("SELECT value FROM installation WHERE name='epoch'").fetchone()
+    return str(value)
+
+
+def begin_epoch(cursor: sqlite3.Cursor) -> None:
+    """Say that sequences which clients know may stand for other messages from now on."""
+    cursor.execute("UPDATE installation SET value=? WHERE name='epoch'", (secrets.token_hex(8),))
 
 
 def erasures(cursor: sqlite3.Cursor) -> int:

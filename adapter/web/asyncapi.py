@@ -20,17 +20,18 @@ _DATA: dict[str, Schema] = {
     messages.POP_WITHDRAWN: record("pop contact agent reason"),
     messages.SETTINGS_CHANGED: record("what", what=listed({"type": "string"})),
     messages.SNAPSHOT: record(
-        "contacts pops sequence",
+        "contacts pops sequence epoch",
         contacts=listed(ref("Contact")),
         pops=listed(ref("PopView")),
         sequence={"type": "string"},
+        epoch={"type": "string"},
         gap={"const": True},
     ),
 }
 """The `data` of each type that is not about a contact's stage."""
 
 CONTROL_FROM_SERVER: dict[str, Schema] = {
-    "welcome": record("type agent panel tenant version session expires"),
+    "welcome": record("type agent panel tenant version epoch session expires"),
     "pong": record("type"),
     "outcome.stored": record("type pop", pop={"type": "string"}),
     "error": record("type detail", detail={"type": "string"}),
@@ -63,6 +64,7 @@ def _channel(names: list[str]) -> dict[str, Any]:
     query = record(
         agent={"type": "string", "description": "an agent's id, or * for the whole tenant"},
         after={"type": "string", "description": "resume after this sequence"},
+        epoch={"type": "string", "description": "the epoch that `after` is of, as it was told"},
         panel={"type": "string", "description": "an id that the client keeps over reconnects"},
     )
     return {

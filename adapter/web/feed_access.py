@@ -42,6 +42,8 @@ READ_PROTOCOL = Subprotocol("cloudevents.json")
 _FROM_KEY = "key "
 _SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
 _PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+_EPOCH = re.compile(r"[A-Za-z0-9._~-]{1,64}\Z")
+"""What needs no quoting in a URL (RFC 3986, 2.3). One that is not ours needs not look like it."""
 _foreign = Seldom()
 
 
@@ -59,6 +61,8 @@ class Access:
 
     tenant: Tenant
     after: int | None
+    epoch: str | None
+    """That of `after`, where the client says it."""
     speaks: bool
     """Whether control messages are read (`screenpop.v1`), and pops may be given to it."""
     agent_known: bool
@@ -100,7 +104,8 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
         raise Refused(MALFORMED)
     query = parse_qs(split.query, keep_blank_values=True)
     after = _after(query)
-    panel = _panel(query)
+    epoch = _matching(_EPOCH, query, "epoch")
+    panel = _matching(_PANEL, query, "panel")
     speaks = subprotocol == PANEL_PROTOCOL
     secret = _secret(headers)
     if secret is None:
@@ -110,6 +115,7 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
         return Access(
             tenant=tenant,
             after=after,
+            epoch=epoch,
             speaks=speaks,
             agent_known=False,
             agent=None,
@@ -121,6 +127,7 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
     return Access(
         tenant=tenant,
         after=after,
+        epoch=epoch,
         speaks=speaks,
         agent_known=True,
         agent=agent,
@@ -162,6 +169,7 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
         panel=hello.panel,
         tenant=tenant,
         version=__version__,
+        epoch=services.subscriptions.epoch,
         session=bearer,
         expires=session.expires,
     )
@@ -174,13 +182,16 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
     return Greeted(ticket.agent, key, session.chain, session.expires, welcome)
 
 
-def welcome_key(tenant: Tenant, agent: Agent | None, panel: Panel | None) -> bytes:
+def welcome_key(
+    services: Services, tenant: Tenant, agent: Agent | None, panel: Panel | None
+) -> bytes:
     """Answer the hello of a client that its key has let in already."""
     return messages.welcome(
         agent=agent.id if agent else "*",
         panel=panel.id if panel else None,
         tenant=tenant,
         version=__version__,
+        epoch=services.subscriptions.epoch,
         session=None,
         expires=None,
     )
@@ -227,11 +238,11 @@ def _after(query: dict[str, list[str]]) -> int | None:
     return int(values[0])
 
 
-def _panel(query: dict[str, list[str]]) -> str | None:
-    values = query.get("panel", [])
+def _matching(shape: re.Pattern[str], query: dict[str, list[str]], name: str) -> str | None:
+    values = query.get(name, [])
     if not values:
         return None
-    if len(values) != 1 or not _PANEL.match(values[0]):
+    if len(values) != 1 or not shape.match(values[0]):
         raise Refused(MALFORMED)
     return values[0]
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 from websockets.frames import CloseCode as StandardClose
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -147,24 +147,30 @@ class FeedSocket(FeedReader):
     def _handshake(self, request: Request) -> None:
         response = self._core.accept(request)
         if response.status_code >= 400:  # noqa: PLR2004
-            response = handshake_refusals.worded(request, response)
-        self._core.send_response(response)
-        self._flush_core()
-        if self._core.state is not State.OPEN:
-            return  # not a websocket handshake: the core has answered 4xx
+            self._answer(handshake_refusals.worded(request, response))
+            return
         try:
-            self._access = feed_access.check(
+            access = feed_access.check(
                 self._services, request.path, request.headers, self._core.subprotocol
             )
         except Refused as refused:
+            self._answer(response)
             self.close(refused.code)
             return
-        self.tenant = self._access.tenant
-        if self._access.agent_known:
-            self._start(self._access.agent, self._access.key)
+        self._access, self.tenant = access, access.tenant
+        if access.agent_known:
+            # For who resumes and so gets no snapshot; a browser's script cannot see it.
+            response.headers[messages.EPOCH_HEADER] = self._services.subscriptions.epoch
+            self._answer(response)
+            self._start(access.agent, access.key)
         else:
+            self._answer(response)
             loop = asyncio.get_running_loop()
             self._hello_timer = loop.call_later(HELLO_DEADLINE, self.close, HELLO_TIMEOUT)
+
+    def _answer(self, response: Response) -> None:
+        self._core.send_response(response)
+        self._flush_core()
 
     def _start(self, agent: Agent | None, key: str | None, hello: Hello | None = None) -> None:
         access = cast(Access, self._access)
@@ -173,7 +179,7 @@ class FeedSocket(FeedReader):
         self.agent, self.key = agent, key
         if agent is not None and access.speaks:
             self.panel = self._new_panel(agent, access, hello)
-        self._services.subscriptions.open(self, access.after)
+        self._services.subscriptions.open(self, access.after, access.epoch)
 
     def _new_panel(self, agent: Agent, access: Access, hello: Hello | None) -> Panel:
         named = access.panel or (hello.panel if hello else None)
@@ -249,7 +255,8 @@ class FeedSocket(FeedReader):
         else:
             presence = Presence(visible=said.visible, interacted=said.interacted)
             self._services.subscriptions.presence(self, presence)
-            self.send(frames.text(feed_access.welcome_key(self.tenant, self.agent, self.panel)))
+            welcome = feed_access.welcome_key(self._services, self.tenant, self.agent, self.panel)
+            self.send(frames.text(welcome))
 
     async def _store_outcome(self, report: PopOutcome) -> None:
         try:

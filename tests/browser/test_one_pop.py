@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
+from adapter.store import maintenance
 from tests.browser.panels import Desk, is_live, panel_url, pop
 from tests.browser.sites import HOME, framing
-from tests.server import ORGANISATION, eventually
+from tests.server import ORGANISATION, elsewhere, eventually
 
 pytestmark = pytest.mark.browser
 
@@ -158,6 +160,31 @@ def test_a_killed_server_comes_back_to_the_same_panel_without_a_second_pop(desk:
     tab.wait_for_url(f"{ORGANISATION}/main.aspx*&id={after}")
     expect(pop(panel, "opened")).to_have_count(3)
     assert [desk.views(each) for each in (before, meanwhile, after)] == [1, 1, 1]
+
+
+def test_a_panel_that_saw_more_than_a_restored_backup_holds_misses_no_call_of_it(
+    desk: Desk,
+) -> None:
+    def rings(names: Iterable[str]) -> list[str]:
+        called = [f"{desk.agent}-{name}" for name in names]
+        for each in called:
+            desk.server.report("offered", each, agent=desk.agent)
+        return called
+
+    panel = desk.open_panel()
+    copy = desk.server.folder / f"{desk.agent}.copy"
+    maintenance.backup(desk.server.database, copy)
+    lost = rings("abc")
+    expect(panel.locator("[data-phase=ringing]")).to_have_count(3)
+    desk.server.kill9()
+    shutil.copyfile(copy, desk.server.database)
+    with elsewhere(desk.server):
+        new = rings("defgh")
+    desk.server.start()
+    for each in new:
+        expect(panel.locator(f"[data-contact={each}][data-phase=ringing]")).to_be_visible()
+    for each in lost:
+        expect(panel.locator(f"[data-contact={each}]")).to_have_count(0)
 
 
 def test_a_record_is_shown_beside_the_panel_where_the_admin_chose_so(desk: Desk) -> None:

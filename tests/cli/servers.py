@@ -88,12 +88,20 @@ class Feed:
 
 
 @contextlib.contextmanager
-def feed(*turns: Turn, port: int = 0, refuse: int | None = None) -> Iterator[Feed]:
+def feed(
+    *turns: Turn, port: int = 0, refuse: int | None = None, epoch: str | None = None
+) -> Iterator[Feed]:
     """Serve a feed on any path, with both subprotocols, or refuse every handshake."""
     door = Feed(list(turns))
 
     def before(socket: ServerConnection, _request: WebSocketRequest) -> WebSocketResponse | None:
         return None if refuse is None else socket.respond(refuse, "no\n")
+
+    def after(
+        _socket: ServerConnection, _request: WebSocketRequest, response: WebSocketResponse
+    ) -> None:
+        if epoch is not None:
+            response.headers["Screenpop-Epoch"] = epoch
 
     with serve(
         door.handle,
@@ -101,6 +109,7 @@ def feed(*turns: Turn, port: int = 0, refuse: int | None = None) -> Iterator[Fee
         port,
         subprotocols=[Subprotocol("cloudevents.json"), Subprotocol("screenpop.v1")],
         process_request=before,
+        process_response=after,
     ) as server:
         door.port = server.socket.getsockname()[1]
         thread = threading.Thread(target=server.serve_forever)

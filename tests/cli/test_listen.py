@@ -64,6 +64,49 @@ def test_after_a_cut_it_resumes_behind_the_last_message(screenpop: Run) -> None:
     assert "too slow (4429); connecting again in" in done.stderr
 
 
+def snapshot(sequence: int, **data: str) -> str:
+    text = json.loads(message(sequence, "screenpop.snapshot"))
+    return json.dumps({**text, "id": f"snapshot-{sequence}", "data": data})
+
+
+def places(door: servers.Feed) -> list[str]:
+    return [path.removeprefix("/v1/feed?agent=%2A") for path in door.paths]
+
+
+def test_a_snapshot_gives_the_place_to_resume_at_even_where_it_is_before_the_last_message(
+    screenpop: Run,
+) -> None:
+    with servers.feed(
+        sends(snapshot(7, epoch="old"), message(9), code=1011),
+        sends(code=1011),  # before the snapshot the place is still of the old epoch
+        sends(snapshot(3, epoch="n&w"), code=1011),
+        sends(message(4), code=1011),
+        sends(message(5)),
+        epoch="n&w",
+    ) as door:
+        done = screenpop("listen", "--url", door.url, "--all", "--count", "5")
+    assert numbers(done.stdout) == [7, 9, 3, 4, 5]
+    seen = "&after=9&epoch=old"
+    assert places(door) == ["", seen, seen, "&after=3&epoch=n%26w", "&after=4&epoch=n%26w"]
+    assert "--epoch" not in done.stderr
+
+
+def test_a_place_without_an_epoch_gets_that_of_the_server_and_says_so(screenpop: Run) -> None:
+    with servers.feed(sends(message(6), code=1011), sends(message(7)), epoch="e-1") as door:
+        done = screenpop("listen", "--url", door.url, "--all", "--after", "5", "--count", "2")
+    assert places(door) == ["&after=5", "&after=6&epoch=e-1"]
+    assert done.stderr.count("beside --after give --epoch e-1 from now on") == 1
+
+
+def test_the_epoch_of_a_place_is_sent_with_it(screenpop: Run) -> None:
+    with servers.feed(sends(message(6)), epoch="e-2") as door:
+        done = screenpop(
+            *("listen", "--url", door.url, "--all", "--after", "5", "--epoch", "e-1"),
+            *("--count", "1"),
+        )
+    assert (places(door), done.stderr) == (["&after=5&epoch=e-1"], "")
+
+
 def test_a_server_that_is_not_there_yet_is_waited_for(
     screenpop: Run, clean_environment: dict[str, str]
 ) -> None:
@@ -163,6 +206,7 @@ def test_stopped_by_hand_it_ends_quietly(clean_environment: dict[str, str]) -> N
         ("--all", "--url", "nonsense"),
         ("--all", "--key", "a b"),
         ("--all", "--after", "-1"),
+        ("--all", "--epoch", "e"),
     ],
     ids=lambda arguments: " ".join(arguments) or "none",
 )

@@ -129,6 +129,7 @@ class Follower:
         self._server = server
         self._up = up
         self._last = "0"
+        self._epoch: str | None = None
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -136,12 +137,15 @@ class Follower:
             await self._up.wait()
             with contextlib.suppress(OSError, EOFError, TimeoutError, WebSocketException):
                 async with self._connect() as socket:
+                    assert socket.response is not None
+                    self._epoch = self._epoch or socket.response.headers["Screenpop-Epoch"]
                     async for frame in socket:
                         self._take(json.loads(frame))
 
     def _connect(self) -> connect:
+        place = f"after={int(self._last)}" + (f"&epoch={self._epoch}" if self._epoch else "")
         return connect(
-            f"ws://127.0.0.1:{self._server.port}/v1/feed?agent={self.agent}&after={int(self._last)}",
+            f"ws://127.0.0.1:{self._server.port}/v1/feed?agent={self.agent}&{place}",
             subprotocols=[Subprotocol(READER)],
             additional_headers={"Authorization": f"Bearer {self._server.secret('feed')}"},
             compression=None,

@@ -114,6 +114,25 @@ def test_what_another_installation_left_does_not_get_into_a_backup(
         assert contacts(server.database) == set(kept)
 
 
+def test_where_a_loss_of_power_has_taken_what_was_told_a_new_epoch_begins(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        batch(server, "kept")
+        before = server.connect("*").epoch
+        server.restart()
+        assert server.connect("*").epoch == before
+        batch(server, "lost")
+        maintenance.await_catch_up(server.database)  # the redo log begins anew
+        kill_with_rows_in_redo(server)
+        for suffix in ("-wal", "-shm"):  # the disk has the redo log alone
+            server.database.with_name(f"screenpop.db{suffix}").unlink()
+        server.start()
+        assert "do not go on from what" in server.log()
+        after = server.connect("*").epoch
+        assert after != before
+        server.restart(kill=True)
+        assert server.connect("*").epoch == after
+
+
 def test_a_command_lays_the_old_logs_aside_before_the_server_starts(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         kept = batch(server, "kept")

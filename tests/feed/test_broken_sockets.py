@@ -122,7 +122,6 @@ def test_a_mistake_in_a_handshake_leaves_nothing_behind(
         for _ in range(3):
             with Raw(local) as raw:
                 raw.socket.sendall(raw.request("alice"))
-                assert raw.head().startswith("HTTP/1.1 101")
                 assert raw.ended()
         eventually(lambda: len(held(local)) == 1, "only the good one is known")
         assert good.frame().opcode == PING

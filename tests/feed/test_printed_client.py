@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from typing import IO, Any
 
 import pytest
 
+from adapter.store import maintenance
 from tests import documents
-from tests.server import PATIENCE, Server
+from tests.server import PATIENCE, Server, elsewhere
 
 PAGE = documents.DOCS / "how-to" / "write-a-feed-client.md"
 PLACE = "wss://screenpop.example/"
@@ -97,6 +99,33 @@ def test_the_printed_client_goes_on_after_a_restart_and_misses_nothing(tmp_path:
         kinds = [each["type"].rpartition(".")[2] for each in told]
         assert [each["subject"] for each in told] == ["c-2", "c-2"]
         assert kinds == ["offered", "answered"]
+
+
+def test_the_printed_client_is_told_of_the_gap_of_a_backup_that_has_grown_past_it(
+    tmp_path: Path,
+) -> None:
+    with (
+        Server(tmp_path) as server,
+        printed(tmp_path, server.port, server.secret("feed")) as client,
+    ):
+        assert client.next()["type"] == "screenpop.snapshot"
+        maintenance.backup(server.database, copy := tmp_path / "copy")
+        for number in range(3):
+            server.report("offered", f"lost-{number}", agent="alice")
+            assert client.next()["subject"] == f"lost-{number}"
+        server.kill9()
+        shutil.copyfile(copy, server.database)
+        with elsewhere(server):
+            for number in range(5):
+                server.report("offered", f"new-{number}", agent="alice")
+        server.start()
+        told = client.next()
+        assert told["data"]["gap"] is True
+        assert len(told["data"]["contacts"]) == 5
+        for contact in ("c-1", "c-2"):  # it goes on from there, without another gap
+            server.report("offered", contact, agent="alice")
+            assert client.next()["subject"] == contact
+            server.restart(kill=True)
 
 
 def test_the_printed_client_stops_where_coming_back_is_of_no_use(server: Server) -> None:

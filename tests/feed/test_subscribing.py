@@ -171,7 +171,13 @@ def test_nobody_sees_another_agents_messages(server: Server, fresh: Fresh) -> No
 def test_an_agent_exists_by_being_named(server: Server, fresh: Fresh) -> None:
     agent = fresh("never heard of <b>ü</b>")
     feed = server.connect(agent)
-    assert feed.next()["data"] == {"contacts": [], "pops": [], "sequence": feed.seen[0]["sequence"]}
+    snapshot = feed.next()
+    assert snapshot["data"] == {
+        "contacts": [],
+        "pops": [],
+        "sequence": snapshot["sequence"],
+        "epoch": feed.epoch,
+    }
     server.report("offered", fresh("c"), agent=agent)
     assert feed.next()["data"]["agent"] == agent
 

@@ -112,6 +112,24 @@ test("a snapshot of a server whose history starts anew lets small numbers count 
   assert.match(it.last().url, /after=000000000011$/);
 });
 
+test("with the last sequence goes the epoch that the last snapshot gave, and no other", async () => {
+  const it = world();
+  await it.live();
+  const snapshot = (epoch) =>
+    event(3, "screenpop.snapshot", { epoch, contacts: [], pops: [] }, "snapshot-3");
+  for (const [epoch, address] of [["a-1", /after=000000000003&epoch=a-1$/], ["x&y", /&epoch=x%26y$/], [7, /3$/]]) {
+    it.last().say(snapshot(epoch));
+    it.last().end(1012);
+    // Nothing is learnt before the snapshot: the sequence is still of the former epoch.
+    await it.reopen(2_000);
+    it.last().say({ ...welcome, epoch: "of a later one" });
+    assert.match(it.last().url, address);
+    it.last().end(1012);
+    await it.reopen(2_000);
+    assert.match(it.last().url, address);
+  }
+});
+
 test("a lost network is tried again after 0.5, 1, 2, 4, 8 and then every 15 seconds, plus jitter", async () => {
   const it = world();
   it.feed.start();

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from adapter.store import belonging, maintenance
+from adapter.store import belonging, installation, maintenance
 from adapter.store.database import Database
 
 
@@ -40,6 +40,46 @@ def test_a_server_killed_again_and_again_while_checkpoints_are_held_up_keeps_its
     maintenance.backup(path, copy)
     path.write_bytes(copy.read_bytes())
     assert belonging.is_another(path)
+
+
+def test_a_restored_file_keeps_its_own_logs_before_its_first_server_has_marked_it(
+    tmp_path: Path,
+) -> None:
+    path, copy = tmp_path / "served.db", tmp_path / "copy.db"
+    served = Database(str(path))
+    served.migrate()
+    served.serve()
+    maintenance.backup(path, copy)
+    served.close()
+    path.write_bytes(copy.read_bytes())
+    maintenance.adopt(path)
+    assert not belonging.is_another(path)
+    restored = Database(str(path))
+    before = installation.epoch(restored.raw.cursor())
+    restored.serve()
+    assert installation.epoch(restored.raw.cursor()) != before
+    assert not belonging.is_another(path)
+    restored.close()
+
+
+def test_an_epoch_begins_in_the_log_so_that_a_crash_leaves_the_log_the_files_own(
+    tmp_path: Path,
+) -> None:
+    path, copy = tmp_path / "served.db", tmp_path / "copy.db"
+    served = Database(str(path))
+    served.migrate()
+    served.serve()
+    maintenance.backup(path, copy)
+    served.close()
+    path.write_bytes(copy.read_bytes())
+    with closing(sqlite3.connect(path, isolation_level=None)) as own:
+        own.execute("PRAGMA wal_autocheckpoint=0")
+        own.execute("CREATE TABLE much (text)")
+        own.executemany("INSERT INTO much VALUES (?)", [("x" * 4000,)] * 3000)
+        assert not belonging.is_another(path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as killed:
+            belonging.begin_epoch_of_new(killed, path)
+            assert not belonging.is_another(path)
 
 
 def test_logs_that_are_younger_than_the_file_are_its_own_whatever_the_marks_say(

@@ -109,6 +109,7 @@ def test_a_welcome_has_the_members_that_are_described(feed: dict[str, Any]) -> N
         panel="p",
         tenant=Tenant("default"),
         version="1",
+        epoch="e",
         session="s",
         expires=datetime.now(UTC),
     )

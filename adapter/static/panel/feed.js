@@ -48,6 +48,8 @@ export class Feed {
   #socket = null;
   /** @type {string | null} */
   #after = null;
+  /** What `#after` is a sequence of, or null where the server does not say. @type {string | null} */
+  #epoch = null;
   #seen = new Seen();
   /** @type {Outcome[]} */
   #outcomes = [];
@@ -65,7 +67,7 @@ export class Feed {
    *   random: () => number, visible: () => boolean,
    *   onState: (state: FeedState) => void, onEvent: (event: FeedEvent) => void,
    *   onWelcome: (welcome: Record<string, unknown>) => void}} ports
-   *   `url` is the feed's address without `after`; `hello` gives what goes beside the ticket.
+   *   `url` is the feed's address without a query; `hello` gives what goes beside the ticket.
    */
   constructor(ports) {
     this.#ports = ports;
@@ -83,6 +85,7 @@ export class Feed {
     this.#leave();
     this.#cancel("tick");
     this.#after = null;
+    this.#epoch = null;
     this.#seen.clear();
     this.#outcomes = [];
     this.#become("signed-out");
@@ -137,7 +140,8 @@ export class Feed {
   /** @param {number} turn @param {string} ticket */
   #open(turn, ticket) {
     const { url, connect, hello } = this.#ports;
-    const address = this.#after === null ? url : `${url}?after=${this.#after}`;
+    const epoch = this.#epoch === null ? "" : `&epoch=${encodeURIComponent(this.#epoch)}`;
+    const address = this.#after === null ? url : `${url}?after=${this.#after}${epoch}`;
     const socket = connect(address, "screenpop.v1");
     this.#socket = socket;
     const current = () => turn === this.#turn;
@@ -195,6 +199,8 @@ export class Feed {
       // backup): what follows it is new whatever its number.
       this.#seen.clear();
       this.#after = event.sequence;
+      const { epoch } = event.data;
+      this.#epoch = typeof epoch === "string" ? epoch : null;
     } else if (!this.#seen.add(identity(event))) return;
     else if (event.sequence !== null && isAfter(event.sequence, this.#after)) {
       this.#after = event.sequence;
