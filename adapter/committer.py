@@ -114,7 +114,7 @@ class Committer:
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""
         if tenant not in self._last_sequences:
-            with self._database.reading():
+            with self._database.reading_tables():
                 cursor = self._database.raw.cursor()
                 self._last_sequences[tenant] = journal.sequences(cursor, tenant)[1]
         return self._last_sequences[tenant]

@@ -42,7 +42,7 @@ async def readyz(request: Request) -> Response:
 def _installation(services: Services) -> str | None:
     """Give what `doctor` knows this database by; None while it cannot be read."""
     try:
-        with services.database.reading():
+        with services.database.reading_tables():
             return installation.identity(services.database.raw.cursor())
     except ScreenpopError:
         return None

@@ -37,7 +37,6 @@ from adapter.store.journal.rows import (
     SEQUENCE_BITS,
     Links,
     Report,
-    Row,
     append,
     pack_links,
     pack_report,
@@ -71,6 +70,7 @@ from adapter.store.journal.story import (
     pushes_of,
     trace_of,
 )
+from adapter.store.journal.waiting import Row
 from adapter.store.journal.writing import IndexWriting, write_index
 
 __all__ = [

@@ -11,6 +11,7 @@ from adapter import contacts
 from adapter.contacts import Contact
 from adapter.errors import FAULTS
 from adapter.events import ContactEvent
+from adapter.store.journal import tail
 from adapter.store.journal.index import head, loaded, mark
 from adapter.store.journal.rows import Report, position_of, sequence_of, unpack_report
 from adapter.store.journal.tail import Head
@@ -26,7 +27,7 @@ def chain(cursor: sqlite3.Cursor, position: int) -> Iterator[tuple[int, int, Rep
     while position:
         row = cursor.execute(
             "SELECT time, report, state FROM journal WHERE position=?", (position,)
-        ).fetchone()
+        ).fetchone() or tail.of(cursor).waiting.report(position)
         if row is None or row[1] is None:
             return  # older than the retention, or erased
         report = unpack_report(row[1])
