@@ -132,8 +132,9 @@ class Batch:
     def tables(self) -> Cursor:
         """Read what only transactions write (pops, the outbox), and begin none for it.
 
-        Not rows of the journal, some of which may wait in the redo log. Most events ask and then
-        have nothing to write. Read all that a statement gives: the cursor is shared.
+        Of the journal only by those readers that find what waits in the redo log too
+        (`journal.waiting`). Most events ask and then have nothing to write. Read all that a
+        statement gives: the cursor is shared.
         """
         if self._written is not None:
             return self._written
@@ -161,7 +162,7 @@ class Batch:
         while True:
             staged = self._events.get(key)
             if staged is None:
-                key, known = journal.find_event(self.cursor, tenant, fact, key)
+                key, known = journal.find_event(self.tables, tenant, fact, key)
                 if known:
                     return None
                 staged = self._events.get(key)
@@ -235,9 +236,7 @@ class Batch:
             return self.contacts.get(key)
         found = self.contacts.get(key) or self._tail.states.get(key)
         if found is None and journal.has_contact(self._index, key):
-            # Where the database has its newest row it has all of them; else that may still wait.
             found = journal.contact_with_head(self.tables, key)
-            found = found or journal.contact_with_head(self.cursor, key)
             if found is None and key not in self._unhandled:
                 self._unhandled[key] = journal.head(self.cursor, key) or _NO_HEAD
         return found

@@ -116,7 +116,7 @@ def _advance_contact(
         data=told,
         audience=_audience(now, before, named),
     )
-    if event.links:
+    if event.links and not journal.has_links(batch.tables, key, new.links):
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
     if tenant.steps.steps:
         lifecycle.plan(

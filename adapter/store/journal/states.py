@@ -140,6 +140,22 @@ def add_links(cursor: sqlite3.Cursor, tenant: Tenant, contact: str, links: Itera
     )
 
 
+def has_links(cursor: sqlite3.Cursor, key: ContactKey, links: Iterable[str]) -> bool:
+    """Whether a contact is linked with all of these already, in both directions."""
+    tenant, contact = key
+    return all(
+        len(
+            cursor.execute(
+                "SELECT 1 FROM contact_links WHERE tenant=?1 AND"
+                " (contact=?2 AND linked=?3 OR contact=?3 AND linked=?2)",
+                (tenant, contact, link),
+            ).fetchall()
+        )
+        == 2  # noqa: PLR2004 - one for each direction
+        for link in links
+    )
+
+
 def links_of(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[str, ...]:
     """Read the ids of the contacts linked with this one."""
     rows = cursor.execute(
