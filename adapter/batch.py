@@ -10,6 +10,7 @@ from typing import Any
 
 from adapter import contacts, messages
 from adapter.contacts import Contact
+from adapter.errors import StoreUnavailable
 from adapter.events import AgentSeen, ContactEvent, Fact
 from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
@@ -74,6 +75,9 @@ class Batch:
 
     Jobs of one batch see each other's changes; the world sees them after the commit.
     """
+
+    redo_refusal: StoreUnavailable | None = None
+    """Why the redo log did not take its rows, so that it became a transaction of the database."""
 
     def __init__(
         self,
@@ -141,6 +145,11 @@ class Batch:
         if self._read_at is None:
             self._read_at = self._database.data_version()
         return self._index
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the journal it appends."""
+        return len(self.outgoing) + len(self._silent)
 
     @property
     def is_transaction(self) -> bool:
@@ -342,7 +351,8 @@ class Batch:
     def finish(self) -> None:
         """Write what was staged.
 
-        Where it is no transaction it is durable now, else with the commit.
+        Where it is no transaction it is durable now, else with the commit. It becomes one where
+        the redo log refuses.
         """
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
@@ -350,7 +360,13 @@ class Batch:
         if self._silent:
             rows += [self._silent_row(silent) for silent in self._silent]
         if rows and self._written is None:
-            self._database.keep(rows)
+            try:
+                self._database.keep(rows)
+            except StoreUnavailable as error:
+                # What it does not hold a transaction makes as durable, and no row is passed by
+                # another: those that waited go into the database with it.
+                self.redo_refusal = error
+                journal.append(self.cursor, rows)
         elif rows:
             journal.append(self.cursor, rows)
 

@@ -79,6 +79,8 @@ class Upkeep:
         self._holds = 0
         self._refused = False
         """Whether the database did not take what waits, and no lock was the reason."""
+        self._room = TOO_MANY
+        """Rows that may wait in the redo log; none may while it is avoided, not even no row."""
         self.is_behind = False
         """Whether nothing more may go into the redo log before the database takes what waits."""
 
@@ -95,9 +97,18 @@ class Upkeep:
                 self._catch_up_in(0.0)
         elif self._catch_up_timer is None:
             self._catch_up_in(CATCH_UP_DELAY)
-        self.is_behind = self._refused or waiting > TOO_MANY
+        self.is_behind = self._refused or waiting > self._room
         if self._writing is None:
             self._see_to_index()
+
+    def avoid_redo(self, seconds: float) -> None:
+        """Have nothing go into the redo log for a while, because it refuses."""
+        self._room, self.is_behind = -1, True
+        asyncio.get_running_loop().call_later(seconds, self._try_redo_again)
+
+    def _try_redo_again(self) -> None:
+        self._room = TOO_MANY
+        self.is_behind = self._refused or self._database.waiting > self._room
 
     def _see_to_index(self) -> None:
         if self._database.raw.tail.rows >= INDEX_ROWS:

@@ -185,10 +185,6 @@ class Database:
         except OSError as error:
             raise explain(error) from error
 
-    def try_redo(self) -> None:
-        """See that the redo log takes what is written to it; raises as `keep` does."""
-        self.keep([])
-
     def sync(self) -> None:
         """Wait until the disk has what was committed or kept; raises as `Durability.sync`."""
         self._durability.sync()

@@ -50,7 +50,6 @@ def _installation(services: Services) -> str | None:
 
 async def _journal(services: Services) -> str:
     try:
-        services.database.try_redo()  # nearly all events go there, and the beat does not
         await services.committer.submit(_beat)
     except ScreenpopError as error:
         return str(error)
