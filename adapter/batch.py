@@ -10,6 +10,7 @@ from typing import Any
 
 from adapter import contacts, messages
 from adapter.contacts import Contact
+from adapter.errors import StoreUnavailable
 from adapter.events import AgentSeen, ContactEvent, Fact
 from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
@@ -75,6 +76,9 @@ class Batch:
     Jobs of one batch see each other's changes; the world sees them after the commit.
     """
 
+    redo_refusal: StoreUnavailable | None = None
+    """Why the redo log did not take its rows, so that it became a transaction of the database."""
+
     def __init__(
         self,
         surroundings: Surroundings,
@@ -132,14 +136,20 @@ class Batch:
     def tables(self) -> Cursor:
         """Read what only transactions write (pops, the outbox), and begin none for it.
 
-        Not rows of the journal, some of which may wait in the redo log. Most events ask and then
-        have nothing to write. Read all that a statement gives: the cursor is shared.
+        Of the journal only by those readers that find what waits in the redo log too
+        (`journal.waiting`). Most events ask and then have nothing to write. Read all that a
+        statement gives: the cursor is shared.
         """
         if self._written is not None:
             return self._written
         if self._read_at is None:
             self._read_at = self._database.data_version()
         return self._index
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the journal it appends."""
+        return len(self.outgoing) + len(self._silent)
 
     @property
     def is_transaction(self) -> bool:
@@ -161,7 +171,7 @@ class Batch:
         while True:
             staged = self._events.get(key)
             if staged is None:
-                key, known = journal.find_event(self.cursor, tenant, fact, key)
+                key, known = journal.find_event(self.tables, tenant, fact, key)
                 if known:
                     return None
                 staged = self._events.get(key)
@@ -235,9 +245,7 @@ class Batch:
             return self.contacts.get(key)
         found = self.contacts.get(key) or self._tail.states.get(key)
         if found is None and journal.has_contact(self._index, key):
-            # Where the database has its newest row it has all of them; else that may still wait.
             found = journal.contact_with_head(self.tables, key)
-            found = found or journal.contact_with_head(self.cursor, key)
             if found is None and key not in self._unhandled:
                 self._unhandled[key] = journal.head(self.cursor, key) or _NO_HEAD
         return found
@@ -343,7 +351,8 @@ class Batch:
     def finish(self) -> None:
         """Write what was staged.
 
-        Where it is no transaction it is durable now, else with the commit.
+        Where it is no transaction it is durable now, else with the commit. It becomes one where
+        the redo log refuses.
         """
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
@@ -351,7 +360,13 @@ class Batch:
         if self._silent:
             rows += [self._silent_row(silent) for silent in self._silent]
         if rows and self._written is None:
-            self._database.keep(rows)
+            try:
+                self._database.keep(rows)
+            except StoreUnavailable as error:
+                # What it does not hold a transaction makes as durable, and no row is passed by
+                # another: those that waited go into the database with it.
+                self.redo_refusal = error
+                journal.append(self.cursor, rows)
         elif rows:
             journal.append(self.cursor, rows)
 

@@ -62,7 +62,7 @@ async def close_ended_sessions(services: Services) -> None:
         if first:
             await asyncio.sleep(0)
         some = bound[first : first + AT_ONCE]
-        with services.database.reading():
+        with services.database.reading_tables():
             agents = sessions.agents(
                 services.database.raw.cursor(), {socket.session or b"" for socket in some}
             )

@@ -24,13 +24,14 @@ from adapter.batch import Batch, Surroundings
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
 from adapter.hub import Hub
 from adapter.jobs import Awaited, Call, Job, T, Work
+from adapter.journal_troubles import Troubles
 from adapter.metrics import Metrics
 from adapter.publishing import Publisher
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
 from adapter.store import installation, journal
 from adapter.store.database import Cursor, Database
-from adapter.store.failures import StoreBusy, StoreCorrupt, lock_is_held
+from adapter.store.failures import StoreBusy, lock_is_held
 from adapter.store.journal import TraceLine
 from adapter.story_lines import StoryLines
 from adapter.tenants import Tenant
@@ -101,20 +102,22 @@ class Committer:
         """When another process has last written, and how often somebody was erased by then."""
         self._unsynced: _Group | None = None
         """What is committed and not yet on the disk, where it must outlive a loss of power."""
-        self._lost: StoreUnavailable | None = None
-        """What the disk could not keep: nothing may be built on it in this process."""
+        self._troubles = Troubles(self.upkeep, metrics)
         self.step_queue = StepQueue()
         self._surroundings = Surroundings(
             database, registry, hub, self.step_queue, self._begin_midway
         )
         self._publisher = Publisher(database, hub, self.step_queue, self.trace_later)
-        self.failure: StoreUnavailable | None = None
+
+    @property
+    def failure(self) -> StoreUnavailable | None:
         """Why the last commit failed; None while the journal works."""
+        return self._troubles.failure
 
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""
         if tenant not in self._last_sequences:
-            with self._database.reading():
+            with self._database.reading_tables():
                 cursor = self._database.raw.cursor()
                 self._last_sequences[tenant] = journal.sequences(cursor, tenant)[1]
         return self._last_sequences[tenant]
@@ -244,7 +247,7 @@ class Committer:
         try:
             results, batches = self._run_batch([Call(function=work)])
         except StoreUnavailable as error:
-            self._note(error)
+            self._troubles.refused(error)
             raise
         return results[0], batches
 
@@ -268,13 +271,11 @@ class Committer:
         if self._unsynced is not group:  # somebody could not wait for the thread (`settle`)
             if error is not None:
                 # The system tells of a failure once: the thread was told, and `settle` was not.
-                log.critical("the disk refuses", error=str(error))
-                self._lost = error
+                self._troubles.lost(error)
             return
         self._unsynced = None
         if error is not None:
-            log.critical("the disk refuses", error=str(error))
-            self._lost = error
+            self._troubles.lost(error)
             self._remember(group.batches)
             group = _Group(group.taken, [error] * len(group.taken), [])
         else:
@@ -320,7 +321,7 @@ class Committer:
         except StoreBusy:
             return self._commit_one_by_one(jobs) if len(jobs) > 1 else self._put_aside(jobs[0])
         except StoreUnavailable as error:
-            self._note(error)
+            self._troubles.refused(error)
             results, batches = [error] * len(jobs), []
         except Exception as error:
             if len(jobs) > 1:
@@ -341,15 +342,6 @@ class Committer:
             group.results += alone.results
             group.batches += alone.batches
         return group
-
-    def _note(self, error: StoreUnavailable) -> None:
-        """Have the operator know that the journal refuses."""
-        if isinstance(error, StoreBusy):  # which goes by itself
-            return
-        if self.failure is None:
-            log.critical("the journal refuses", error=str(error))
-        self.failure = error
-        self._metrics.store_failures.inc()
 
     def _put_aside(self, job: Job) -> _Group:
         """Have a job wait for the lock. Nobody is told of it now, unless it may not wait."""
@@ -399,7 +391,8 @@ class Committer:
             if not self._database.is_quiet and not batch.is_transaction:
                 self._refuse_what_was_erased()
             batch.finish()
-            if batch.is_transaction:
+            is_transaction = batch.is_transaction
+            if is_transaction:
                 self._database.commit(synced=False)
         except _ChangedMeanwhile:
             self._database.roll_back()
@@ -408,9 +401,8 @@ class Committer:
             self._database.roll_back()
             self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
             raise self._database.in_words(error) from error
-        if self.failure is not None:
-            log.info("the journal works again")
-            self.failure = None
+        if is_transaction or self._troubles.is_any:
+            self._troubles.committed(batch)
         batch.seconds = time.perf_counter() - started
         return results, [batch]
 
@@ -465,11 +457,8 @@ class Committer:
                     self._registry.learn(source.tenant, source.id, target.id)
 
     def _check_files(self, now: float) -> None:
-        if self._lost is not None:
-            raise StoreUnavailable(f"{self._lost}; restart the server", retry_after=30)
-        if self.failure is not None and isinstance(self.failure, StoreCorrupt):
-            # Other pages may still take writes, but the file is to be replaced by a backup.
-            raise StoreCorrupt(str(self.failure), retry_after=self.failure.retry_after)
+        if self._troubles.is_any:
+            self._troubles.raise_final()
         if now - self._looked_at > LOOK_EVERY or not self._database.is_quiet:
             self._database.check_files()
             self._looked_at = now

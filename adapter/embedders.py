@@ -85,7 +85,7 @@ async def read(database: Database, sockets: Sockets, tenant: Tenant) -> list[Emb
     counted: set[bytes] = set()
     after, now = 0, datetime.now(UTC)
     while True:
-        with database.reading():
+        with database.reading_tables():
             part = sessions.embedded(database.raw.cursor(), tenant, now, after=after, most=PART)
         _gather(pages, part, open_now, counted)
         if len(part) < PART:

@@ -129,7 +129,9 @@ class Metrics:
         self.commit_seconds = Timing("screenpop_commit_seconds", "Time of one group commit")
         self.registry.register(self.commit_seconds)
         self.store_failures = Counter(
-            "screenpop_store_failures", "Commits that the database refused", registry=self.registry
+            "screenpop_store_failures",
+            "Commits that the database or the redo log refused",
+            registry=self.registry,
         )
         self.steps = Counter(
             "screenpop_steps",

@@ -120,7 +120,7 @@ def _advance_contact(
         data=told,
         audience=_audience(holder, former_holder, named_agent),
     )
-    if event.links:
+    if event.links and not journal.has_links(batch.tables, key, new.links):
         journal.add_links(batch.cursor, tenant.tenant, event.contact, new.links)
     if tenant.steps.steps:
         lifecycle.plan(batch, tenant, event.stage, key, told, before=old)

@@ -13,7 +13,7 @@ import msgspec
 
 from adapter import messages
 from adapter.batch import Batch, new_pop_id
-from adapter.hub import Panel, pop_data, pop_view
+from adapter.hub import Hub, Panel, pop_data, pop_view
 from adapter.messages import PopOutcome, PopView
 from adapter.store import pops as stored
 from adapter.store.database import Cursor
@@ -79,32 +79,56 @@ def unfinished(cursor: Cursor, agent: Agent, now: datetime) -> list[StoredPop]:
     return stored.unfinished(cursor, agent, since=now - FORGOTTEN)
 
 
-def attach(
-    batch: Batch, agent: Agent, panel: Panel, *, after: int | None, expected: Collection[str] = ()
-) -> None:
-    """Claim for a panel that has just connected what nobody else will open.
+def attachable(
+    hub: Hub,
+    pops: list[StoredPop],
+    agent: Agent,
+    panel: Panel,
+    *,
+    after: int | None,
+    expected: Collection[str],
+) -> list[StoredPop]:
+    """Choose which of the agent's pops nobody else will open than a panel that has just joined.
 
-    A pop without an owner is its to open. A pop whose owner has gone becomes its card, unless it
-    is that owner itself, come back (`after`) with what it had seen, or that owner is `expected`
-    back any moment.
+    A pop without an owner, and a pop whose owner has gone: unless it is that owner itself, come
+    back (`after`) with what it had seen, or that owner is `expected` back any moment.
     """
-    sole = not batch.hub.panels(agent)
-    for pop in unfinished(batch.cursor, agent, batch.now):
-        if pop.owner in expected and pop.owner != panel.id:
-            continue
+    others = _others(hub, agent, panel)
+    return [
+        pop
+        for pop in pops
+        if pop.owner is None
+        or not (
+            pop.owner in others
+            or (pop.owner in expected and pop.owner != panel.id)
+            or _is_owner(pop, panel, after)
+        )
+    ]
+
+
+def attach(
+    batch: Batch,
+    agent: Agent,
+    panel: Panel,
+    *,
+    after: int | None,
+    among: Collection[str],
+    expected: Collection[str] = (),
+) -> None:
+    """Claim for a panel that has just joined what is `attachable`, `among` the pops it found.
+
+    A pop without an owner is its to open; another becomes its card. What was made since it joined
+    is its own already, if it is to be.
+    """
+    sole = not _others(batch.hub, agent, panel)
+    pops = [pop for pop in unfinished(batch.cursor, agent, batch.now) if pop.id in among]
+    for pop in attachable(batch.hub, pops, agent, panel, after=after, expected=expected):
         if pop.owner is None and (after is None or after < pop.sequence):
             stored.claim(
                 batch.cursor, pop.id, owner=panel.id, sole=sole, attempt=1, sequence=pop.sequence
             )
-        elif pop.owner is None or not (
-            _is_owner(pop, panel, after) or batch.hub.has_panel(agent, pop.owner)
-        ):
+        else:
             _hand_over(batch, pop, panel, sole=sole)
-
-
-def needs_attach(pops: list[StoredPop], panel: Panel, after: int | None) -> bool:
-    """Whether `attach` may have something to do (else no write is needed)."""
-    return any(pop.owner is None or not _is_owner(pop, panel, after) for pop in pops)
 
 
 def release(batch: Batch, agent: Agent, panel: str) -> None:
@@ -183,6 +207,12 @@ def move(batch: Batch, source: Agent, target: Agent) -> None:
 def views(pops: list[StoredPop], panel: Panel | None, now: datetime) -> list[PopView]:
     """Give pops as a snapshot shows them to a panel."""
     return [pop_view(pop, None if panel is None else panel.id, now) for pop in pops]
+
+
+def _others(hub: Hub, agent: Agent, panel: Panel) -> set[str]:
+    """Give the ids of the agent's other panels that are connected."""
+    panels = (feed.panel for feed in hub.panels(agent))
+    return {each.id for each in panels if each is not None and each is not panel}
 
 
 def _is_owner(pop: StoredPop, panel: Panel, after: int | None) -> bool:

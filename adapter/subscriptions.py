@@ -11,10 +11,13 @@ from typing import Protocol
 import structlog
 
 from adapter import contacts, frames, messages, pop_claims
+from adapter.batch import Batch
 from adapter.close_codes import OVERLOADED, SLOW_READER
 from adapter.committer import Committer
 from adapter.errors import StoreUnavailable, Unavailable
 from adapter.hub import Feed, Hub, Panel, monotonic, pop_data, used_at
+from adapter.jobs import Work
+from adapter.lock_patience import now_or_unlocked
 from adapter.messages import Message, PopOutcome, Presence
 from adapter.metrics import Metrics
 from adapter.registry import Registry
@@ -25,6 +28,9 @@ from adapter.store.pops import StoredPop
 from adapter.tenants import Agent
 
 log = structlog.get_logger()
+
+_OF_ANOTHER_EPOCH = -1
+"""Where a feed goes on whose place is of another epoch: after nothing that there is."""
 
 CHUNK = 500
 """Messages of a replay in one turn of the loop: some milliseconds."""
@@ -127,26 +133,41 @@ class Subscriptions:
     def open(self, feed: Subscriber, after: int | None, epoch: str | None = None) -> None:
         """Start a feed whose credential is good. It goes live in this call, or after its replay.
 
-        `epoch`: that of `after`, where the client says it.
+        Where its panel has to claim a pop, and another program holds the database's lock, it waits
+        for that as an event does. `epoch`: that of `after`, where the client says it.
         """
+        if after is not None and epoch not in (None, self.epoch):
+            after = _OF_ANOTHER_EPOCH
+        self._attempt(feed, partial(self._open, feed, after))
+
+    def _attempt(self, feed: Subscriber, work: Callable[[], None]) -> None:
+        """Do what begins a feed; close the feed where that cannot be."""
         try:
             self._committer.settle()
-            with self._database.reading():
-                self._open(feed, after, epoch)
-        except StoreUnavailable as error:
-            if (untold := self._unopened.due()) is not None:
-                log.warning("feed not opened", error=str(error), untold=untold)
-            feed.close(OVERLOADED)
+            with self._database.reading_tables():
+                work()
+        except Unavailable as error:
+            self._give_up(feed, error)
 
-    def _open(self, feed: Subscriber, after: int | None, epoch: str | None) -> None:
-        cursor = self._database.raw.cursor()
-        first, last = journal.sequences(cursor, feed.tenant)
-        is_ours = epoch is None or epoch == self.epoch
-        gap = after is not None and not (is_ours and first - 1 <= after <= last)
-        resumed = None if gap else after
-        if feed.agent is not None and feed.panel is not None:
-            self._claim(feed.agent, feed.panel, resumed)
+    def _give_up(self, feed: Subscriber, error: BaseException) -> None:
+        if (untold := self._unopened.due()) is not None:
+            log.warning("feed not opened", error=str(error), untold=untold)
+        feed.close(OVERLOADED)
+
+    def _open(self, feed: Subscriber, after: int | None) -> None:
         self._hub.join(feed)
+        if feed.agent is not None and feed.panel is not None:
+            resumed, _ = self._resumed(feed, after)
+            job = self._claim(feed, feed.agent, feed.panel, resumed)
+            if job is not None:
+                then = partial(self._go_on_claimed, feed, after)
+                now_or_unlocked(self._committer, job, then)
+                return
+        self._start(feed, after)
+
+    def _start(self, feed: Subscriber, after: int | None) -> None:
+        """Send a feed that has its pops what it lacks."""
+        resumed, gap = self._resumed(feed, after)
         if resumed is not None:
             self._replay(feed, resumed)
             return
@@ -157,14 +178,40 @@ class Subscriptions:
         else:
             feed.live = True
 
-    def _claim(self, agent: Agent, panel: Panel, after: int | None) -> None:
-        cursor = self._database.raw.cursor()
-        unfinished = pop_claims.unfinished(cursor, agent, datetime.now(UTC))
-        if pop_claims.needs_attach(unfinished, panel, after):
-            expected = frozenset(self._timers.get(agent, ()))
-            self._committer.run_now(
-                lambda batch: pop_claims.attach(batch, agent, panel, after=after, expected=expected)
-            )
+    def _resumed(self, feed: Feed, after: int | None) -> tuple[int | None, bool]:
+        """Give after which message a feed goes on (None: by a snapshot), and if some are gone."""
+        first, last = journal.sequences(self._database.raw.cursor(), feed.tenant)
+        gap = after is not None and not first - 1 <= after <= last
+        return None if gap else after, gap
+
+    def _claim(
+        self, feed: Subscriber, agent: Agent, panel: Panel, after: int | None
+    ) -> Work[None] | None:
+        """Give what claims for a panel what nobody else will open; None where there is nothing."""
+        pops = pop_claims.unfinished(self._database.raw.cursor(), agent, datetime.now(UTC))
+        among = frozenset(pop.id for pop in pops)
+
+        def expected() -> frozenset[str]:
+            return frozenset(self._timers.get(agent, ()))
+
+        def job(batch: Batch) -> None:
+            if feed.is_open():  # it may have waited
+                pop_claims.attach(
+                    batch, agent, panel, after=after, among=among, expected=expected()
+                )
+
+        found = pop_claims.attachable(
+            self._hub, pops, agent, panel, after=after, expected=expected()
+        )
+        return job if found else None
+
+    def _go_on_claimed(
+        self, feed: Subscriber, after: int | None, error: BaseException | None
+    ) -> None:
+        if error is not None:
+            self._give_up(feed, error)
+        elif feed.is_open():  # it may have waited
+            self._attempt(feed, partial(self._start, feed, after))
 
     def _snapshot(self, feed: Subscriber, sequence: int, *, gap: bool) -> None:
         cursor = self._database.raw.cursor()
@@ -226,7 +273,7 @@ class Subscriptions:
     def _go_on(self, feed: Subscriber, after: int, missing: Missing | None = None) -> None:
         try:
             self._committer.settle()
-            with self._database.reading():
+            with self._database.reading_tables():
                 if self._is_forgotten(feed, after):
                     feed.close(SLOW_READER)  # it resumes, and is told of the gap
                 else:

@@ -63,13 +63,13 @@ async def watch(services: Services) -> None:
 
 
 def _erasures(services: Services) -> int:
-    with services.database.reading():
+    with services.database.reading_tables():
         return installation.erasures(services.database.raw.cursor())
 
 
 def _wake_revived(services: Services) -> None:
     """Send what a command line made due again (`screenpop steps replay`)."""
-    with services.database.reading():
+    with services.database.reading_tables():
         found = outbox.contacts_untried(services.database.raw.cursor(), datetime.now(UTC))
     services.outbox.wake(found)
 

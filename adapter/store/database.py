@@ -19,8 +19,9 @@ from adapter.store import belonging, installation, locking
 from adapter.store.durability import Durability
 from adapter.store.failures import StoreBusy, StoreTaken, explain, is_of_statement
 from adapter.store.journal.redo import RedoLog
-from adapter.store.journal.rows import Row, append, restore
+from adapter.store.journal.rows import append, restore
 from adapter.store.journal.tail import Connection as TailedConnection
+from adapter.store.journal.waiting import Row, Waiting
 from adapter.store.paths import create_private, named_path, sqlite_path
 from adapter.store.syncing import DiskSync
 
@@ -122,7 +123,9 @@ class Database:
             raise StoreTaken(f"another server is using the database {self.path}") from error
         except OSError as error:
             raise explain(error, self.path) from error
-        if not self.raw.tail.is_writer:
+        if self.raw.tail.is_writer and self._durability.redo is not None:
+            self.raw.tail.waiting = Waiting(self._durability.redo.rows)
+        else:
             self._durability.close_redo()
 
     def _recover(self, redo: Path) -> None:
@@ -183,10 +186,6 @@ class Database:
             self._durability.keep(rows)
         except OSError as error:
             raise explain(error) from error
-
-    def try_redo(self) -> None:
-        """See that the redo log takes what is written to it; raises as `keep` does."""
-        self.keep([])
 
     def sync(self) -> None:
         """Wait until the disk has what was committed or kept; raises as `Durability.sync`."""
@@ -327,9 +326,10 @@ class Database:
 
     @contextmanager
     def reading_tables(self) -> Iterator[None]:
-        """Do what `reading` does for what only transactions write, and nothing of which waits.
+        """Do what `reading` does where nothing need be written for it, whoever holds the lock.
 
-        Pops, the outbox, what is remembered of environments: not the journal.
+        For what only transactions write (pops, sessions, the outbox), and for those readers of the
+        journal that find what waits (`journal.waiting`).
         """
         try:
             yield

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adapter.errors import StoreUnavailable
 from adapter.store.journal.redo import RedoLog
-from adapter.store.journal.rows import Row
+from adapter.store.journal.waiting import Row
 from adapter.store.syncing import DiskSync
 
 SYNC_EVERY = 0.1

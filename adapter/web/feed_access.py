@@ -29,7 +29,6 @@ from adapter.hub import Panel, monotonic
 from adapter.messages import Hello
 from adapter.seldom import Seldom
 from adapter.services import Services
-from adapter.store import sessions
 from adapter.store.sessions import StoredSession
 from adapter.tenants import Agent, Tenant
 from adapter.web import addresses, embedding, panel_sessions
@@ -82,6 +81,8 @@ class Greeted:
     expires: datetime
     """When the session is over, and the feed with it."""
     welcome: bytes
+    unkept: StoredSession | None
+    """The session where it is new: it is to be kept before the welcome tells of it."""
 
 
 def check(services: Services, path: str, headers: Headers, subprotocol: str | None) -> Access:
@@ -137,11 +138,11 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
 
 
 def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
-    """Check the ticket of a hello; a ticket made by a key starts a session.
+    """Check the ticket of a hello; a ticket made by a key starts a session, which is to be kept.
 
     Raises:
         Refused: the ticket is wrong, used or too old.
-        StoreUnavailable: the session cannot be kept.
+        StoreUnavailable: the session cannot be read.
     """
     ticket = services.tickets.redeem(hello.ticket or "", now=monotonic())
     if ticket is None or ticket.agent.tenant != tenant:
@@ -163,7 +164,6 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
             created=now,
             expires=now + timedelta(hours=services.settings.session_hours),
         )
-        services.committer.run_now(lambda batch: sessions.add(batch.cursor, session))
     welcome = messages.welcome(
         agent=ticket.agent.id,
         panel=hello.panel,
@@ -179,7 +179,8 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
         )
     # A session that a key began ends with the key, and its feeds do.
     key = session.origin.removeprefix(_FROM_KEY) if session.origin.startswith(_FROM_KEY) else None
-    return Greeted(ticket.agent, key, session.chain, session.expires, welcome)
+    unkept = session if bearer is not None else None
+    return Greeted(ticket.agent, key, session.chain, session.expires, welcome, unkept)
 
 
 def welcome_key(

@@ -13,6 +13,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -33,11 +34,13 @@ from adapter.close_codes import (
 )
 from adapter.errors import ScreenpopError, Unavailable
 from adapter.hub import Panel, used_at
+from adapter.lock_patience import now_or_unlocked
 from adapter.messages import Hello, Ping, PopOutcome, Presence
 from adapter.services import Services
+from adapter.store import sessions
 from adapter.tenants import Agent, Tenant
 from adapter.web import feed_access, handshake_refusals
-from adapter.web.feed_access import PANEL_PROTOCOL, READ_PROTOCOL, Access, Refused
+from adapter.web.feed_access import PANEL_PROTOCOL, READ_PROTOCOL, Access, Greeted, Refused
 from adapter.web.feed_reading import MESSAGE_LIMIT, FeedReader
 
 log = structlog.get_logger()
@@ -241,6 +244,22 @@ class FeedSocket(FeedReader):
         except Unavailable:
             self.close(OVERLOADED)
             return
+        new = greeted.unkept
+        if new is None:
+            self._welcome(hello, greeted, None)
+        else:
+            now_or_unlocked(
+                self._services.committer,
+                lambda batch: sessions.add(batch.cursor, new),
+                partial(self._welcome, hello, greeted),
+            )
+
+    def _welcome(self, hello: Hello, greeted: Greeted, error: BaseException | None) -> None:
+        if error is not None:
+            self.close(OVERLOADED)
+            return
+        if self._closing:
+            return
         self.session, self._expires = greeted.session, greeted.expires
         self.send(frames.text(greeted.welcome))
         self._start(greeted.agent, greeted.key, hello)
@@ -248,6 +267,8 @@ class FeedSocket(FeedReader):
     def _handle_request(self, said: messages.FromPanel) -> None:
         if isinstance(said, Ping):
             self.send(frames.text(messages.PONG))
+        elif self.agent is None and not cast(Access, self._access).agent_known:
+            return  # its session is still to be kept
         elif isinstance(said, Presence):
             self._services.subscriptions.presence(self, said)
         elif isinstance(said, PopOutcome):

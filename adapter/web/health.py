@@ -42,7 +42,7 @@ async def readyz(request: Request) -> Response:
 def _installation(services: Services) -> str | None:
     """Give what `doctor` knows this database by; None while it cannot be read."""
     try:
-        with services.database.reading():
+        with services.database.reading_tables():
             return installation.identity(services.database.raw.cursor())
     except ScreenpopError:
         return None
@@ -50,7 +50,6 @@ def _installation(services: Services) -> str | None:
 
 async def _journal(services: Services) -> str:
     try:
-        services.database.try_redo()  # nearly all events go there, and the beat does not
         await services.committer.submit(_beat)
     except ScreenpopError as error:
         return str(error)

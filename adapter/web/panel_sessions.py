@@ -106,7 +106,7 @@ def bearers(request: Request) -> list[str]:
 
 def of_digest(services: Services, tenant: Tenant, digest: bytes) -> Current | None:
     """Give the session of a bearer's digest; None where there is none, or it is over."""
-    with services.database.reading():
+    with services.database.reading_tables():
         cursor = services.database.raw.cursor()
         session = sessions.get(cursor, tenant, digest)
         return None if session is None else _good(services, session)
@@ -114,7 +114,7 @@ def of_digest(services: Services, tenant: Tenant, digest: bytes) -> Current | No
 
 def of_chain(services: Services, tenant: Tenant, chain: bytes) -> Current | None:
     """Give a session by what stays the same over its renewals."""
-    with services.database.reading():
+    with services.database.reading_tables():
         cursor = services.database.raw.cursor()
         session = sessions.of_chain(cursor, tenant, chain)
         return None if session is None else _good(services, session)

@@ -188,7 +188,7 @@ def _signed_in(request: Request) -> tuple[StoredSession, Person] | None:
     if not bearer:
         return None
     now = datetime.now(UTC)
-    with services.database.reading():
+    with services.database.reading_tables():
         cursor = services.database.raw.cursor()
         session = sessions.get(cursor, tenant, credentials.digest(bearer), kind="portal")
         person = None

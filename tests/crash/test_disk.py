@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,29 +94,87 @@ def test_a_read_only_data_folder_is_one_clear_line(tmp_path: Path) -> None:
     assert "ead-only" in line or "cannot be opened" in line
 
 
-@pytest.mark.parametrize(
-    ("log", "words"), [("-redo", "is read-only"), ("-wal", "input/output error")]
-)
-def test_a_log_that_became_immutable_refuses_and_recovers(
-    tmp_path: Path, log: str, words: str
-) -> None:
+@contextlib.contextmanager
+def immutable(file: str) -> Iterator[None]:
+    """Make a file immutable (needs a file system and a right for it, else the test is skipped)."""
+    if (
+        shutil.which("chattr") is None
+        or subprocess.run(["chattr", "+i", file], check=False).returncode
+    ):
+        pytest.skip("no right to make a file immutable here")
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", file], check=True)
+
+
+def test_a_log_that_became_immutable_refuses_and_recovers(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         server.report("created", "before")
         eventually(lambda: not _holds(server), "the database has it")
-        file = f"{server.database}{log}"
-        if (
-            shutil.which("chattr") is None
-            or subprocess.run(["chattr", "+i", file], check=False).returncode
-        ):
-            pytest.skip("no right to make a file immutable here")
-        try:
+        with immutable(f"{server.database}-wal"):
             kept, refused = until_refused(server, "immutable")
-            eventually(lambda: words in readiness(server)[1], "it says why it is not ready")
-        finally:
-            subprocess.run(["chattr", "-i", file], check=True)
+            eventually(
+                lambda: "input/output error" in readiness(server)[1], "it says why it is not ready"
+            )
         assert_comes_in_once(server, refused)
         server.restart(kill=True)
         assert_kept(server, ["before", *kept])
+
+
+BEGINS, ENDS = "the redo log refuses", "the redo log takes events again"
+
+
+def test_a_redo_log_that_became_immutable_refuses_nobody(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "before")
+        eventually(lambda: not _holds(server), "the database has it")
+        with immutable(f"{server.database}-redo"):
+            for number in range(20):
+                server.report("created", f"during-{number}")
+            assert readiness(server) == (200, "ok")
+            server.kill9()
+        server.start()
+        assert_kept(server, ["before", *(f"during-{number}" for number in range(20))])
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_a_redo_log_whose_disk_is_full_refuses_nobody_and_is_said_twice(
+    tmp_path: Path, durability: str
+) -> None:
+    data = tmp_path / "data"
+    with tiny_disk(tmp_path / "disk", "64k") as disk:
+        data.mkdir()
+        (data / "screenpop.db-redo").symlink_to(disk / "redo")
+        with Server(data, SCREENPOP_DURABILITY=durability) as server:
+            wallboard = server.connect("*")
+            wallboard.next()
+            server.report("created", "before")
+            ballast = fill(disk)
+            sent = [f"c-{number}" for number in range(30)]
+            for contact in sent:
+                server.report("created", contact, attributes={"x": "y" * 6000})
+                server.report("updated", contact)  # for which there may be room
+            assert readiness(server) == (200, "ok")
+            assert server.log().count(BEGINS) == 1
+            server.restart(kill=True)
+            for contact in sent:
+                server.report("ended", contact, attributes={"x": "y" * 6000})
+            ballast.unlink()
+
+            def ended() -> bool:
+                server.report("ended", "before")
+                return ENDS in server.log()
+
+            eventually(ended, "it takes events again", within=30)
+            server.restart(kill=True)
+            log = server.log()
+            assert (log.count(BEGINS), log.count(ENDS)) == (2, 1)  # it was started again
+            assert "refused" not in log
+            assert_kept(server, ["before", *sent])
+            again = server.connect("*", after=int(wallboard.seen[0]["sequence"]))
+            numbers = [int(again.next()["sequence"]) for _ in range(3 * len(sent) + 2)]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -86,13 +86,17 @@ def test_a_pop_whose_panel_goes_while_the_database_is_locked_goes_to_another(
 def test_feeds_that_cannot_be_opened_are_told_to_come_later_and_logged_once_a_minute(
     tmp_path: Path,
 ) -> None:
-    with Server(tmp_path) as server:
-        server.report("created", "known", agent="bob")
+    server = Server(tmp_path)
+    server.set_policy()
+    with server:
+        server.answer("bob")  # whoever comes first has to claim the pop
         with locked(server):
-            server.report("updated", "known", agent="bob")
-            assert [server.connect("bob").close_code() for _ in range(5)] == [4503] * 5
+            server.report("updated", agent="bob")
+            panels = [server.panel("bob") for _ in range(5)]
+            assert [each.close_code() for each in panels] == [4503] * 5
+            assert len(server.connect("bob").next()["data"]["contacts"]) == 1
         eventually(lambda: readiness(server)[0] == 200, "the journal works again")
-        assert len(server.connect("bob").next()["data"]["contacts"]) == 1
+        assert server.panel("bob").next()["data"]["pops"][0]["present"] == "open"
         assert server.log().count("feed not opened") == 1
 
 

@@ -47,6 +47,11 @@ def batch(server: Server, name: str, count: int) -> list[dict[str, Any]]:
     return [server.event("created", name, id=f"{name}-{number}") for number in range(count)]
 
 
+def linking(server: Server, name: str, count: int) -> list[dict[str, Any]]:
+    """Make events of which each links a contact anew, which takes a transaction."""
+    return [server.event("created", name, links=[f"{name}-{number}"]) for number in range(count)]
+
+
 def test_a_key_that_sends_too_many_events_is_told_when_to_come_again(hosts: Server) -> None:
     key = fresh_key(hosts)
     assert post(hosts, key, batch(hosts, "flood", 10 * RATE)).status_code == 202  # on credit
@@ -101,17 +106,16 @@ def test_a_batch_above_the_queue_limit_is_taken_when_nothing_else_waits(hosts: S
 
 def test_a_full_queue_refuses_at_once_and_keeps_what_waits(hosts: Server) -> None:
     keys = [fresh_key(hosts) for _ in range(2)]
-    body = text(batch(hosts, "waits", QUEUE))
+    body = text(linking(hosts, "waits", QUEUE))
     request = (
         f"POST {EVENTS} HTTP/1.1\r\nHost: {HOST}\r\nX-Api-Key: {keys[0]}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    post(hosts, keys[1], batch(hosts, "waits", 1))  # a duplicate is looked up in the database
     with dial(hosts) as first, closing(sqlite3.connect(hosts.database, timeout=5)) as other:
         other.execute("BEGIN IMMEDIATE")  # as a command line does while it writes
         first.sendall(request.encode() + body)
         eventually(lambda: metric(hosts, "screenpop_journal_queue") == QUEUE, "the first waits")
-        refused = post(hosts, keys[1], batch(hosts, "waits", 1))
+        refused = post(hosts, keys[1], linking(hosts, "refused", 1))
         assert "waiting" in problem(refused, 429)["detail"]
         assert int(refused.headers["retry-after"]) >= 1
         passes = post(hosts, keys[1], batch(hosts, "passes", 1))  # no transaction, no queue

@@ -119,3 +119,37 @@ def test_a_server_that_stops_under_a_lock_has_told_everybody_and_lost_nothing(
     server.start()
     assert server.post(kept).json()["duplicates"] == 1
     assert server.post(event).json()["accepted"] == 1
+
+
+@pytest.mark.parametrize("place", ["in the redo log", "in the database"])
+def test_a_duplicate_is_answered_whoever_holds_the_lock(server: Server, place: str) -> None:
+    kept = [server.event("created", f"c-{number}") for number in range(3)]
+    if place == "in the database":
+        assert server.post(*kept).json()["accepted"] == 3
+        server.restart()  # and nothing is remembered
+    with locked(server):
+        if place == "in the redo log":
+            assert server.post(*kept).json()["accepted"] == 3
+        for event in kept:
+            assert server.post(event).json()["duplicates"] == 1
+        again = server.post(*kept, server.event("created", "new")).json()
+        assert (again["accepted"], again["duplicates"]) == (1, 3)
+    server.restart(kill=True)
+    assert server.post(*kept).json()["duplicates"] == 3
+
+
+def test_an_event_that_repeats_known_links_needs_no_lock_and_a_new_link_does(
+    server: Server,
+) -> None:
+    server.report("created", "a", links=["b", "c"])
+    with locked(server) as process, ThreadPoolExecutor(1) as pool:
+        server.report("updated", "a", links=["c", "b"])
+        server.report("updated", "b", links=["a"])
+        waiting = pool.submit(server.post, server.event("updated", "a", links=["d"]))
+        eventually(lambda: metric(server, "screenpop_journal_queue") == 1, "the new link waits")
+        unlock(process)
+        assert waiting.result().status_code == 202
+    linked = server.request("GET", "/v1/contacts/d", scope="admin")
+    assert linked.status_code == 404  # nobody reported on it
+    shown = server.request("GET", "/v1/contacts/a", scope="admin").json()
+    assert shown["linked"] == ["b", "c", "d"]

@@ -24,7 +24,7 @@ from adapter.store.database import REDO_SUFFIX, Database
 from adapter.store.failures import StoreBusy, StoreTaken
 from adapter.store.journal import redo
 from adapter.store.journal.redo import RedoLog
-from adapter.store.journal.rows import Row
+from adapter.store.journal.waiting import Row
 from adapter.tenants import Tenant
 
 HERE = Tenant("here")

@@ -20,6 +20,25 @@ from adapter.tenants import DEFAULT
 from tests.server import Server, eventually
 
 
+def test_a_change_that_nothing_need_be_written_for_is_told_whoever_holds_the_lock(
+    tmp_path: Path,
+) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "c")  # the tenant has its number
+        feed = server.connect("*")
+        feed.until("screenpop.snapshot")
+        with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
+            other.execute("PRAGMA busy_timeout=5000")
+            other.execute("BEGIN IMMEDIATE")
+            other.execute(
+                "INSERT INTO tenant_settings VALUES ('default', 'domains', 'a.test', 1, 0)"
+            )
+            other.execute("COMMIT")
+            other.execute("BEGIN IMMEDIATE")
+            assert feed.until("screenpop.settings.changed")["data"] == {"what": ["domains"]}
+            other.execute("ROLLBACK")
+
+
 def test_a_change_during_a_long_lock_is_told_when_the_lock_is_gone(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         feed = server.connect("*")  # first: who comes later is not told of what was before
@@ -31,6 +50,10 @@ def test_a_change_during_a_long_lock_is_told_when_the_lock_is_gone(tmp_path: Pat
             other.execute("PRAGMA busy_timeout=5000")
             other.execute("BEGIN IMMEDIATE")
             other.execute("UPDATE tenant_settings SET value='b.test', version=version+1")
+            # What is open at an id goes to the agent behind it: that takes a transaction.
+            other.execute(
+                "INSERT INTO agent_aliases VALUES ('default', 'ext', 'alice', 'admin', 0)"
+            )
             other.execute("COMMIT")
             other.execute("BEGIN IMMEDIATE")
             eventually(lambda: "worker failed" in server.log(), "the change could not be told")

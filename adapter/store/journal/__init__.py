@@ -37,7 +37,6 @@ from adapter.store.journal.rows import (
     SEQUENCE_BITS,
     Links,
     Report,
-    Row,
     append,
     pack_links,
     pack_report,
@@ -54,6 +53,7 @@ from adapter.store.journal.states import (
     contact_with_head,
     forget_links,
     has_events,
+    has_links,
     keep_state,
     links_of,
     newest_message,
@@ -71,6 +71,7 @@ from adapter.store.journal.story import (
     pushes_of,
     trace_of,
 )
+from adapter.store.journal.waiting import Row
 from adapter.store.journal.writing import IndexWriting, write_index
 
 __all__ = [
@@ -104,6 +105,7 @@ __all__ = [
     "forget_links",
     "has_contact",
     "has_events",
+    "has_links",
     "head",
     "is_taken",
     "keep_state",

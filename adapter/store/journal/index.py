@@ -59,12 +59,16 @@ def sequences(cursor: sqlite3.Cursor, tenant: Tenant) -> tuple[int, int]:
     found = mark(cursor, tenant)
     if found is None:
         return 1, 0
+    end = position_of(found.number + 1, 0)
     # Two subqueries: SQLite answers min or max from the index, but both in one by a full scan.
     first, last = cursor.execute(
         "SELECT (SELECT min(position) FROM journal WHERE position>?1 AND position<?2),"
         " (SELECT max(position) FROM journal WHERE position>?1 AND position<?2)",
-        (position_of(found.number, 0), position_of(found.number + 1, 0)),
+        (position_of(found.number, 0), end),
     ).fetchone()
+    waits = tail.of(cursor).waiting.ends(position_of(found.number, 0), end)
+    if waits is not None:
+        first, last = first or waits[0], max(last or 0, waits[1])
     return (1, 0) if last is None else (sequence_of(first), sequence_of(last))
 
 
@@ -129,9 +133,11 @@ def has_contact(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
 
 def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact | Identity) -> bool:
     row = cursor.execute("SELECT report FROM journal WHERE position=?", (position,)).fetchone()
-    if row is None or row[0] is None:
+    waits = tail.of(cursor).waiting.report(position) if row is None else None
+    packed = waits[1] if waits is not None else row and row[0]
+    if packed is None:
         return True  # it was erased, and must not come back
-    report = unpack_brief(row[0])
+    report = unpack_brief(packed)
     kept = report.fact or report.seen
     found = mark(cursor, tenant)
     here = found is not None and abs(position) >> SEQUENCE_BITS == found.number

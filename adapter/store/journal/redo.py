@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from adapter.store.journal.rows import Row
+from adapter.store.journal.waiting import Row
 
 _MAGIC = b"SPR2"
 """As a length, with which the former format began, it would be more than there is memory for."""

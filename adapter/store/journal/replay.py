@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from adapter.messages import EVERYONE, Message
+from adapter.store.journal import tail
 from adapter.store.journal.index import last_to, mark
 from adapter.store.journal.rows import position_of, sequence_of, unpack_links
 from adapter.store.times import micros, moment
@@ -49,13 +50,13 @@ class Chains:
 
     def _before(self, cursor: sqlite3.Cursor, name: str, sequence: int) -> int:
         """Take a row, and give the sequence of the one before it; 0 where there is none."""
-        row = cursor.execute(
-            "SELECT links FROM journal WHERE position=?", (position_of(self._number, sequence),)
-        ).fetchone()
-        if row is None:
+        position = position_of(self._number, sequence)
+        row = cursor.execute("SELECT links FROM journal WHERE position=?", (position,)).fetchone()
+        packed = row[0] if row is not None else tail.of(cursor).waiting.links(position)
+        if packed is None:
             return 0  # older than the retention
         self._sequences.add(sequence)
-        return dict(unpack_links(row[0])).get(name, 0)
+        return dict(unpack_links(packed)).get(name, 0)
 
     def sequences(self) -> list[int]:
         """Give the sequences that were found, in order."""
@@ -101,12 +102,14 @@ def read(cursor: sqlite3.Cursor, tenant: Tenant, wanted: Iterable[int]) -> list[
     found = mark(cursor, tenant)
     if found is None:
         return []
+    waiting = tail.of(cursor).waiting
     rows = (
         cursor.execute(
             "SELECT position, type, subject, time, data, pop FROM journal WHERE position=?",
-            (position_of(found.number, sequence),),
+            (position,),
         ).fetchone()
-        for sequence in wanted
+        or waiting.message(position)
+        for position in (position_of(found.number, sequence) for sequence in wanted)
     )
     return [_message(row) for row in rows if row is not None and row[1] is not None]
 
@@ -120,11 +123,16 @@ def messages_after(
     found = mark(cursor, tenant)
     if found is None:
         return []
+    above, end = position_of(found.number, after), position_of(found.number + 1, 0)
     rows = cursor.execute(
         "SELECT position, type, subject, time, data, pop FROM journal"
         " WHERE position>? AND position<? AND type NOT NULL ORDER BY position LIMIT ?",
-        (position_of(found.number, after), position_of(found.number + 1, 0), limit),
+        (above, end, limit),
     ).fetchall()
+    if len(rows) < limit:  # all that the database has: what waits comes after it
+        waiting = tail.of(cursor).waiting
+        last = rows[-1][0] if rows else above
+        rows += map(waiting.message, waiting.between(last, end, limit - len(rows)))
     return [_message(row) for row in rows]
 
 

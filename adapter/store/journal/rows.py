@@ -10,6 +10,7 @@ import msgspec
 
 from adapter.events import AgentSeen, ContactEvent
 from adapter.store.journal.tail import Head
+from adapter.store.journal.waiting import Row
 
 SEQUENCE_BITS = 40
 """Sequences of a tenant before its number: a trillion messages."""
@@ -61,12 +62,6 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 Links = list[tuple[str, int]]
 """Each agent of a message with the sequence of the message to them before it; 0 for none."""
-
-
-Row = tuple[
-    int, int, str | None, str | None, bytes, bytes | None, str | None, bytes | None, bytes | None
-]
-"""As it is written: position, time, type, subject, links, data, pop, report, state."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

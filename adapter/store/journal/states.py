@@ -11,6 +11,7 @@ from adapter import contacts
 from adapter.contacts import Contact
 from adapter.errors import FAULTS
 from adapter.events import ContactEvent
+from adapter.store.journal import tail
 from adapter.store.journal.index import head, loaded, mark
 from adapter.store.journal.rows import Report, position_of, sequence_of, unpack_report
 from adapter.store.journal.tail import Head
@@ -26,7 +27,7 @@ def chain(cursor: sqlite3.Cursor, position: int) -> Iterator[tuple[int, int, Rep
     while position:
         row = cursor.execute(
             "SELECT time, report, state FROM journal WHERE position=?", (position,)
-        ).fetchone()
+        ).fetchone() or tail.of(cursor).waiting.report(position)
         if row is None or row[1] is None:
             return  # older than the retention, or erased
         report = unpack_report(row[1])
@@ -136,6 +137,22 @@ def add_links(cursor: sqlite3.Cursor, tenant: Tenant, contact: str, links: Itera
     rows = [(tenant, a, b) for link in links for a, b in ((contact, link), (link, contact))]
     cursor.executemany(
         "INSERT OR IGNORE INTO contact_links (tenant, contact, linked) VALUES (?,?,?)", rows
+    )
+
+
+def has_links(cursor: sqlite3.Cursor, key: ContactKey, links: Iterable[str]) -> bool:
+    """Whether a contact is linked with all of these already, in both directions."""
+    tenant, contact = key
+    return all(
+        len(
+            cursor.execute(
+                "SELECT 1 FROM contact_links WHERE tenant=?1 AND"
+                " (contact=?2 AND linked=?3 OR contact=?3 AND linked=?2)",
+                (tenant, contact, link),
+            ).fetchall()
+        )
+        == 2  # noqa: PLR2004 - one for each direction
+        for link in links
     )
 
 

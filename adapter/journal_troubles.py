@@ -1,0 +1,119 @@
+"""Know what the journal refuses, and say it once when that begins and once when it is over.
+
+There are three kinds. The database refuses: its senders are told 503. The redo log alone refuses
+(its disk or quota is full, it was made unwritable): what would have gone there is committed by the
+database, which is as durable and slower. The disk could not keep what was written: then nothing is
+promised any more in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from adapter.batch import Batch
+from adapter.errors import StoreUnavailable
+from adapter.metrics import Metrics
+from adapter.store.failures import StoreBusy, StoreCorrupt
+from adapter.upkeep import Upkeep
+
+log = structlog.get_logger()
+
+RETRY = 1.0
+"""Seconds after which the redo log is tried again: to be refused may take a full disk long."""
+
+QUIET = 5.0
+"""Seconds that it takes events, and refuses none, until it counts as well: a full disk may have
+room for a small one."""
+
+
+class Troubles:
+    """What one journal refuses just now. Used by the event loop that commits."""
+
+    def __init__(self, upkeep: Upkeep, metrics: Metrics) -> None:
+        self._upkeep = upkeep
+        self._metrics = metrics
+        self.is_any = False
+        """Whether there is any trouble; while there is none nothing else is asked."""
+        self.failure: StoreUnavailable | None = None
+        """Why the last commit failed; None while the journal works."""
+        self._lost: StoreUnavailable | None = None
+        """What the disk could not keep: nothing may be built on it in this process."""
+        self._redo_since: float | None = None
+        """Since when the redo log refuses."""
+        self._rows = 0
+        """Those that the database has taken in its place."""
+        self._end_timer: asyncio.TimerHandle | None = None
+        """While it takes events again, and may refuse one yet."""
+
+    def raise_final(self) -> None:
+        """Refuse what no other try can mend; raises `StoreUnavailable`."""
+        if self._lost is not None:
+            raise StoreUnavailable(f"{self._lost}; restart the server", retry_after=30)
+        if isinstance(self.failure, StoreCorrupt):
+            # Other pages may still take writes, but the file is to be replaced by a backup.
+            raise StoreCorrupt(str(self.failure), retry_after=self.failure.retry_after)
+
+    def lost(self, error: StoreUnavailable) -> None:
+        """Note that the disk could not keep what was committed."""
+        log.critical("the disk refuses", error=str(error))
+        self._lost = error
+        self.is_any = True
+
+    def refused(self, error: StoreUnavailable) -> None:
+        """Note that a commit failed."""
+        if isinstance(error, StoreBusy):  # which goes by itself
+            return
+        if self.failure is None:
+            log.critical("the journal refuses", error=str(error))
+        self.failure = error
+        self.is_any = True
+        self._metrics.store_failures.inc()
+
+    def committed(self, batch: Batch) -> None:
+        """See what begins and what is over, now that a commit has succeeded.
+
+        Of a group that was no transaction it need be told only where there `is_any`.
+        """
+        if batch.redo_refusal is not None:
+            self._redo_refused(batch.redo_refusal)
+        if not self.is_any or not (batch.is_transaction or batch.rows):
+            return  # where nothing was written, nothing is proved
+        if self.failure is not None:
+            log.info("the journal works again")
+            self.failure = None
+        if self._redo_since is not None:
+            if batch.is_transaction:
+                self._rows += batch.rows
+            elif self._end_timer is None:
+                loop = asyncio.get_running_loop()
+                self._end_timer = loop.call_later(QUIET, self._end_redo)
+        self._look()
+
+    def _redo_refused(self, error: StoreUnavailable) -> None:
+        if self._redo_since is None:
+            log.error("the redo log refuses; the database takes its place", error=str(error))
+            self._redo_since = time.monotonic()
+            self._rows = 0
+            self.is_any = True
+        self._stop_end_timer()
+        self._metrics.store_failures.inc()
+        self._upkeep.avoid_redo(RETRY)
+
+    def _end_redo(self) -> None:
+        self._end_timer = None
+        seconds = round(time.monotonic() - (self._redo_since or 0.0))
+        log.info("the redo log takes events again", seconds=seconds, by_database=self._rows)
+        self._redo_since = None
+        self._look()
+
+    def _stop_end_timer(self) -> None:
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+            self._end_timer = None
+
+    def _look(self) -> None:
+        kinds = (self.failure, self._lost, self._redo_since)
+        self.is_any = any(each is not None for each in kinds)

@@ -1,0 +1,84 @@
+"""Find the rows of the journal that its database lacks, because they wait in the redo log.
+
+They are found by position, and are the newest of their tenants: rows go into the database in the
+order in which they came. So a reader asks the database first, and here for what it has not; it
+needs no write lock for that, which another program may hold for long. Not every reader does so:
+those that a feed or the writer needs do (`sequences`, `Chains`, `read`, `messages_after`, `chain`
+with all that fold it, `find_event`). The others are for `Database.reading`, which first has the
+database take what waits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from typing import Any
+
+Row = tuple[
+    int, int, str | None, str | None, bytes, bytes | None, str | None, bytes | None, bytes | None
+]
+"""As it is written: position, time, type, subject, links, data, pop, report, state."""
+
+_FEW = 64
+"""Rows that are sorted in one by one; more are sorted together."""
+
+
+class Waiting:
+    """A view of the redo log's list of rows, which grows at its end and shrinks at its front.
+
+    It looks at what has changed when it is asked, so that the list costs nobody anything else.
+    """
+
+    __slots__ = ("_first", "_found", "_positions", "_rows")
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self._found: dict[int, Row] = {}
+        self._positions: list[int] = []
+        """Those of `_found`, sorted."""
+        self._first: Row | None = None
+        """The first row when it was last looked: another one tells that some have gone."""
+
+    def links(self, position: int) -> bytes | None:
+        """Give the packed links of a row; None where it does not wait."""
+        row = self._look().get(position)
+        return None if row is None else row[4]
+
+    def report(self, position: int) -> tuple[int, bytes | None, bytes | None] | None:
+        """Give a row's time, packed report and whole state; None where it does not wait."""
+        row = self._look().get(position)
+        return None if row is None else (row[1], row[7], row[8])
+
+    def message(self, position: int) -> tuple[Any, ...] | None:
+        """Give a row's position, type, subject, time, data and pop; None where it does not wait."""
+        row = self._look().get(position)
+        return None if row is None else (row[0], row[2], row[3], row[1], row[5], row[6])
+
+    def ends(self, after: int, before: int) -> tuple[int, int] | None:
+        """Give the first and the last position between two; None where there is none."""
+        found = self.between(after, before)
+        return (found[0], found[-1]) if found else None
+
+    def between(self, after: int, before: int, most: int | None = None) -> list[int]:
+        """Give the positions between two, the lowest first, at most so many."""
+        self._look()
+        start = bisect_right(self._positions, after)
+        end = bisect_left(self._positions, before)
+        return self._positions[start : end if most is None else min(end, start + most)]
+
+    def _look(self) -> dict[int, Row]:
+        rows, found = self._rows, self._found
+        first = rows[0] if rows else None
+        if first is not self._first:
+            self._first = first
+            found.clear()
+            self._positions.clear()
+        if len(found) < len(rows):
+            new = {row[0]: row for row in rows[len(found) :]}
+            found.update(new)
+            if len(new) <= _FEW:
+                for position in new:
+                    insort(self._positions, position)
+            else:
+                self._positions += new
+                self._positions.sort()
+        return found
