@@ -395,7 +395,9 @@ class Committer:
         try:
             written = self._begin_upfront() if upfront or self.upkeep.is_behind else None
             batch = self._new_batch(written)
-            results = [job.work(batch) for job in jobs]
+            results = []
+            for job in jobs:
+                results.append(job.work(batch))  # noqa: PERF401 - that would have `batch` boxed
             if not self._database.is_quiet and not batch.is_transaction:
                 self._refuse_what_was_erased()
             batch.finish()
