@@ -79,7 +79,6 @@ class Batch:
         self,
         surroundings: Surroundings,
         written: Cursor | None,
-        *,
         now: datetime,
         last_sequences: dict[Tenant, int],
     ) -> None:

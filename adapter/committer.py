@@ -417,8 +417,8 @@ class Committer:
         return results, [batch]
 
     def _new_batch(self, written: Cursor | None) -> Batch:
-        now = datetime.now(UTC)
-        return Batch(self._surroundings, written, now=now, last_sequences=self._last_sequences)
+        # By place: names would be a dictionary more, of a class that is called for each lone event.
+        return Batch(self._surroundings, written, datetime.now(UTC), self._last_sequences)
 
     def _begin_midway(self, read_at: int | None) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""
