@@ -393,15 +393,16 @@ class Committer:
         started = time.perf_counter()
         self._check_files(started)
         try:
-            written = self._begin_upfront() if upfront or self.upkeep.is_behind else None
-            batch = self._new_batch(written)
+            transaction = self._begin_upfront() if upfront or self.upkeep.is_behind else None
+            # By place: names would be a dictionary more, for each lone event.
+            batch = Batch(self._surroundings, transaction, datetime.now(UTC), self._last_sequences)
             results = []
             for job in jobs:
                 results.append(job.work(batch))  # noqa: PERF401 - that would have `batch` boxed
-            if not self._database.is_quiet and not batch.is_transaction:
+            if not self._database.is_quiet and batch.transaction is None:
                 self._refuse_what_was_erased()
             batch.finish()
-            if batch.is_transaction:
+            if batch.transaction is not None:
                 self._database.commit(synced=False)
         except _ChangedMeanwhile:
             self._database.roll_back()
@@ -415,10 +416,6 @@ class Committer:
             self.failure = None
         batch.seconds = time.perf_counter() - started
         return results, [batch]
-
-    def _new_batch(self, written: Cursor | None) -> Batch:
-        # By place: names would be a dictionary more, of a class that is called for each lone event.
-        return Batch(self._surroundings, written, datetime.now(UTC), self._last_sequences)
 
     def _begin_midway(self, read_at: int | None) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""

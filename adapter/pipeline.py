@@ -145,7 +145,7 @@ def _decide_pops(
 def _pop_at_stage(
     stage: Stage, batch: Batch, tenant: TenantSettings, contact: Contact, agent_id: str
 ) -> str:
-    if lifecycle.pop_step(tenant) is not None:
+    if tenant.steps.pop is not None:  # it replaces the policy
         return lifecycle.pop(batch, tenant, stage, contact, Agent(tenant.tenant, agent_id))
     policy = tenant.policy
     if policy is None:
