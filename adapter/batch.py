@@ -82,8 +82,7 @@ class Batch:
     def __init__(
         self,
         surroundings: Surroundings,
-        written: Cursor | None,
-        *,
+        transaction: Cursor | None,
         now: datetime,
         last_sequences: dict[Tenant, int],
     ) -> None:
@@ -92,7 +91,8 @@ class Batch:
         self.registry = surroundings.registry
         self.hub = surroundings.hub
         self.step_queue = surroundings.step_queue
-        self._written = written
+        self.transaction = transaction
+        """What writes anything else than rows of the journal; None while nobody needs that."""
         self._index = self._database.index
         """Reads what the index says, and no row of the journal: some may wait in the redo log."""
         self._read_at: int | None = None
@@ -128,9 +128,9 @@ class Batch:
     @property
     def cursor(self) -> Cursor:
         """Read and write anything; from now on this is a transaction of the database."""
-        if self._written is None:
-            self._written = self._begin(self._read_at)
-        return self._written
+        if self.transaction is None:
+            self.transaction = self._begin(self._read_at)
+        return self.transaction
 
     @property
     def tables(self) -> Cursor:
@@ -140,8 +140,8 @@ class Batch:
         (`journal.waiting`). Most events ask and then have nothing to write. Read all that a
         statement gives: the cursor is shared.
         """
-        if self._written is not None:
-            return self._written
+        if self.transaction is not None:
+            return self.transaction
         if self._read_at is None:
             self._read_at = self._database.data_version()
         return self._index
@@ -150,11 +150,6 @@ class Batch:
     def rows(self) -> int:
         """How many rows of the journal it appends."""
         return len(self.outgoing) + len(self._silent)
-
-    @property
-    def is_transaction(self) -> bool:
-        """Whether it does more than to append rows to the journal."""
-        return self._written is not None
 
     def new_event_key(self, tenant: Tenant, fact: Fact) -> int | None:
         """Give the key that is free for a new event; None where it was accepted before."""
@@ -356,10 +351,12 @@ class Batch:
         """
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
-        rows = list(map(self._row, self.outgoing))
-        if self._silent:
-            rows += [self._silent_row(silent) for silent in self._silent]
-        if rows and self._written is None:
+        rows: list[Row] = []
+        for entry in self.outgoing:  # for a lone event this is cheaper than any other way
+            rows.append(self._row(entry))  # noqa: PERF401
+        for silent in self._silent:
+            rows.append(self._silent_row(silent))  # noqa: PERF401
+        if rows and self.transaction is None:
             try:
                 self._database.keep(rows)
             except StoreUnavailable as error:

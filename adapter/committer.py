@@ -385,13 +385,16 @@ class Committer:
         started = time.perf_counter()
         self._check_files(started)
         try:
-            written = self._begin_upfront() if upfront or self.upkeep.is_behind else None
-            batch = self._new_batch(written)
-            results = [job.work(batch) for job in jobs]
-            if not self._database.is_quiet and not batch.is_transaction:
+            transaction = self._begin_upfront() if upfront or self.upkeep.is_behind else None
+            # By place: names would be a dictionary more, for each lone event.
+            batch = Batch(self._surroundings, transaction, datetime.now(UTC), self._last_sequences)
+            results = []
+            for job in jobs:
+                results.append(job.work(batch))  # noqa: PERF401 - that would have `batch` boxed
+            if not self._database.is_quiet and batch.transaction is None:
                 self._refuse_what_was_erased()
             batch.finish()
-            is_transaction = batch.is_transaction
+            is_transaction = batch.transaction is not None
             if is_transaction:
                 self._database.commit(synced=False)
         except _ChangedMeanwhile:
@@ -405,10 +408,6 @@ class Committer:
             self._troubles.committed(batch)
         batch.seconds = time.perf_counter() - started
         return results, [batch]
-
-    def _new_batch(self, written: Cursor | None) -> Batch:
-        now = datetime.now(UTC)
-        return Batch(self._surroundings, written, now=now, last_sequences=self._last_sequences)
 
     def _begin_midway(self, read_at: int | None) -> Cursor:
         """Begin a transaction for a job that needs one, after others that did not."""

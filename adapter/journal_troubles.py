@@ -79,13 +79,13 @@ class Troubles:
         """
         if batch.redo_refusal is not None:
             self._redo_refused(batch.redo_refusal)
-        if not self.is_any or not (batch.is_transaction or batch.rows):
+        if not self.is_any or not (batch.transaction is not None or batch.rows):
             return  # where nothing was written, nothing is proved
         if self.failure is not None:
             log.info("the journal works again")
             self.failure = None
         if self._redo_since is not None:
-            if batch.is_transaction:
+            if batch.transaction is not None:
                 self._rows += batch.rows
             elif self._end_timer is None:
                 loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from adapter.dataverse.requests import Priority
 from adapter.events import Stage
 from adapter.pop_claims import NewPop
 from adapter.registry import TenantSettings
-from adapter.steps import Environment, Opening, PopStep, Progress, RequestStep, Sofar, templates
+from adapter.steps import Environment, Opening, Progress, RequestStep, Sofar, templates
 from adapter.store import journal, outbox, pops as stored_pops
 from adapter.store.outbox import DueRequest
 from adapter.tenants import Agent, ContactKey
@@ -100,11 +100,6 @@ def without_personal(text: str, view: Mapping[str, Any]) -> str:
         if len(value) >= SHORTEST_PERSONAL:
             text = text.replace(value, "…")
     return text
-
-
-def pop_step(tenant: TenantSettings) -> PopStep | None:
-    """Give the step that opens a record; it replaces the pop policy."""
-    return tenant.steps.pop
 
 
 def pop(

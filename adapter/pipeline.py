@@ -17,15 +17,7 @@ from adapter import contacts, lifecycle, messages, pop_claims, pops
 from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.errors import FAULTS
-from adapter.events import (
-    CONTACT_PREFIX,
-    AgentSeen,
-    ContactEvent,
-    Decoded,
-    Entry,
-    Rejected,
-    Stage,
-)
+from adapter.events import CONTACT_PREFIX, ContactEvent, Decoded, Entry, Rejected, Stage
 from adapter.metrics import Metrics
 from adapter.registry import TenantSettings
 from adapter.store import journal, pops as stored_pops, settings as stored_settings
@@ -86,7 +78,7 @@ def _accept_entry(batch: Batch, tenant: Tenant, entry: Entry, received: datetime
         if key is None:
             continue
         new = True
-        if isinstance(fact, AgentSeen):
+        if not isinstance(fact, ContactEvent):
             batch.keep_event(tenant, fact, key, received, None)
             learn_alias(batch, tenant, fact.source_id, fact.agent)
             continue
@@ -152,23 +144,22 @@ def _decide_pops(
     batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact, agent_id: str
 ) -> str | None:
     """Decide for each stage that this event shows the agent to have reached."""
-    who = Agent(tenant.tenant, agent_id)
-    reasons = [
-        _pop_at_stage(stage, batch, tenant, contact, who)
-        for stage in POP_STAGES
-        if stage is event.stage or stage in event.witnessed
-    ]
+    reasons = []
+    for stage in POP_STAGES:  # a comprehension would have all that it takes boxed
+        if stage is event.stage or stage in event.witnessed:
+            reasons.append(_pop_at_stage(stage, batch, tenant, contact, agent_id))  # noqa: PERF401
     return "; ".join(reasons) or None
 
 
 def _pop_at_stage(
-    stage: Stage, batch: Batch, tenant: TenantSettings, contact: Contact, who: Agent
+    stage: Stage, batch: Batch, tenant: TenantSettings, contact: Contact, agent_id: str
 ) -> str:
-    if lifecycle.pop_step(tenant) is not None:
-        return lifecycle.pop(batch, tenant, stage, contact, who)
+    if tenant.steps.pop is not None:  # it replaces the policy
+        return lifecycle.pop(batch, tenant, stage, contact, Agent(tenant.tenant, agent_id))
     policy = tenant.policy
     if policy is None:
-        return f"{_NAMES[stage]} at {who.id}: {pops.NO_POLICY}"
+        return f"{_NAMES[stage]} at {agent_id}: {pops.NO_POLICY}"
+    who = Agent(tenant.tenant, agent_id)
     decision = pops.decide(
         policy,
         stage,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import app, contacts, lifecycle, pipeline, settings
+from adapter import app, contacts, pipeline, settings
 from adapter.batch import Batch
 from adapter.contacts import Contact
 from adapter.events import ContactEvent, Decoded, Entry, Stage
@@ -180,7 +180,7 @@ async def test_what_cannot_be_handled_is_left_out_of_its_contact_whatever_the_fa
     assert not state.ended
 
 
-@pytest.mark.parametrize("late", [(lifecycle, "pop_step"), (Batch, "put_event")])
+@pytest.mark.parametrize("late", [(pipeline, "_pop_at_stage"), (Batch, "put_event")])
 async def test_a_fault_after_the_message_was_staged_leaves_contact_and_message_whole(
     sound: Services, monkeypatch: pytest.MonkeyPatch, late: tuple[object, str]
 ) -> None:

@@ -77,6 +77,8 @@ class Database:
         self.index: Cursor = driver.cursor()
         """Reads the journal's index outside of transactions."""
         self._durability = Durability()
+        self.disk: DiskSync | None = None
+        """What waits for the disk; None where a commit need not outlive a loss of power."""
         self._impatient_until = 0.0
         self._are_logs_rescued = False
         self._taken = 0
@@ -103,7 +105,7 @@ class Database:
         self.data_version()  # opens the log
         self._watch_file(log := f"{self.path}-wal")
         if outlives_power:
-            self._durability.outlive_power(Path(log))
+            self.disk = self._durability.outlive_power(Path(log))
         self.recover()
         self._watch_file(f"{self.path}{REDO_SUFFIX}")
 
@@ -159,11 +161,6 @@ class Database:
             path.unlink()
         finally:
             log.close()
-
-    @property
-    def disk(self) -> DiskSync | None:
-        """What waits for the disk; None where a commit need not outlive a loss of power."""
-        return self._durability.disk
 
     @property
     def waiting(self) -> int:

@@ -54,10 +54,11 @@ class Durability:
         self._failed: StoreUnavailable | None = None
         """What the disk could not keep."""
 
-    def outlive_power(self, log: Path) -> None:
-        """From now on see to it that commits outlive a loss of power."""
+    def outlive_power(self, log: Path) -> DiskSync:
+        """From now on see to it that commits outlive a loss of power; give what waits for it."""
         self._log = os.open(log, os.O_RDWR)
         self.disk = DiskSync()
+        return self.disk
 
     def open_redo(self, path: Path) -> list[Row]:
         """Open the redo log and give what a crash left in it; raises as `RedoLog` does."""

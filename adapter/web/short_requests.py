@@ -310,10 +310,8 @@ class _OneAccepted:
         """Give its bytes; uvicorn makes a new list of the `usual` headers for a new date."""
         kept = self._kept
         if kept[0] is not usual:
-            plain, by_tls = (
-                written(ONE_ACCEPTED, usual, is_https=each, keep_alive=True)
-                for each in (False, True)
-            )
+            plain = written(ONE_ACCEPTED, usual, is_https=False, keep_alive=True)
+            by_tls = written(ONE_ACCEPTED, usual, is_https=True, keep_alive=True)
             kept = self._kept = (usual, plain, by_tls)
         return kept[2] if is_https else kept[1]
 

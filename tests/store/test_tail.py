@@ -24,8 +24,8 @@ HERE = Tenant("here")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def head(position: int, agent: str | None = "alice") -> Head:
-    return Head(position=position, depth=0, agent=agent, ended=False, updated=position)
+def head(position: int, agent: str | None = "alice", *, ended: bool = False) -> Head:
+    return Head(position=position, depth=0, agent=agent, ended=ended, updated=position)
 
 
 def test_of_too_many_open_contacts_the_ones_that_came_first_are_forgotten(
@@ -38,7 +38,7 @@ def test_of_too_many_open_contacts_the_ones_that_came_first_are_forgotten(
         known.put_state(key, Contact(key.id), head(position))
     assert list(known.states) == [keys[3], keys[4], keys[0]]
     over = Contact("c-4", stages={"ended": datetime(2026, 1, 1, tzinfo=UTC)})
-    known.put_state(keys[4], over, head(9))
+    known.put_state(keys[4], over, head(9, ended=True))
     assert list(known.states) == [keys[3], keys[0]]
 
 

@@ -61,8 +61,11 @@ class Filter:
         bits = self._bits
         if not bits:
             return True
-        first, second = number & self._mask, number >> 31 & self._mask
-        return bool(bits[first >> 3] >> (first & 7) & bits[second >> 3] >> (second & 7) & 1)
+        first = number & self._mask
+        if not bits[first >> 3] >> (first & 7) & 1:
+            return False  # of what is new nearly always
+        second = number >> 31 & self._mask
+        return bool(bits[second >> 3] >> (second & 7) & 1)
 
     def add(self, numbers: Iterable[int]) -> None:
         """Add numbers."""

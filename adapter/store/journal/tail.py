@@ -105,7 +105,7 @@ class Tail:
         Of too many the one that came first goes, and comes back with its next event: to go by the
         last use would cost each event a walk to neighbours that no cache has.
         """
-        if state.ended:
+        if head.ended:
             self.states.pop(key, None)
             return
         self.states[key] = (state, head)
