@@ -284,8 +284,12 @@ class Committer:
 
     def _deliver(self, group: _Group) -> None:
         """Push what was committed, and tell who waits for it."""
-        self._publisher.publish(group.batches)
-        self._remember(group.batches)  # nothing in between asks memory, and a call rings sooner
+        try:
+            self._publisher.publish(group.batches)
+        finally:
+            # Nothing in between asks memory, and a call rings sooner. Whatever happens there, the
+            # journal has these numbers: given again, they would be two rows.
+            self._remember(group.batches)
         for job, result in zip(group.taken, group.results, strict=True):
             self._weight -= job.weight
             try:

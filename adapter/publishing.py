@@ -50,21 +50,30 @@ class Publisher:
             for outgoing in batch.outgoing:
                 self._push(outgoing)
         for batch in batches:
-            for agent in batch.renamed:
-                self._hub.renamed(agent)
-            if batch.due:
-                self._queue.wake(batch.due)
+            if batch.renamed or batch.due:
+                self._see_to(batch)
 
     def _push(self, outgoing: Entry) -> None:
         message = outgoing.message
         try:
             count = self._hub.fan_out(outgoing)
+            if message.type in TRACED_PUSHES and message.subject is not None:
+                self._note_push(outgoing, count)
         except Exception:
             # It is committed: its sender must hear so, and whoever missed it can resume.
             log.exception("a message was not pushed", sequence=message.sequence)
-            return
-        if message.type in TRACED_PUSHES and message.subject is not None:
-            self._note_push(outgoing, count)
+
+    def _see_to(self, batch: Batch) -> None:
+        try:
+            for agent in batch.renamed:
+                self._hub.renamed(agent)
+        except Exception:
+            log.exception("the feeds of a renamed agent were not closed")
+        try:
+            if batch.due:
+                self._queue.wake(batch.due)
+        except Exception:
+            log.exception("what is due in Dynamics waits for the next look")
 
     def _note_push(self, outgoing: Entry, count: int) -> None:
         if outgoing.pop is None:

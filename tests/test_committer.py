@@ -64,6 +64,10 @@ class Remembering(Hub):
         self.published.append(outgoing.message.sequence)
         return 0
 
+    def renamed(self, agent: Agent) -> None:
+        if self.broken:
+            raise RuntimeError("a feed made trouble")
+
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Workshop]:
@@ -142,6 +146,19 @@ async def test_a_failing_push_takes_nothing_from_the_sender(workshop: Workshop) 
     workshop.hub.broken = False
     assert await workshop.committer.submit(say("next")) == 2
     assert workshop.hub.published == [2]
+
+
+async def test_a_failure_after_a_commit_gives_no_sequence_twice(workshop: Workshop) -> None:
+    def rename(batch: Batch) -> int:
+        batch.renamed.append(Agent(HERE, "alice"))
+        return say("kept")(batch)
+
+    workshop.hub.broken = True
+    assert await asyncio.wait_for(workshop.committer.submit(rename), 5) == 1
+    workshop.hub.broken = False
+    assert await workshop.committer.submit(say("next")) == 2
+    workshop.committer.upkeep.catch_up()
+    assert workshop.kept == [b'"kept"', b'"next"']
 
 
 async def test_a_cancelled_sender_leaves_no_weight_behind(tmp_path: Path) -> None:
