@@ -20,7 +20,7 @@ from adapter.registry import Registry
 from adapter.store import journal, outbox
 from adapter.store.database import Database
 from adapter.store.times import moment
-from adapter.tenants import ContactKey, Tenant
+from adapter.tenants import Agent, ContactKey, Tenant
 
 HERE = Tenant("here")
 
