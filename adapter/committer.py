@@ -395,7 +395,7 @@ class Committer:
             results = []
             for job in jobs:
                 results.append(job.work(batch))  # noqa: PERF401 - that would have `batch` boxed
-            if not self._database.is_quiet and batch.transaction is None:
+            if not self._database.files.is_quiet and batch.transaction is None:
                 self._refuse_what_was_erased()
             batch.finish()
             is_transaction = batch.transaction is not None
@@ -462,6 +462,6 @@ class Committer:
     def _check_files(self, now: float) -> None:
         if self._troubles.is_any:
             self._troubles.raise_final()
-        if now - self._looked_at > LOOK_EVERY or not self._database.is_quiet:
-            self._database.check_files()
+        if now - self._looked_at > LOOK_EVERY or not self._database.files.is_quiet:
+            self._database.files.check()
             self._looked_at = now

@@ -34,11 +34,12 @@ from adapter.store import (
     people as stored_people,
     settings as stored,
 )
-from adapter.store.database import Cursor, Database, announce
+from adapter.store.database import Cursor, Database
 from adapter.store.dead_letters import Page
 from adapter.store.erasing import Erased
 from adapter.store.paths import sqlite_path
 from adapter.store.settings import Alias, StoredKey
+from adapter.store.watched_files import announce
 from adapter.tenants import DEFAULT, Agent, ContactKey, Tenant, agent
 
 ERASED_AT_ONCE: Final = 10

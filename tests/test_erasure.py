@@ -192,7 +192,7 @@ def test_what_a_server_was_committing_at_the_moment_is_erased_too(tmp_path: Path
 
         def is_quiet() -> bool:
             server.report("updated", "c-2")
-            return services.database.is_quiet
+            return services.database.files.is_quiet
 
         server.report("offered", "c-1", customer={"phone": PHONE, "name": NAME})
         eventually(is_quiet, "no commit looks at its end whether somebody has erased meanwhile")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from adapter.store.journal.tail import Connection as TailedConnection
 from adapter.store.journal.waiting import Row, Waiting
 from adapter.store.paths import create_private, named_path, sqlite_path
 from adapter.store.syncing import DiskSync
+from adapter.store.watched_files import WatchedFiles
 
 Cursor = sqlite3.Cursor
 """What a transaction writes through, so that no other module names the driver."""
@@ -33,9 +33,6 @@ _PATIENCE = 100
 
 _IMPATIENCE = 2.0
 """Seconds after it was in vain in which it is not done again."""
-
-_CLOCK_TICK = 50_000_000
-"""Nanoseconds: several times the step of a file system's clock."""
 
 REDO_SUFFIX = "-redo"
 """Of the file beside the database that holds what it lacks."""
@@ -68,12 +65,7 @@ class Database:
             raise explain(error, self.path) from error
         assert isinstance(driver, TailedConnection)  # noqa: S101 - the dialect says so
         self.raw: TailedConnection = driver
-        self._files = {str(self.path): _identity(str(self.path))}
-        self._folder = str(self.path.parent)
-        self._folder_seen: tuple[int, int] | None = None
-        """The folder when its files were last looked at one by one."""
-        self.is_quiet = False
-        """Whether nobody has changed the folder of late, as who erases does (`announce`)."""
+        self.files = WatchedFiles(self.path)
         self.index: Cursor = driver.cursor()
         """Reads the journal's index outside of transactions."""
         self._durability = Durability()
@@ -103,14 +95,11 @@ class Database:
         self.raw.tail.is_writer = True
         belonging.give_mark(self.raw, self.path)
         self.data_version()  # opens the log
-        self._watch_file(log := f"{self.path}-wal")
+        self.files.watch(log := f"{self.path}-wal")
         if outlives_power:
             self.disk = self._durability.outlive_power(Path(log))
         self.recover()
-        self._watch_file(f"{self.path}{REDO_SUFFIX}")
-
-    def _watch_file(self, path: str) -> None:
-        self._files[path] = _identity(path)
+        self.files.watch(f"{self.path}{REDO_SUFFIX}")
 
     def recover(self) -> None:
         """Take what a crash left in the redo log into the database; only the one writer may.
@@ -205,7 +194,7 @@ class Database:
 
         `most`: of what waits at most so many rows, the oldest.
         """
-        self.check_files()
+        self.files.check()
         return self._begin(most)
 
     def _begin(self, most: int | None) -> sqlite3.Cursor:
@@ -347,49 +336,17 @@ class Database:
             raise explain(error) from error
         return int(row[0])
 
-    def check_files(self) -> None:
-        """See that the paths still name the files that are open.
-
-        Raises:
-            StoreUnavailable: one was moved or deleted: commits to it would succeed and be lost.
-        """
-        # Nothing was moved or deleted in a folder that did not change: one look instead of three.
-        folder = _changed(self._folder)
-        self.is_quiet = folder is not None and folder == self._folder_seen
-        if self.is_quiet:
-            return
-        self._folder_seen = None
-        if any(_identity(path) != known for path, known in self._files.items()):
-            raise self._why_gone()
-        # What happens within a tick of the clock may leave the time of the folder as it was.
-        # Of one that is in the future the clock was set back since, and a change now shows.
-        if folder is not None and abs(time.time_ns() - folder[1]) > _CLOCK_TICK:
-            self._folder_seen = folder
-
-    def _why_gone(self) -> StoreUnavailable:
-        try:
-            for path in self._files:
-                Path(path).stat()
-        except FileNotFoundError:
-            pass
-        except OSError as error:  # a folder that nobody may look into, a disk that is gone
-            return explain(error, self.path)
-        return StoreUnavailable(
-            f"the database file {self.path} was moved or deleted", retry_after=30
-        )
-
     def rescue_logs(self) -> bool:
         """Move into the database what a log holds, once, if somebody has deleted the log.
 
         It is open here and nowhere else: killed, we would take with us what was acknowledged.
-        Nothing is written to it any more (`check_files`). True where that was done just now.
+        Nothing is written to it any more (`WatchedFiles.check`). True where that was done just now.
         """
         path, log, redo = str(self.path), f"{self.path}-wal", f"{self.path}{REDO_SUFFIX}"
-        known = self._files
-        gone = [x for x in (log, redo) if x in known and _identity(x) != known[x]]
+        gone = [each for each in (log, redo) if self.files.is_gone(each)]
         if self._are_logs_rescued or not gone:
             return False
-        if _identity(path) != known[path] or self.raw.in_transaction:
+        if self.files.is_gone(path) or self.raw.in_transaction:
             return False  # another file is there, or none
         if log in gone:
             locking.keep_from_last_checkpoint(self.path)
@@ -412,33 +369,6 @@ class Database:
         self._durability.close()
         self.connection.close()
         self._engine.dispose()
-
-
-def announce(path: Path) -> None:
-    """Change the folder of a database, so that a server looks what was done to it.
-
-    It looks as long as that may be one step of the file system's clock ago (`check_files`).
-    """
-    mark = path.with_name(path.name + "-erased")
-    mark.touch()
-    mark.unlink(missing_ok=True)
-
-
-def _changed(path: str) -> tuple[int, int] | None:
-    """Tell a folder by its number and the time of its last change, in nanoseconds."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - as below
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - before each commit, and a Path costs as much again
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _engine(path: Path, *, busy_timeout: float) -> Engine:

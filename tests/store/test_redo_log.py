@@ -439,11 +439,11 @@ def test_a_folder_that_may_not_be_looked_into_is_told_apart_from_a_file_that_is_
     folder.mkdir()
     database = opened(folder / "c.db")
     with hidden(folder), pytest.raises(StoreUnavailable, match="cannot be opened"):
-        database.check_files()
-    database.check_files()
+        database.files.check()
+    database.files.check()
     (folder / "c.db").rename(folder / "elsewhere")
     with pytest.raises(StoreUnavailable, match="moved or deleted"):
-        database.check_files()
+        database.files.check()
     database.close()
 
 
@@ -453,10 +453,10 @@ def test_a_clock_that_was_set_back_does_not_have_the_files_looked_at_for_ever(
     database = opened(tmp_path / "c.db")
     ahead = time.time() + 3600  # when the folder was changed last, by the clock of then
     os.utime(tmp_path, (ahead, ahead))
-    database.check_files()
-    database.check_files()
-    assert database.is_quiet
+    database.files.check()
+    database.files.check()
+    assert database.files.is_quiet
     (tmp_path / "c.db").rename(tmp_path / "elsewhere")
     with pytest.raises(StoreUnavailable, match="moved or deleted"):
-        database.check_files()
+        database.files.check()
     database.close()
