@@ -164,7 +164,8 @@ async def test_what_has_piled_up_under_a_lock_is_written_in_slices_before_others
     while not waits.done():
         await asyncio.sleep(0)
         seen.append(workshop.database.waiting)
-    assert max(a - b for a, b in pairwise([before, *seen])) <= SLICE_ROWS + 1
+    # In one turn of the loop two timers may go off: who waits, and who writes what has piled up.
+    assert max(a - b for a, b in pairwise([before, *seen])) <= 2 * (SLICE_ROWS + 1)
 
 
 async def test_room_for_large_requests_takes_none_from_the_others(workshop: Workshop) -> None:
