@@ -363,7 +363,8 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
-        self.rescue_logs()
+        if not self.connection.closed:
+            self.rescue_logs()
         with suppress(StoreUnavailable):  # else the next start does it
             self.catch_up()
         self._durability.close()

@@ -43,6 +43,17 @@ async function ring(...panels) {
   await settle();
 }
 
+test("it rings every three seconds until it stops", async () => {
+  const clock = new FakeClock();
+  const only = await panel(clock, new FakeLocks());
+  await ring(only);
+  await clock.pass(6_500);
+  assert.equal(only.device.notes, 6);
+  only.ringer.stop();
+  await clock.pass(60_000);
+  assert.equal(only.device.notes, 6);
+});
+
 test("of several panels one rings, and another goes on when it stops", async () => {
   const clock = new FakeClock();
   const locks = new FakeLocks();

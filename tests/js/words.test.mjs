@@ -6,10 +6,9 @@ import { CLOSE_CODES } from "../../adapter/static/panel/close_codes.js";
 import { isAfter, Seen } from "../../adapter/static/panel/messages.js";
 import { notices } from "../../adapter/static/panel/notices.js";
 import { readable } from "../../adapter/static/panel/numbers.js";
-import { Ringer } from "../../adapter/static/panel/ringer.js";
 import { t } from "../../adapter/static/panel/strings.js";
 import { announcement, attributes, caller, duration, humanized, leftWords, reasonWords, talked } from "../../adapter/static/panel/words.js";
-import { FakeClock, contact, settle } from "./fake_world.mjs";
+import { contact } from "./fake_world.mjs";
 
 test("what the server says of a pop is said to the agent, and a program's words stay its own", () => {
   assert.equal(reasonWords("the contact left the agent"), "The contact left you.");
@@ -165,70 +164,6 @@ test("who is signed out reads why, except where a sign-in form is shown", () => 
 test("a new version offers one reload, never during a contact", () => {
   assert.equal(notices({ ...calm, newVersion: true })[0].action.id, "reload");
   assert.equal(notices({ ...calm, newVersion: true, busy: true })[0].action, undefined);
-});
-
-// --- ringing ---
-
-function sound(locks) {
-  const clock = new FakeClock();
-  const it = { clock, notes: 0 };
-  const parameter = { setValueAtTime() {}, linearRampToValueAtTime() {}, exponentialRampToValueAtTime() {}, value: 0 };
-  const node = () => ({ gain: parameter, frequency: parameter, connect: (next) => next, start: () => (it.notes += 1), stop() {} });
-  it.ringer = new Ringer(() => ({ state: "running", currentTime: 0, resume: async () => {}, createGain: node, createOscillator: node, destination: {} }), clock, locks);
-  return it;
-}
-
-test("it rings every three seconds until it stops, and is silent before the first click", async () => {
-  const it = sound();
-  it.ringer.ring(false);
-  await it.clock.pass(3_500);
-  assert.equal(it.notes, 0);
-  await it.ringer.unlock();
-  await it.clock.pass(6_000);
-  assert.equal(it.notes, 4);
-  it.ringer.stop();
-  await it.clock.pass(60_000);
-  assert.equal(it.notes, 4);
-});
-
-test("muted it is silent, and heard again at the next ring when unmuted", async () => {
-  const it = sound();
-  await it.ringer.unlock();
-  it.ringer.muted = true;
-  it.ringer.ring(false);
-  await it.clock.pass(4_000);
-  assert.equal(it.notes, 0);
-  it.ringer.muted = false;
-  await it.clock.pass(3_000);
-  assert.equal(it.notes, 2);
-});
-
-test("of two panels in one browser one rings", async () => {
-  let held = false;
-  const locks = {
-    request: async (_name, _options, run) => {
-      if (held) return run(null);
-      held = true;
-      try {
-        return await run({});
-      } finally {
-        held = false;
-      }
-    },
-  };
-  const [a, b] = [sound(locks), sound(locks)];
-  for (const each of [a, b]) {
-    await each.ringer.unlock();
-    each.ringer.ring(false);
-    await settle();
-  }
-  assert.deepEqual([a.notes, b.notes], [2, 0]);
-  a.ringer.stop();
-  b.ringer.stop();
-  await settle();
-  b.ringer.ring(false);
-  await settle();
-  assert.equal(b.notes, 2);
 });
 
 test("what became of a contact is said in a word", () => {
