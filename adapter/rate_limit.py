@@ -21,11 +21,6 @@ class RateLimit:
         self._full: dict[str, float] = {}
         """When each bucket will be full again: the one number that says how full it is now."""
 
-    def check(self, key: str, now: float) -> None:
-        """Check that something could be taken now, and take nothing; raises `Overloaded`."""
-        if key in self._full:
-            self.take(key, 0, now)
-
     def take(self, key: str, tokens: int, now: float) -> None:
         """Take tokens; `now` is a monotonic time in seconds.
 

@@ -69,7 +69,7 @@ class RecentRequests:
         if request.size > KEPT_BYTES:
             request.body = request.body[:KEPT_BYTES]
         decoded = request.decoded
-        if decoded is not None and len(decoded.entries) > KEPT_ENTRIES:
+        if decoded is not None and max(len(decoded.entries), len(decoded.rejected)) > KEPT_ENTRIES:
             request.decoded = Decoded(
                 decoded.entries[:KEPT_ENTRIES], decoded.ignored, decoded.rejected[:KEPT_ENTRIES]
             )

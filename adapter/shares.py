@@ -23,11 +23,10 @@ from adapter.errors import Overloaded
 MEMORY: Final = 30.0
 """Seconds for which a key counts as sending."""
 
-QUANTUM: Final = 2
-"""Events that a key may begin in a turn beside others. Each is 40 to 50 microseconds for which the
-others wait, twice on the average. With one the commits are the smallest; two take 18 % less time an
-event, four 37 %, and more no less; but with four an event beside a flood would have half its
-latency again (docs/explanation/performance.md)."""
+QUANTUM: Final = 1
+"""Events that a key may begin in a turn beside others. With two a flood has a third more events a
+second, but an event beside it takes half as long again as one alone
+(docs/explanation/performance.md)."""
 
 MOST_REQUESTS: Final = 1024
 """Requests of one key that may wait: of single events a tenth of a second."""

@@ -111,7 +111,7 @@ def slow_dynamics(contender: Contender, plan: Plan) -> Figures:
         finally:
             load.close()
             calls.close()
-    return figures | {name: _middle(figures) for name, figures in taken.items()}
+    return figures | {name: _middle(each) for name, each in taken.items()}
 
 
 def _middle(taken: Sequence[Figures]) -> Figures:

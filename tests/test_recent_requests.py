@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapter.errors import Unauthenticated
-from adapter.events import Decoded, Entry
+from adapter.events import Decoded, Entry, Rejected
 from adapter.greetings import Greeting, Greetings
 from adapter.key_uses import KeyUses
 from adapter.recent_requests import (
@@ -71,6 +71,15 @@ def test_large_bodies_and_batches_are_cut() -> None:
     assert kept.decoded is not None
     assert len(kept.decoded.entries) == KEPT_ENTRIES
     assert kept.decoded.ignored == 7
+
+
+def test_a_request_of_faults_is_cut_too() -> None:
+    recent = RecentRequests()
+    decoded = Decoded((), 0, tuple(Rejected(index, "wrong") for index in range(1000)))
+    note(recent, CONTOSO, "a", sender="k", body=b"x", decoded=decoded)
+    kept = recent.of(CONTOSO)["a"][0].decoded
+    assert kept is not None
+    assert len(kept.rejected) == KEPT_ENTRIES
 
 
 def test_uses_of_keys_are_taken_once_and_given_back_where_they_cannot_be_written() -> None:

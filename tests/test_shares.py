@@ -50,7 +50,11 @@ def test_all_of_one_key_begin_at_once_where_no_other_sends() -> None:
     asyncio.run(run())
 
 
-def test_each_key_begins_its_quantum_in_a_turn_where_several_send() -> None:
+def test_each_key_begins_its_quantum_in_a_turn_where_several_send(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shares, "QUANTUM", 2)
+
     async def run() -> None:
         door = Door()
         door.post("a0", "b0")

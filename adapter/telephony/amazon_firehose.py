@@ -36,6 +36,11 @@ MAX_DOCUMENTS: Final = 100_000
 """JSON documents in one request. Firehose sends 64 MiB at most, and what Amazon Connect writes has
 a kilobyte and more; millions of empty ones would take the process for seconds."""
 
+SHORTEST: Final = 100
+"""Bytes of a body for each document in it, beyond the first `LEAST`."""
+
+LEAST: Final = 100
+
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _extent = json.JSONDecoder().raw_decode
 
@@ -47,10 +52,12 @@ def decode(body: bytes, *, received: datetime) -> tuple[str, Decoded]:
 
     Raises:
         MalformedInput: the request itself cannot be read.
-        PayloadTooLarge: it holds more than `MAX_DOCUMENTS`.
+        PayloadTooLarge: it holds more documents than its length lets expect.
     """
-    if body.count(b"{") > MAX_DOCUMENTS + 100:  # each record is an object: not even parsed
-        raise _too_many()
+    room = min(MAX_DOCUMENTS, LEAST + len(body) // SHORTEST)
+    # Neither stands in Base64, and each record has one of them: so many are not even parsed.
+    if max(body.count(b"{"), body.count(b",")) > 2 * room + LEAST:
+        raise _too_many(room)
     request = json_limits.parse(body)
     if not isinstance(request, dict):
         raise fault("", "expected an object")
@@ -58,13 +65,13 @@ def decode(body: bytes, *, received: datetime) -> tuple[str, Decoded]:
     records = request.get("records")
     if not isinstance(records, list):
         raise fault("/records", "expected an array")
-    return identity, _read(records, received)
+    return identity, _read(records, received, room)
 
 
-def _read(records: list[Any], received: datetime) -> Decoded:
+def _read(records: list[Any], received: datetime, most: int) -> Decoded:
     entries: list[Entry] = []
     rejected: list[Rejected] = []
-    ignored, room = 0, MAX_DOCUMENTS
+    ignored, room = 0, most
     for index, record in enumerate(records):
         at = f"/records/{index}/data"
         try:
@@ -77,13 +84,14 @@ def _read(records: list[Any], received: datetime) -> Decoded:
                     ignored += 1
         except MalformedInput as error:
             rejected.append(Rejected(index, str(error)))
+            room -= 1
         if room < 0:
-            raise _too_many()
+            raise _too_many(most)
     return Decoded(tuple(entries), ignored, tuple(rejected))
 
 
-def _too_many() -> PayloadTooLarge:
-    detail = f"more than {MAX_DOCUMENTS} documents in one request"
+def _too_many(most: int) -> PayloadTooLarge:
+    detail = f"more than {most} documents in a request of this length"
     return PayloadTooLarge(detail, (Place("/records", detail),))
 
 

@@ -29,7 +29,8 @@ _LENIENT = json.JSONDecoder(strict=False, parse_int=float)
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _LONE = re.compile(
-    rb"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]|\\(?!u[dD][89a-fA-F]).)*+\\u[dD][89a-fA-F]..",
+    rb"(?:[^\\]++|\\u[dD][89abAB]%(h)b\\u[dD][c-fC-F]%(h)b|\\(?!u[dD][89a-fA-F]%(h)b).)*+"
+    rb"\\u[dD][89a-fA-F]%(h)b" % {b"h": rb"[0-9a-fA-F]{2}"},
     re.DOTALL,
 )
 """Up to the first half of a surrogate pair that stands alone."""

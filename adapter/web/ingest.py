@@ -35,6 +35,10 @@ from adapter.web.source_bodies import SenderGone
 
 log = structlog.get_logger()
 
+UNPROVED = "unproved"
+"""Whose large body it is while a signature is still to be checked, of all tenants together: so
+strangers leave half of what large bodies may take to those who have a key."""
+
 T = TypeVar("T")
 
 
@@ -111,7 +115,7 @@ class Ingest:
                 secret = _token(services, scope)
             intake.require_plain(headers)
             sender = intake.sender(services, tenant, headers, secret)
-            with services.bodies.held(sender.name) as held:
+            with services.bodies.held(sender.key or UNPROVED) as held:
                 body = await source_bodies.receive_all(
                     headers, receive, services.settings.body_limit, held
                 )
@@ -149,7 +153,7 @@ class Ingest:
             )
             limit = services.settings.firehose_body_limit
             sender = intake.sender(services, tenant, headers, secret)
-            with services.bodies.held(sender.name) as held:
+            with services.bodies.held(sender.key or UNPROVED) as held:
                 body = await source_bodies.receive_all(headers, receive, limit, held)
                 unread = False
                 name = intake.prove(services, sender, headers, arrival, body)
@@ -210,7 +214,8 @@ async def _turn(services: Services, name: str, size: int, receive: Receive) -> N
             pass
         tell(False)
 
-    waiter = intake.wait(services, name, size, partial(tell, True))
+    # A large one counts among the `bodies`; here it would keep the small ones of its key out.
+    waiter = intake.wait(services, name, size if size <= SMALL else 0, partial(tell, True))
     try:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(watch())

@@ -165,13 +165,12 @@ def prove(
 def wait(services: Services, name: str, size: int, work: Callable[[], None]) -> Waiter:
     """Have a request with a body of so many bytes worked on when its sender's turn comes.
 
-    Who may send nothing just now is told so at once: how much this request brings is known when it
-    is decoded, and then it is taken off the allowance.
+    Who is over its rate waits for that as well: to refuse takes as long as to take, and who is
+    refused at once sends again at once.
 
     Raises:
-        Overloaded: the sender sends too much, or too much of it waits.
+        Overloaded: too much of the sender waits.
     """
-    services.event_limit.check(name, time.monotonic())
     services.shares.check_room(name, size)
     return services.shares.wait(name, work, size=size)
 
@@ -199,13 +198,14 @@ def take(
     """
     request.decoded = decoded
     entries = decoded.entries
-    services.event_limit.take(name, len(entries) or 1, time.monotonic())
-    if len(entries) != 1 or decoded.ignored or decoded.rejected:
+    is_alone = len(entries) == 1 and not decoded.ignored and not decoded.rejected
+    if not is_alone:
         events = len(entries) + decoded.ignored + len(decoded.rejected)
         if events > 1:  # one was counted when it began, even if there is none
             services.shares.count(name, min(events, parts.PART) - 1)
-        if not entries and decoded.rejected:
-            raise _none_good(decoded)
+    services.event_limit.take(name, len(entries) or 1, time.monotonic())
+    if not entries and decoded.rejected:
+        raise _none_good(decoded)
     for entry in entries:
         for fact in entry.facts:
             if isinstance(fact, ContactEvent) and fact.recording is not None:

@@ -263,6 +263,7 @@ class ShortConnection(HttpConnection):
         if request.disconnected or request.response_complete:
             return
         request.response_complete = True
+        self.waiting = None  # it leads back to the request, and many connections are idle for long
         if self.cycle is request:  # type: ignore[comparison-overlap]
             self.cycle = _ANSWERED  # type: ignore[unreachable]
         if answer is None:

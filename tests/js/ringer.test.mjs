@@ -35,12 +35,12 @@ async function panel(clock, locks, { clicked = true, muted = false } = {}) {
   const ringer = new Ringer(() => device, clock, locks);
   ringer.muted = muted;
   if (clicked) await ringer.unlock();
-  return { ringer, device };
+  return { ringer, device, clock };
 }
 
 async function ring(...panels) {
   for (const { ringer } of panels) ringer.ring(false);
-  await settle();
+  await panels[0].clock.pass(0);
 }
 
 test("it rings every three seconds until it stops", async () => {
@@ -61,8 +61,36 @@ test("of several panels one rings, and another goes on when it stops", async () 
   const second = await panel(clock, locks);
   await ring(first, second);
   assert.deepEqual([first.device.notes, second.device.notes], [2, 0]);
+  await clock.pass(2_000);
   first.ringer.stop();
-  await settle();
+  await clock.pass(1_000);
+  assert.deepEqual([first.device.notes, second.device.notes], [2, 2]);
+});
+
+test("a call that is answered is not rung for by the panel that waited", async () => {
+  const clock = new FakeClock();
+  const locks = new FakeLocks();
+  const first = await panel(clock, locks);
+  const second = await panel(clock, locks);
+  await ring(first, second);
+  await clock.pass(2_000);
+  first.ringer.stop();
+  await clock.pass(200); // in which the other panel draws that it is answered
+  second.ringer.stop();
+  await clock.pass(10_000);
+  assert.deepEqual([first.device.notes, second.device.notes], [2, 0]);
+});
+
+test("a sound device that is taken away lets another panel ring", async () => {
+  const clock = new FakeClock();
+  const locks = new FakeLocks();
+  const first = await panel(clock, locks);
+  const second = await panel(clock, locks);
+  await ring(first, second);
+  await clock.pass(2_000);
+  first.device.state = "interrupted";
+  first.device.onstatechange();
+  await clock.pass(1_000);
   assert.deepEqual([first.device.notes, second.device.notes], [2, 2]);
 });
 
@@ -86,7 +114,7 @@ test("who mutes the panel that rings hears another, and may have it back", async
   await clock.pass(10_000);
   assert.equal(only.device.notes, 2);
   only.ringer.muted = false;
-  await settle();
+  await clock.pass(0);
   assert.equal(only.device.notes, 4);
 });
 

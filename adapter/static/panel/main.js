@@ -238,14 +238,17 @@ async function lookBack() {
 function draw() {
   page.draw(state, notes, clock.now() - clockAhead);
   surround();
-  afterDrawing(ringOrStop);
+  if (isRinging()) afterDrawing(ring);
+  else ringer.stop();
 }
 
-function ringOrStop() {
-  const contacts = [...state.contacts.values()];
-  const talking = contacts.some((each) => each.phase === "talking");
-  if (contacts.some((each) => each.phase === "ringing")) ringer.ring(talking);
-  else ringer.stop();
+function isRinging() {
+  return [...state.contacts.values()].some((each) => each.phase === "ringing");
+}
+
+function ring() {
+  const talking = [...state.contacts.values()].some((each) => each.phase === "talking");
+  if (isRinging()) ringer.ring(talking);
 }
 
 function surround() {

@@ -23,7 +23,6 @@ export class NoticeCard extends HTMLElement {
     write(part(this, "detail"), detail);
     write(part(this, "code"), code ?? "");
     this.#action = action?.id ?? "";
-    part(this, "action").hidden = !action;
     write(part(this, "action"), action?.label ?? "");
   }
 }

@@ -7,6 +7,8 @@ const RING = [659.25, 880];
 const LOST = [440, 329.63];
 /** Between rings, ms. */
 const EVERY = 3_000;
+/** Until a panel rings in place of one that has stopped, ms: mostly because the call is answered. */
+const PAUSE = 700;
 /** Peak gain of 1; half of it while the agent is talking to somebody. */
 const LOUD = 0.16;
 
@@ -53,7 +55,10 @@ export class Ringer {
   /** Get leave to make sounds; only within a click or a key. */
   async unlock() {
     try {
-      this.#context ??= this.#makeContext();
+      if (!this.#context) {
+        this.#context = this.#makeContext();
+        this.#context.onstatechange = () => this.#begin(); // the system may take the sound away
+      }
       await this.#context.resume();
     } catch {
       this.#context = null; // no sound device: the panel is silent and works
@@ -88,11 +93,13 @@ export class Ringer {
     if (this.#turn) return;
     const { signal } = (this.#turn = new AbortController());
     if (!this.#locks) return this.#repeat();
+    const asked = this.#clock.now();
     const given = new Promise((resolve) => signal.addEventListener("abort", resolve));
     this.#locks
       .request("screenpop-ring", { signal }, () => {
         if (signal.aborted) return undefined;
-        this.#repeat();
+        const hasWaited = this.#clock.now() - asked > PAUSE / 4;
+        this.#timer = this.#clock.setTimeout(() => this.#repeat(), hasWaited ? PAUSE : 0);
         return given;
       })
       .catch(() => {
