@@ -94,7 +94,7 @@ class Batch:
         self.transaction = transaction
         """What writes anything else than rows of the journal; None while nobody needs that."""
         self._index = self._database.index
-        """Reads what the index says, and no row of the journal: some may wait in the redo log."""
+        """Reads the journal's index, and by `journal.waiting` the rows in the redo log too."""
         self._read_at: int | None = None
         """The version of the database at which its tables were first read with no transaction."""
         self.now = now

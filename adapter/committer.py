@@ -389,7 +389,7 @@ class Committer:
         started = time.perf_counter()
         self._check_files(started)
         try:
-            transaction = self._begin_upfront() if upfront or self.upkeep.is_behind else None
+            transaction = self._begin_upfront() if upfront or self.upkeep.needs_database else None
             # By place: names would be a dictionary more, for each lone event.
             batch = Batch(self._surroundings, transaction, datetime.now(UTC), self._last_sequences)
             results = []

@@ -29,8 +29,8 @@ class Socket(Protocol):
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake."""
 
-    def sweep(self, now: float, date: datetime) -> None:
-        """Ping a silent peer, cut off a dead one; `now` leaves standstills out (`Silence`)."""
+    def sweep(self, now: float, date: datetime, excused: float) -> None:
+        """Ping a silent peer, cut off a dead one; `excused`: seconds in which nobody was heard."""
 
     def abandon(self) -> None:
         """Cut the connection, and forget it at once."""

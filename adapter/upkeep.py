@@ -111,14 +111,14 @@ class Upkeep:
         self._holds = 0
         self._refused = False
         """Whether the database did not take what waits, and no lock was the reason."""
-        self._room = TOO_MANY
-        """Rows that may wait in the redo log; none may while it is avoided, not even no row."""
+        self._avoids_redo = False
+        """Whether nothing may go into the redo log, because it refused a moment ago."""
         self._mistakes = Seldom()
 
     @property
-    def is_behind(self) -> bool:
-        """Whether nothing more may go into the redo log before the database takes what waits."""
-        return self._refused or self._database.waiting > self._room
+    def needs_database(self) -> bool:
+        """Whether a commit is to be one of the database, and to take along what waits for it."""
+        return self._avoids_redo or self._refused or self._database.waiting > TOO_MANY
 
     def after_commit(self) -> None:
         """See to it that what was kept is written in time.
@@ -138,11 +138,11 @@ class Upkeep:
 
     def avoid_redo(self, seconds: float) -> None:
         """Have nothing go into the redo log for a while, because it refuses."""
-        self._room = -1
+        self._avoids_redo = True
         asyncio.get_running_loop().call_later(seconds, self._try_redo_again)
 
     def _try_redo_again(self) -> None:
-        self._room = TOO_MANY
+        self._avoids_redo = False
 
     def _see_to_index(self) -> None:
         if self._database.raw.tail.rows >= INDEX_ROWS:

@@ -19,7 +19,7 @@ from adapter.pulse import USUAL, pulse
 from adapter.registry import Changes
 from adapter.seldom import Seldom
 from adapter.services import Services
-from adapter.standstill import Silence
+from adapter.standstill import Standstills
 from adapter.store import installation, key_uses, maintenance, outbox, retention, sessions
 from adapter.tenants import Tenant
 
@@ -78,7 +78,7 @@ async def sweep(services: Services) -> None:
     """Ping silent sockets and cut off dead ones: each has a look in every sweep."""
     short = Seldom()
     # In so many sweeps everybody is pinged and has its answer read.
-    silence = Silence(monotonic(), patience=3 * SWEEP_EVERY)
+    standstills = Standstills(monotonic(), patience=3 * SWEEP_EVERY)
     while True:
         for part in range(sockets.PARTS):
             await pulse(SWEEP_EVERY / sockets.PARTS)
@@ -89,10 +89,11 @@ async def sweep(services: Services) -> None:
                     do="raise LimitNOFILE of the service (ulimit -n); see who opens so many",
                     untold=untold,
                 )
-            now, date = silence.at(monotonic()), datetime.now(UTC)
+            now, date = monotonic(), datetime.now(UTC)
+            excused = standstills.seconds_at(now)
             for socket in services.sockets.part(part):
                 try:
-                    socket.sweep(now, date)
+                    socket.sweep(now, date, excused)
                 except Exception:
                     # One that is broken must not keep the others from their look, now or later.
                     log.exception("a socket could not be swept; it is cut off")

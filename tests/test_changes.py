@@ -31,7 +31,7 @@ class Panel:
     def close(self, code: CloseCode) -> None:
         self.closed.append(code)
 
-    def sweep(self, now: float, date: datetime) -> None:
+    def sweep(self, now: float, date: datetime, excused: float) -> None:
         """Stay."""
 
     def abandon(self) -> None:

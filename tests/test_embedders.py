@@ -34,7 +34,7 @@ class Open:
     def close(self, code: CloseCode) -> None:
         """Do nothing."""
 
-    def sweep(self, now: float, date: datetime) -> None:
+    def sweep(self, now: float, date: datetime, excused: float) -> None:
         """Do nothing."""
 
     def abandon(self) -> None:

@@ -84,7 +84,7 @@ async def test_nobody_is_refused_and_the_order_goes_on_without_a_hole(workshop: 
             assert await said(workshop, str(number)) == [number]
             await asyncio.sleep(0.01)
         assert workshop.committer.failure is None
-    await until(lambda: not workshop.committer.upkeep.is_behind)
+    await until(lambda: not workshop.committer.upkeep.needs_database)
     assert await said(workshop, "c", "d") == [15, 16]
     assert workshop.database.waiting == 2
     assert workshop.hub.published == list(range(1, 17))
@@ -124,7 +124,7 @@ async def test_it_is_said_once_when_it_begins_and_once_when_it_ends(workshop: Wo
         assert failures is not None
         assert failures > 1  # it was tried again, and that is counted, not said
 
-        await until(lambda: not workshop.committer.upkeep.is_behind)
+        await until(lambda: not workshop.committer.upkeep.needs_database)
         await said(workshop, "in the redo log")
         await until(lambda: ENDS in [each["event"] for each in logs])
         await said(workshop, "later")
@@ -143,7 +143,7 @@ async def test_who_is_taken_now_and_refused_then_is_one_trouble(
         for _ in range(3):
             with refusing(workshop):
                 await said(workshop, "by the database")
-            await until(lambda: not workshop.committer.upkeep.is_behind)
+            await until(lambda: not workshop.committer.upkeep.needs_database)
             await said(workshop, "by the redo log")
             assert workshop.database.waiting == 1
     assert [each["event"] for each in logs] == [BEGINS]

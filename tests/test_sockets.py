@@ -21,7 +21,7 @@ class Dummy:
     def close(self, code: CloseCode) -> None:
         """Do nothing."""
 
-    def sweep(self, now: float, date: datetime) -> None:
+    def sweep(self, now: float, date: datetime, excused: float) -> None:
         """Do nothing."""
 
     def abandon(self) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WORDS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
 _MEND = "once that is mended a server goes on by itself"
 _RESTORE = "if it cannot be mended: stop the server, put a backup in its place, start again"
-_RESTART = "restart the server: what the log held it has moved into the database"
+_RESTART = "see in its log that the database has what the deleted one held, and restart the server"
 
 
 def register(app: typer.Typer) -> None:

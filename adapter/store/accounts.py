@@ -66,7 +66,7 @@ def listed(database: Database, tenant: Tenant | None = None) -> list[StoredAccou
     query = select(_TABLE).order_by(_TABLE.c.tenant, _TABLE.c.name)
     if tenant is not None:
         query = query.where(_TABLE.c.tenant == tenant)
-    with database.reading():
+    with database.reading_tables():
         rows = database.connection.execute(query).all()
     return [_account(row) for row in rows]
 

@@ -72,7 +72,8 @@ class Database:
         self.disk: DiskSync | None = None
         """What waits for the disk; None where a commit need not outlive a loss of power."""
         self._impatient_until = 0.0
-        self._are_logs_rescued = False
+        self._rescued: set[str] = set()
+        """Of the logs that somebody has deleted, those whose content is in the database."""
         self._taken = 0
         """How many of the rows that waited are in the transaction."""
 
@@ -343,8 +344,8 @@ class Database:
         Nothing is written to it any more (`WatchedFiles.check`). True where that was done just now.
         """
         path, log, redo = str(self.path), f"{self.path}-wal", f"{self.path}{REDO_SUFFIX}"
-        gone = [each for each in (log, redo) if self.files.is_gone(each)]
-        if self._are_logs_rescued or not gone:
+        gone = {each for each in (log, redo) if self.files.is_gone(each)} - self._rescued
+        if not gone:
             return False
         if self.files.is_gone(path) or self.raw.in_transaction:
             return False  # another file is there, or none
@@ -356,10 +357,11 @@ class Database:
                 self.commit()
             if log in gone:
                 row = self.raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                self._are_logs_rescued = not row[0] and row[1] == row[2]
-            else:
-                self._are_logs_rescued = True
-        return self._are_logs_rescued
+                if row[0] or row[1] != row[2]:
+                    return False
+            self._rescued |= gone
+            return True
+        return False
 
     def close(self) -> None:
         """Close the connection; SQLite checkpoints its log if this was the last one."""

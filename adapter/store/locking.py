@@ -16,8 +16,11 @@ from adapter.store import belonging
 from adapter.store.failures import StoreTaken
 from adapter.store.paths import create_private
 
-_OUR_BYTE = 1 << 62
+_OUR_BYTE: Final = 1 << 62
 """SQLite's are at 2**30, and no database is as long as this."""
+
+_LOG_BYTE: Final = _OUR_BYTE + 1
+"""Locked by a server whose log somebody has deleted."""
 
 _SHARED_BYTES: Final = (0x40000002, 510)
 """What SQLite locks of a file to read it, and to have it alone: where it begins, how long it is
@@ -25,6 +28,9 @@ _SHARED_BYTES: Final = (0x40000002, 510)
 
 _LOCKED: Final[dict[Path, int]] = {}
 """Descriptors of databases that this process serves: never closed (`lock_file`)."""
+
+_SERVED: Final[set[Path]] = set()
+"""These, and those that cannot be opened to write: then it does not come to serving."""
 
 
 def is_locked(path: Path) -> bool:
@@ -73,6 +79,7 @@ def lock_file(path: Path) -> None:
         StoreUnavailable: another server has it.
     """
     create_private(path)
+    _SERVED.add(path)
     with suppress(OSError):  # who opens it to write says why it cannot be
         _LOCKED[path] = os.open(path, os.O_RDWR)
         try:
@@ -85,7 +92,7 @@ def lock_file(path: Path) -> None:
 
 def serves(path: Path) -> bool:
     """Whether this very process serves the database."""
-    return path in _LOCKED
+    return path in _SERVED
 
 
 def keep_from_last_checkpoint(path: Path) -> None:
@@ -94,11 +101,33 @@ def keep_from_last_checkpoint(path: Path) -> None:
     The last one moves the pages of its log into the database as it closes, by the index that all
     connections share. Where somebody has deleted the log, and another program has then written to
     a new one, that index is of the other log: pages of one would go to the places of another's.
+    Commands know it by a byte that is locked too (`is_log_gone`).
     """
     descriptor = _LOCKED.get(path)
     if descriptor is not None:
-        with suppress(OSError):
-            _lock_bytes(descriptor, fcntl.F_RDLCK, *_SHARED_BYTES)
+        for kind, start, length in ((fcntl.F_RDLCK, *_SHARED_BYTES), (fcntl.F_WRLCK, _LOG_BYTE, 1)):
+            with suppress(OSError):
+                _lock_bytes(descriptor, kind, start, length)
+
+
+def is_log_gone(path: Path) -> bool:
+    """Whether a server has said that the log of its database was deleted.
+
+    To be called before the database is opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False  # who opens it to write says why it cannot be
+    try:
+        _lock_bytes(descriptor, fcntl.F_RDLCK, _LOG_BYTE)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system without such locks
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _lock_bytes(descriptor: int, kind: int, start: int = _OUR_BYTE, length: int = 1) -> None:

@@ -19,7 +19,7 @@ from adapter.store.database import REDO_SUFFIX, Database
 from adapter.store.failures import LogGone, StoreTaken, explain
 from adapter.store.journal import redo
 from adapter.store.journal.seen import Seen, read
-from adapter.store.locking import is_locked, lock, require_own_name, serves
+from adapter.store.locking import is_locked, is_log_gone, lock, require_own_name, serves
 from adapter.store.times import micros
 
 LOG_PAGES = 2_000
@@ -213,7 +213,9 @@ def require_log(path: Path) -> None:
         LogGone: it has been deleted.
     """
     log = path.with_name(path.name + "-wal")
-    if serves(path) or _patiently(lambda: log.exists() or not is_locked(path)):
+    if serves(path) or (
+        _patiently(lambda: log.exists() or not is_locked(path)) and not is_log_gone(path)
+    ):
         return
     raise LogGone(f"somebody has deleted {log} under the server that runs: restart the server")
 

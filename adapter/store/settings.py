@@ -62,7 +62,7 @@ class Alias(msgspec.Struct, frozen=True):
 
 def tenants(database: Database) -> list[Tenant]:
     """Read the names of all tenants."""
-    with database.reading():
+    with database.reading_tables():
         rows = database.connection.execute(select(schema.tenants.c.name)).all()
     return [Tenant(row.name) for row in rows]
 
@@ -82,7 +82,7 @@ def create_tenant(database: Database, tenant: Tenant, now: datetime, *, who: str
 
 def keys(database: Database) -> list[StoredKey]:
     """Read every key, revoked ones too."""
-    with database.reading():
+    with database.reading_tables():
         rows = database.connection.execute(select(schema.keys)).all()
     return [
         StoredKey(
@@ -141,7 +141,7 @@ def revoke_key(database: Database, key: str, now: datetime, *, who: str) -> None
 def all_settings(database: Database) -> list[StoredSetting]:
     """Read every tenant's settings."""
     table = schema.tenant_settings.c
-    with database.reading():
+    with database.reading_tables():
         rows = database.connection.execute(
             select(table.tenant, table.name, table.value, table.version, table.changed)
         ).all()
@@ -153,7 +153,7 @@ def all_settings(database: Database) -> list[StoredSetting]:
 def setting(database: Database, tenant: Tenant, name: str) -> StoredSetting | None:
     """Read one setting of a tenant; None where it was never set."""
     table = schema.tenant_settings.c
-    with database.reading():
+    with database.reading_tables():
         row = database.connection.execute(
             select(table.value, table.version, table.changed).where(
                 table.tenant == tenant, table.name == name
@@ -238,7 +238,7 @@ def put_steps(
 def aliases(database: Database) -> list[Alias]:
     """Read every alias of every tenant."""
     table = schema.agent_aliases.c
-    with database.reading():
+    with database.reading_tables():
         rows = database.connection.execute(
             select(table.tenant, table.source_id, table.agent, table.origin)
         ).all()
@@ -286,7 +286,7 @@ def remove_alias(
 def audit_log(database: Database, tenant: Tenant, *, limit: int = 200) -> list[dict[str, object]]:
     """Read the newest entries of a tenant's audit log."""
     table = schema.audit.c
-    with database.reading():
+    with database.reading_tables():
         rows = database.connection.execute(
             select(table.at, table.who, table.what, table.before, table.after)
             .where(table.tenant == tenant)

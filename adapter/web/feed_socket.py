@@ -132,13 +132,14 @@ class FeedSocket(FeedReader):
             log.exception("a feed could not be closed; it is cut off")
             self.abandon()
 
-    def sweep(self, now: float, date: datetime) -> None:
+    def sweep(self, now: float, date: datetime, excused: float = 0.0) -> None:
         """Ping a silent peer and cut off a dead one (one sweep over all sockets, no timer each).
 
-        `now` is by `monotonic`, without standstills of the server; `date` is for people.
+        `now` is by `monotonic`, `date` the same moment for people. Of its silence so many seconds
+        are `excused`, because the server stood still.
         """
         silent = now - self.heard
-        if silent > DEAD_AFTER:
+        if silent - excused > DEAD_AFTER:
             self.abandon()
         elif silent > PING_AFTER and not self._closing and not self._transport.is_closing():
             self._transport.write(frames.PING)
@@ -244,6 +245,7 @@ class FeedSocket(FeedReader):
         except Unavailable:
             self.close(OVERLOADED)
             return
+        self.key = greeted.key  # by which it is closed, should that be revoked meanwhile
         new = greeted.unkept
         if new is None:
             self._welcome(hello, greeted, None)

@@ -305,3 +305,19 @@ def test_a_command_leaves_a_database_alone_whose_log_was_deleted_under_the_serve
         assert not server.database.with_name(server.database.name + "-wal").exists()
         server.restart()
         assert server.post(server.event("created", "later")).status_code == 202
+
+
+def test_a_command_knows_a_deleted_log_though_another_is_there(
+    tmp_path: Path, command: Run
+) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "taken")
+        log = server.database.with_name(server.database.name + "-wal")
+        log.unlink()
+        eventually(lambda: "the database has what it held" in server.log(), "it is rescued")
+        with contextlib.closing(sqlite3.connect(server.database)) as reader:
+            reader.execute("SELECT count(*) FROM heartbeat").fetchall()
+        assert log.exists()
+        done = command("doctor", SCREENPOP_DATA_DIR=str(server.folder))
+        assert done.returncode == 1
+        assert "somebody has deleted" in done.stdout

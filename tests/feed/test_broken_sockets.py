@@ -56,9 +56,9 @@ class Broken:
     def close(self, code: CloseCode) -> None:
         raise RuntimeError(code.reason)
 
-    def sweep(self, now: float, date: datetime) -> None:
+    def sweep(self, now: float, date: datetime, excused: float) -> None:
         self.looks += 1
-        raise RuntimeError(f"{now} {date}")
+        raise RuntimeError(f"{now} {date} {excused}")
 
     def abandon(self) -> None:
         self.abandoned += 1
