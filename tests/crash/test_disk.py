@@ -205,3 +205,14 @@ def _limit_files(server: Server, size: int) -> None:
     pid = server.process.pid
     hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def test_a_database_that_cannot_be_written_is_told_as_that_at_the_start(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.report("created", "kept")
+        server.stop()
+        with immutable(str(server.database)):
+            _, line = fails_to_start(server)
+            assert "read-only" in line
+        server.start()
+        assert_kept(server, ["kept"])
