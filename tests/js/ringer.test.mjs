@@ -43,6 +43,16 @@ async function ring(...panels) {
   await panels[0].clock.pass(0);
 }
 
+/** Two panels of one browser, for one call that rings. */
+async function twoForOneCall() {
+  const clock = new FakeClock();
+  const locks = new FakeLocks();
+  const first = await panel(clock, locks);
+  const second = await panel(clock, locks);
+  await ring(first, second);
+  return { clock, first, second };
+}
+
 test("it rings every three seconds until it stops", async () => {
   const clock = new FakeClock();
   const only = await panel(clock, new FakeLocks());
@@ -55,11 +65,7 @@ test("it rings every three seconds until it stops", async () => {
 });
 
 test("of several panels one rings, and another goes on when it stops", async () => {
-  const clock = new FakeClock();
-  const locks = new FakeLocks();
-  const first = await panel(clock, locks);
-  const second = await panel(clock, locks);
-  await ring(first, second);
+  const { clock, first, second } = await twoForOneCall();
   assert.deepEqual([first.device.notes, second.device.notes], [2, 0]);
   await clock.pass(2_000);
   first.ringer.stop();
@@ -68,11 +74,7 @@ test("of several panels one rings, and another goes on when it stops", async () 
 });
 
 test("a call that is answered is not rung for by the panel that waited", async () => {
-  const clock = new FakeClock();
-  const locks = new FakeLocks();
-  const first = await panel(clock, locks);
-  const second = await panel(clock, locks);
-  await ring(first, second);
+  const { clock, first, second } = await twoForOneCall();
   await clock.pass(2_000);
   first.ringer.stop();
   await clock.pass(200); // in which the other panel draws that it is answered
@@ -82,11 +84,7 @@ test("a call that is answered is not rung for by the panel that waited", async (
 });
 
 test("a sound device that is taken away lets another panel ring", async () => {
-  const clock = new FakeClock();
-  const locks = new FakeLocks();
-  const first = await panel(clock, locks);
-  const second = await panel(clock, locks);
-  await ring(first, second);
+  const { clock, first, second } = await twoForOneCall();
   await clock.pass(2_000);
   first.device.state = "interrupted";
   first.device.onstatechange();
@@ -133,11 +131,7 @@ test("a click while it rings makes it heard", async () => {
 });
 
 test("a call that ends before its turn has come rings nowhere", async () => {
-  const clock = new FakeClock();
-  const locks = new FakeLocks();
-  const first = await panel(clock, locks);
-  const second = await panel(clock, locks);
-  await ring(first, second);
+  const { clock, first, second } = await twoForOneCall();
   second.ringer.stop();
   first.ringer.stop();
   await settle();
