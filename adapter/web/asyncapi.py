@@ -64,7 +64,11 @@ def _channel(names: list[str]) -> dict[str, Any]:
     query = record(
         agent={"type": "string", "description": "an agent's id, or * for the whole tenant"},
         after={"type": "string", "description": "resume after this sequence"},
-        epoch={"type": "string", "description": "the epoch that `after` is of, as it was told"},
+        epoch={
+            "type": "string",
+            "description": "the epoch that `after` is of, as a snapshot, `welcome` or the header "
+            f"{messages.EPOCH_HEADER} of the handshake's answer told it",
+        },
         panel={"type": "string", "description": "an id that the client keeps over reconnects"},
     )
     return {
