@@ -56,26 +56,36 @@ def test_a_peer_that_answers_pings_stays(impatient: Server) -> None:
             raw.send(PONG, ping.payload)
 
 
+def until_cut_off(raw: Raw) -> None:
+    """See nothing but pings, and then the end."""
+    while True:
+        try:
+            assert raw.frame().opcode == PING
+        except (EOFError, ConnectionResetError):
+            return
+
+
+def stand_still(server: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold the server's loop up for longer than it gives a peer, as if the machine were paused."""
+    monkeypatch.setattr(standstill, "LONGEST", 0.5)
+    server.loop.call_soon_threadsafe(time.sleep, 1.5)
+
+
 def test_a_peer_that_answers_nothing_is_cut_off(impatient: Server) -> None:
     with Raw(impatient) as raw:
         raw.open("alice")
         started = time.monotonic()
         assert raw.frame().opcode == PING
-        while True:
-            try:
-                assert raw.frame().opcode == PING
-            except (EOFError, ConnectionResetError):
-                break
+        until_cut_off(raw)
         assert 0.5 < time.monotonic() - started < 5
 
 
 def test_who_was_silent_while_the_server_stood_still_is_asked_first(
     impatient: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standstill, "LONGEST", 0.5)
     with Raw(impatient) as raw:
         raw.open("alice")
-        impatient.loop.call_soon_threadsafe(time.sleep, 1.5)  # as if the machine were paused
+        stand_still(impatient, monkeypatch)
         for _ in range(3):
             ping = raw.frame()
             assert ping.opcode == PING
@@ -85,15 +95,10 @@ def test_who_was_silent_while_the_server_stood_still_is_asked_first(
 def test_who_stays_silent_after_a_standstill_is_cut_off(
     impatient: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standstill, "LONGEST", 0.5)
     with Raw(impatient) as raw:
         raw.open("alice")
-        impatient.loop.call_soon_threadsafe(time.sleep, 1.5)
-        while True:
-            try:
-                assert raw.frame().opcode == PING
-            except (EOFError, ConnectionResetError):
-                break
+        stand_still(impatient, monkeypatch)
+        until_cut_off(raw)
 
 
 def test_a_client_without_a_hello_is_closed_with_4408(impatient: Server) -> None:

@@ -11,6 +11,18 @@ from adapter.store import belonging, installation, maintenance
 from adapter.store.database import Database
 
 
+def restored(folder: Path) -> Path:
+    """Give a database that was served, in whose place its backup was put."""
+    path, copy = folder / "served.db", folder / "copy.db"
+    served = Database(str(path))
+    served.migrate()
+    served.serve()
+    maintenance.backup(path, copy)
+    served.close()
+    path.write_bytes(copy.read_bytes())
+    return path
+
+
 def test_a_server_killed_again_and_again_while_checkpoints_are_held_up_keeps_its_logs(
     tmp_path: Path,
 ) -> None:
@@ -45,33 +57,21 @@ def test_a_server_killed_again_and_again_while_checkpoints_are_held_up_keeps_its
 def test_a_restored_file_keeps_its_own_logs_before_its_first_server_has_marked_it(
     tmp_path: Path,
 ) -> None:
-    path, copy = tmp_path / "served.db", tmp_path / "copy.db"
-    served = Database(str(path))
-    served.migrate()
-    served.serve()
-    maintenance.backup(path, copy)
-    served.close()
-    path.write_bytes(copy.read_bytes())
+    path = restored(tmp_path)
     maintenance.adopt(path)
     assert not belonging.is_another(path)
-    restored = Database(str(path))
-    before = installation.epoch(restored.raw.cursor())
-    restored.serve()
-    assert installation.epoch(restored.raw.cursor()) != before
+    opened = Database(str(path))
+    before = installation.epoch(opened.raw.cursor())
+    opened.serve()
+    assert installation.epoch(opened.raw.cursor()) != before
     assert not belonging.is_another(path)
-    restored.close()
+    opened.close()
 
 
 def test_an_epoch_begins_in_the_log_so_that_a_crash_leaves_the_log_the_files_own(
     tmp_path: Path,
 ) -> None:
-    path, copy = tmp_path / "served.db", tmp_path / "copy.db"
-    served = Database(str(path))
-    served.migrate()
-    served.serve()
-    maintenance.backup(path, copy)
-    served.close()
-    path.write_bytes(copy.read_bytes())
+    path = restored(tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as own:
         own.execute("PRAGMA wal_autocheckpoint=0")
         own.execute("CREATE TABLE much (text)")
@@ -85,13 +85,7 @@ def test_an_epoch_begins_in_the_log_so_that_a_crash_leaves_the_log_the_files_own
 def test_logs_that_are_younger_than_the_file_are_its_own_whatever_the_marks_say(
     tmp_path: Path,
 ) -> None:
-    path, copy = tmp_path / "served.db", tmp_path / "copy.db"
-    served = Database(str(path))
-    served.migrate()
-    served.serve()
-    maintenance.backup(path, copy)
-    served.close()
-    path.write_bytes(copy.read_bytes())
+    path = restored(tmp_path)
     assert belonging.is_another(path)
     log = path.with_name("served.db-redo")
     log.write_bytes(b"of a version that gives no marks")
