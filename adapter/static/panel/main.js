@@ -238,17 +238,17 @@ async function lookBack() {
 function draw() {
   page.draw(state, notes, clock.now() - clockAhead);
   surround();
-  if (isRinging()) afterDrawing(ring);
+  if (isAny("ringing")) afterDrawing(ring);
   else ringer.stop();
 }
 
-function isRinging() {
-  return [...state.contacts.values()].some((each) => each.phase === "ringing");
+function ring() {
+  if (isAny("ringing")) ringer.ring(isAny("talking"));
 }
 
-function ring() {
-  const talking = [...state.contacts.values()].some((each) => each.phase === "talking");
-  if (isRinging()) ringer.ring(talking);
+/** @param {string} phase */
+function isAny(phase) {
+  return [...state.contacts.values()].some((each) => each.phase === phase);
 }
 
 function surround() {
