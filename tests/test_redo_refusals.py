@@ -123,9 +123,11 @@ async def test_a_kill_in_the_midst_of_it_loses_nothing(workshop: Workshop) -> No
 
 async def test_it_is_said_once_when_it_begins_and_once_when_it_ends(workshop: Workshop) -> None:
     with capture_logs() as logs:
+        sent = 0
         with refusing(workshop):
             while refusals(workshop) < 2:  # it is tried again, and that is counted, not said
                 await said(workshop, "more")
+                sent += 1
 
         await until(lambda: not workshop.committer.upkeep.needs_database)
         await said(workshop, "in the redo log")
@@ -133,7 +135,7 @@ async def test_it_is_said_once_when_it_begins_and_once_when_it_ends(workshop: Wo
         await said(workshop, "later")
     told = [each for each in logs if each["log_level"] != "debug"]
     assert [each["event"] for each in told] == [BEGINS, ENDS]
-    assert told[1]["by_database"] >= 10
+    assert told[1]["by_database"] >= sent >= 2
     assert told[1]["seconds"] >= 0
     workshop.database.close()
 
