@@ -32,6 +32,8 @@ CONTACTS: Final = 50
 LOADS: Final = 10
 OTHERS: Final = 500
 """Panels beside the browser's, and events a second for them."""
+_SETTLED: Final = 2.0
+"""Seconds that a panel is open before its first contact rings."""
 _WITHIN: Final = 30_000
 """ms until a card that does not come is a failure."""
 
@@ -47,6 +49,7 @@ def panel(contender: Contender, plan: Plan) -> Figures:
         try:
             cards = _cards(run, browser)
             figures["card_ms"], figures["frames_ms"] = cards["since_message"], cards["frames"]
+            figures["first_card_ms"] = _first_cards(run, browser)
             load.do(f"connect {min(OTHERS, run.plan.panels)} {AT_ONCE}")
             # Longer than it takes: what is left of it ends with the generator.
             load.begin(f"open {OTHERS} 600 0")
@@ -179,6 +182,22 @@ def _cards(run: Run, browser: Browser) -> dict[str, list[float]]:
                 values.append(painted[name])
             desk.report("ended", contact)
             page.wait_for_selector(f"[data-contact={contact}]", state="detached")
+    return took
+
+
+def _first_cards(run: Run, browser: Browser) -> list[float]:
+    """Ring the first contact of a panel that has been open for a moment; ms as in `_cards`."""
+    desk = _Desk(run, "browser-first-cards")
+    took = []
+    for number in range(LOADS):
+        with _throttled(browser) as (_, page):
+            page.goto(desk.address())
+            _is_live(page)
+            time.sleep(_SETTLED)
+            contact = f"first-{number}"
+            desk.report("offered", contact)
+            took.append(_painted(page, contact)["since_message"])
+            desk.report("ended", contact)
     return took
 
 

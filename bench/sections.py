@@ -150,10 +150,12 @@ def _browser(found: Figures | None) -> list[str]:
     ]
     for name, key in (
         ("ringing card on the screen after the message, ms", "card_ms"),
+        ("the first card after a load, ms", "first_card_ms"),
         ("the frame after it begun, ms", "frames_ms"),
         ("ringing card on the screen after the navigation, ms", "from_navigation_ms"),
     ):
-        values = found[key]
+        if not (values := found.get(key, [])):
+            continue  # of a run before it was measured
         lines.append([name, f"{quantile(values, 0.5):.0f}", f"{quantile(values, 0.95):.0f}"])
     return [
         "## The panel in Chromium, processor throttled 4 times",

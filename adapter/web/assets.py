@@ -69,6 +69,10 @@ _PANEL_SHEETS: Final = (
 )
 """In the order in which their rules count."""
 
+_EAGER: Final = "//# allFunctionsCalledOnLoad\n"
+"""Has Chromium compile a script's functions in another thread while it loads, and not when the
+first call rings (https://v8.dev/blog/explicit-compile-hints). To other browsers it is a comment."""
+
 _SMALL = 256
 """Bytes under which gzip saves nothing worth a second copy."""
 
@@ -215,7 +219,7 @@ def _panel(bodies: Mapping[str, bytes]) -> dict[str, bytes]:
     order = tuple(f"panel/css/{sheet}.css" for sheet in _PANEL_SHEETS)
     styles = {path: bodies[path].decode() for path in order}
     return {
-        PANEL_SCRIPT: joined.modules(scripts, "panel/main.js").encode(),
+        PANEL_SCRIPT: (_EAGER + joined.modules(scripts, "panel/main.js")).encode(),
         PANEL_STYLE: joined.sheets(styles, order).encode(),
     }
 

@@ -30,6 +30,20 @@ _KEEP_THE_TICK = """
   window.setInterval = (run, ms) => { if (ms === 1000) window.tick = run; return repeat(run, ms); };
 """
 
+_NOTE_REHEARSAL = """
+  window.rehearsed = [];
+  document.addEventListener("DOMContentLoaded", () =>
+    new MutationObserver(() => {
+      for (const card of document.querySelectorAll("#rehearsal contact-card")) {
+        const title = card.querySelector("[data-part=title]");
+        rehearsed.push({
+          phase: card.dataset.phase, laidOut: title.offsetHeight > 0,
+          seen: title.checkVisibility({ visibilityProperty: true }),
+        });
+      }
+    }).observe(document.getElementById("rehearsal"), { childList: true }));
+"""
+
 _WHAT_A_TICK_WRITES = """() => {
   const observer = new MutationObserver(() => {});
   observer.observe(document, {
@@ -48,6 +62,16 @@ def test_a_card_is_drawn_before_the_rest_of_the_browser_is_told(desk: Desk) -> N
     order = page.evaluate("order")
     assert order[:2] == ["card", "frame"]
     assert sorted(order[2:]) == ["link", "title"]
+
+
+def test_a_ringing_card_is_rehearsed_where_nobody_sees_it(desk: Desk) -> None:
+    desk.context.add_init_script(_NOTE_REHEARSAL)
+    page = desk.open_panel()
+    page.wait_for_function("() => rehearsed.length")
+    assert page.evaluate("rehearsed") == [{"phase": "ringing", "laidOut": True, "seen": False}]
+    expect(page.locator("contact-card")).to_have_count(0)
+    expect(page.locator("#announcer")).to_be_empty()
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 @pytest.mark.parametrize("hidden", ["true", "false"])

@@ -234,6 +234,11 @@ def test_every_module_of_the_panel_is_in_its_script(assets: Assets) -> None:
             )
 
 
+def test_the_functions_of_the_panel_are_compiled_before_a_call_rings(assets: Assets) -> None:
+    # https://v8.dev/blog/explicit-compile-hints: it must come before any code
+    assert assets.files[PANEL_SCRIPT].body.startswith(b"//# allFunctionsCalledOnLoad\n")
+
+
 def test_every_stylesheet_is_used(assets: Assets) -> None:
     style = assets.files[PANEL_STYLE].body.decode()
     for path in assets.files:
