@@ -418,9 +418,13 @@ class Committer:
         if self._aside.jobs:  # nothing passes what waits there
             raise lock_is_held()
         cursor = self._database.begin()
-        self._refuse_what_was_erased()
-        if read_at is not None and read_at != self._database.data_version():
-            raise _ChangedMeanwhile  # what is to be written follows from what was read
+        try:
+            self._refuse_what_was_erased()
+            if read_at is not None and read_at != self._database.data_version():
+                raise _ChangedMeanwhile  # what is to be written follows from what was read
+        except BaseException:
+            self._database.roll_back()  # the job may catch this, and has no transaction
+            raise
         return cursor
 
     def _refuse_what_was_erased(self) -> None:

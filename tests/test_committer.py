@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -299,3 +299,23 @@ async def test_what_another_process_wrote_meanwhile_is_read_again_before_anythin
 
     await workshop.committer.submit(decide)
     assert seen == [0, 1]
+
+
+async def test_a_transaction_that_could_not_begin_is_left_open_for_nobody(
+    workshop: Workshop,
+) -> None:
+    assert await workshop.committer.submit(say("the tenant is known now")) == 1
+    open_ones: list[bool] = []
+
+    def go_on(batch: Batch) -> int:
+        batch.tables.execute("SELECT count(*) FROM heartbeat").fetchone()
+        with closing(sqlite3.connect(workshop.database.path)) as other, other:
+            other.execute("INSERT INTO heartbeat (id, at) VALUES (1, 0)")
+        with suppress(Exception):  # what it read has changed meanwhile
+            batch.cursor.execute("DELETE FROM heartbeat")
+        open_ones.append(workshop.database.raw.in_transaction)
+        return say("kept without it")(batch)
+
+    assert await workshop.committer.submit(go_on) == 2
+    assert await workshop.committer.submit(say("next")) == 3
+    assert open_ones == [False]
