@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,6 +68,8 @@ class Surroundings:
     begin: Callable[[int | None], Cursor]
     """Begins a transaction of the database, for a batch that began without one, and has read its
     tables at such a version (`Database.data_version`; None: it has not)."""
+    last_sequences: dict[Tenant, int] = field(default_factory=dict)
+    """The sequence of each tenant's last committed message, where anybody asked for it."""
 
 
 class Batch:
@@ -84,7 +86,6 @@ class Batch:
         surroundings: Surroundings,
         transaction: Cursor | None,
         now: datetime,
-        last_sequences: dict[Tenant, int],
     ) -> None:
         self._database = surroundings.database
         self._begin = surroundings.begin
@@ -101,8 +102,9 @@ class Batch:
         self._tail = journal.loaded(self._index)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
-        self.last_sequences = dict(last_sequences)
-        """Each tenant's last sequence, as far as it is known, with what is staged."""
+        self._committed_sequences = surroundings.last_sequences
+        self.last_sequences: dict[Tenant, int] = {}
+        """Those of the tenants that it has messages of, with what is staged."""
         self.contacts: dict[ContactKey, Known] = {}
         self._unhandled: dict[ContactKey, Head] = {}
         """The newest rows of contacts of which nothing could be handled yet."""
@@ -334,10 +336,13 @@ class Batch:
 
     def next_sequence(self, tenant: Tenant) -> int:
         """Give the sequence that the next message of a tenant will have."""
-        if tenant not in self.last_sequences:
+        last = self.last_sequences.get(tenant)
+        if last is None:
+            last = self._committed_sequences.get(tenant)
+        if last is None:
             # Of a tenant that nothing was written of yet no row can wait in the redo log.
-            self.last_sequences[tenant] = journal.sequences(self._index, tenant)[1]
-        return self.last_sequences[tenant] + 1
+            last = journal.sequences(self._index, tenant)[1]
+        return last + 1
 
     def announce(self, pop: StoredPop, data: bytes) -> None:
         """Stage the message of a pop, whose `sequence` must be `next_sequence`."""
@@ -370,6 +375,7 @@ class Batch:
     def remember(self) -> None:
         """Note, after the commit, where everything stands in the journal."""
         self.is_remembered = True
+        self._committed_sequences.update(self.last_sequences)
         known = self._tail
         for key in self.erased:
             known.drop_contact(key)
@@ -390,7 +396,7 @@ class Batch:
         for tenant in self._numbers:
             last, silent_number = known.ends.get(tenant) or known.marks[tenant][1:]
             known.ends[tenant] = (
-                self.last_sequences.get(tenant, last),
+                self._committed_sequences.get(tenant, last),
                 self._silent_numbers.get(tenant, silent_number),
             )
 

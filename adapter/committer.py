@@ -92,7 +92,6 @@ class Committer:
         self._loop: asyncio.AbstractEventLoop | None = None
         """Whose thread commits: asking for the running one is a call into the kernel each time."""
         self._scheduled: asyncio.Handle | None = None
-        self._last_sequences: dict[Tenant, int] = {}
         self._story_lines = StoryLines(self._write_lines)
         self.trace_later = self._story_lines.add
         self._looked_at = -math.inf
@@ -116,11 +115,12 @@ class Committer:
 
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""
-        if tenant not in self._last_sequences:
+        committed = self._surroundings.last_sequences
+        if tenant not in committed:
             with self._database.reading_tables():
                 cursor = self._database.raw.cursor()
-                self._last_sequences[tenant] = journal.sequences(cursor, tenant)[1]
-        return self._last_sequences[tenant]
+                committed[tenant] = journal.sequences(cursor, tenant)[1]
+        return committed[tenant]
 
     def submit(self, work: Work[T], *, weight: int = 1) -> asyncio.Future[T]:
         """Queue a function for the next commit; the future is done after the commit.
@@ -391,7 +391,7 @@ class Committer:
         try:
             transaction = self._begin_upfront() if upfront or self.upkeep.needs_database else None
             # By place: names would be a dictionary more, for each lone event.
-            batch = Batch(self._surroundings, transaction, datetime.now(UTC), self._last_sequences)
+            batch = Batch(self._surroundings, transaction, datetime.now(UTC))
             results = []
             for job in jobs:
                 results.append(job.work(batch))  # noqa: PERF401 - that would have `batch` boxed
@@ -420,8 +420,7 @@ class Committer:
         cursor = self._database.begin()
         try:
             self._refuse_what_was_erased()
-            if read_at is not None and read_at != self._database.data_version():
-                raise _ChangedMeanwhile  # what is to be written follows from what was read
+            self._require_what_was_read(read_at)
         except BaseException:
             self._database.roll_back()  # the job may catch this, and has no transaction
             raise
@@ -429,6 +428,11 @@ class Committer:
 
     def _refuse_what_was_erased(self) -> None:
         if self._is_erased_elsewhere():
+            raise _ChangedMeanwhile
+
+    def _require_what_was_read(self, read_at: int | None) -> None:
+        """See that the database is as it was read: what is to be written follows from that."""
+        if read_at is not None and read_at != self._database.data_version():
             raise _ChangedMeanwhile
 
     def _begin_upfront(self) -> Cursor:
@@ -455,7 +459,6 @@ class Committer:
         """Know in memory, after the commit, what it has changed, and count it."""
         for batch in batches:
             if not batch.is_remembered:
-                self._last_sequences = batch.last_sequences
                 batch.remember()
                 self._metrics.commits.count += 1
                 self._metrics.commit_seconds.add(batch.seconds)

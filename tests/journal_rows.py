@@ -27,7 +27,7 @@ def batch(database: Database, now: datetime) -> Iterator[Batch]:
         surroundings = Surroundings(
             database, NOBODY, NOBODY, StepQueue(), lambda _: database.begin()
         )
-        made = Batch(surroundings, cursor, now, {})
+        made = Batch(surroundings, cursor, now)
         yield made
         made.finish()
     made.remember()

@@ -319,3 +319,23 @@ async def test_a_transaction_that_could_not_begin_is_left_open_for_nobody(
     assert await workshop.committer.submit(go_on) == 2
     assert await workshop.committer.submit(say("next")) == 3
     assert open_ones == [False]
+
+
+async def test_a_commit_takes_along_no_tenant_that_it_does_not_write(workshop: Workshop) -> None:
+    others = [Tenant(f"t{number}") for number in range(3)]
+
+    def say_there(batch: Batch) -> None:
+        for tenant in others:
+            batch.say(tenant, messages.UPDATED, "x", agents=("alice",))
+
+    await workshop.committer.submit(say_there)
+    written: list[dict[Tenant, int]] = []
+
+    def look(batch: Batch) -> int:
+        sequence = say("here")(batch)
+        written.append(dict(batch.last_sequences))
+        return sequence
+
+    assert await workshop.committer.submit(look) == 1
+    assert written == [{HERE: 1}]
+    assert [workshop.committer.last_sequence(each) for each in others] == [1, 1, 1]
