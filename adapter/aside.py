@@ -20,8 +20,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from adapter.errors import Overloaded
 from adapter.jobs import Job
+from adapter.room import Room
 from adapter.store.failures import lock_is_held
 
 RETRY = 0.005
@@ -38,18 +38,17 @@ class Aside:
     """Jobs that wait for a lock to go. Used by one event loop."""
 
     def __init__(
-        self, limit: int, *, is_put_off: Callable[[], bool], take_back: Take, give_up: Take
+        self, room: Room, *, try_to_go_on: Callable[[], bool], take_back: Take, give_up: Take
     ) -> None:
-        self._limit = limit
-        self._is_put_off = is_put_off
-        """Tells whether they have to wait on."""
+        self.room = room
+        """Their own: they take no place in the queue of the others."""
+        self._try_to_go_on = try_to_go_on
+        """Makes way for them where it can, and tells whether they may go on."""
         self._take_back = take_back
         """Gets all that wait, in their order, when the lock has gone."""
         self._give_up = give_up
         """Gets those that have waited too long."""
         self.jobs: deque[Job] = deque()
-        self.weight = 0
-        """Events that they bring. They take no place in the queue of the others."""
         self._timer: asyncio.TimerHandle | None = None
         """While any wait: when the lock is tried again."""
 
@@ -60,27 +59,25 @@ class Aside:
             Overloaded: too many events wait.
             StoreBusy: it has waited too long, however often it was tried meanwhile.
         """
-        if job.weight and self.weight and self.weight + job.weight > self._limit:
-            raise Overloaded("too many events are waiting for the journal", retry_after=2)
         now = time.monotonic()
         if job.refused_since is None:
             job.refused_since = now
         elif now - job.refused_since >= PATIENCE:
             raise lock_is_held()
+        self.room.take(job.weight)
         self.jobs.append(job)
-        self.weight += job.weight
         self._try_soon()
 
     def try_now(self) -> None:
         """Have all go on if the lock has gone."""
-        if self._is_put_off():
+        if not self._try_to_go_on():
             return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         jobs = list(self.jobs)
         self.jobs.clear()
-        self.weight = 0
+        self.room.taken = 0
         self._take_back(jobs)
 
     def _try_soon(self) -> None:
@@ -101,5 +98,5 @@ class Aside:
         jobs, taken, now = self.jobs, list[Job](), time.monotonic()
         while jobs and now - (jobs[0].refused_since or now) >= PATIENCE:
             taken.append(jobs.popleft())
-            self.weight -= taken[-1].weight
+            self.room.taken -= taken[-1].weight
         return taken

@@ -58,7 +58,7 @@ _NO_HEAD = Head(position=0, depth=-1, agent=None, ended=False, updated=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Workbench:
     """What every batch works with: made once, by who commits."""
 
     database: Database
@@ -83,15 +83,15 @@ class Batch:
 
     def __init__(
         self,
-        surroundings: Surroundings,
+        workbench: Workbench,
         transaction: Cursor | None,
         now: datetime,
     ) -> None:
-        self._database = surroundings.database
-        self._begin = surroundings.begin
-        self.registry = surroundings.registry
-        self.hub = surroundings.hub
-        self.step_queue = surroundings.step_queue
+        self._database = workbench.database
+        self._begin = workbench.begin
+        self.registry = workbench.registry
+        self.hub = workbench.hub
+        self.step_queue = workbench.step_queue
         self.transaction = transaction
         """What writes anything else than rows of the journal; None while nobody needs that."""
         self._index = self._database.index
@@ -102,7 +102,7 @@ class Batch:
         self._tail = journal.loaded(self._index)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
-        self._committed_sequences = surroundings.last_sequences
+        self._committed_sequences = workbench.last_sequences
         self.last_sequences: dict[Tenant, int] = {}
         """Those of the tenants that it has messages of, with what is staged."""
         self.contacts: dict[ContactKey, Known] = {}

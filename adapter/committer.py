@@ -8,19 +8,15 @@ Another program's lock on the database puts off only what needs a transaction of
 from __future__ import annotations
 
 import asyncio
-import math
-import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import msgspec
 import structlog
 
 from adapter.aside import Aside
-from adapter.batch import Batch, Surroundings
+from adapter.batch import Batch
 from adapter.errors import Overloaded, ScreenpopError, StoreUnavailable
 from adapter.hub import Hub
 from adapter.jobs import Awaited, Call, Job, T, Work
@@ -28,13 +24,15 @@ from adapter.journal_troubles import Troubles
 from adapter.metrics import Metrics
 from adapter.publishing import Publisher
 from adapter.registry import Registry
+from adapter.room import Room
 from adapter.step_queue import StepQueue
-from adapter.store import installation, journal
-from adapter.store.database import Cursor, Database
+from adapter.store import journal
+from adapter.store.database import Database
 from adapter.store.failures import StoreBusy, lock_is_held
 from adapter.store.journal import TraceLine
 from adapter.story_lines import StoryLines
 from adapter.tenants import Tenant
+from adapter.transactions import Outcome, Transactions
 from adapter.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -43,25 +41,16 @@ GROUP = 512
 """Events in one commit, of several requests, at most: about 20 ms of work, so that sockets are
 served in between. A large request comes in parts (`parts`), each a job."""
 
-LOOK_EVERY = 0.005
-"""Seconds for which the files are taken to lie where they lay, where rows go into the redo log: it
-keeps what the database cannot take, and who erases waits until the server has noticed."""
-
 
 class _Group(msgspec.Struct):
     """What was committed or refused together and nobody has been told of yet."""
 
-    taken: list[Job]
-    results: list[Any]
+    outcomes: list[Outcome]
     batches: list[Batch]
 
 
-class _ChangedMeanwhile(Exception):
-    """Another process has erased contacts, or written what the jobs had read before they wrote."""
-
-
 class Committer:
-    """The one writer of the journal."""
+    """The one writer of the journal: a queue of jobs, done in groups."""
 
     def __init__(
         self,
@@ -73,40 +62,41 @@ class Committer:
         queue_limit: int,
     ) -> None:
         self._database = database
-        self._registry = registry
-        self._metrics = metrics
         self.upkeep = Upkeep(database)
-        self._queue_limit = queue_limit
+        self.step_queue = StepQueue()
         self._jobs: deque[Job] = deque()
-        self._weight = 0
-        """Events that wait, those aside left out."""
-        self._reserved = 0
-        """Events of large requests that are still to come, part by part."""
+        self._room = Room(queue_limit)
+        """Of the jobs in the queue, and of the group that is being committed."""
+        self.reserved = Room(queue_limit)
+        """Of large requests, for their events that are still to come, part by part."""
         self._aside = Aside(
-            queue_limit,
-            is_put_off=self._is_put_off,
+            Room(queue_limit),
+            try_to_go_on=self._try_to_go_on,
             take_back=self._take_back,
             give_up=self._give_up,
         )
-        metrics.queue.set_function(lambda: self._weight + self._aside.weight + self._reserved)
+        metrics.queue.set_function(
+            lambda: self._room.taken + self.reserved.taken + self._aside.room.taken
+        )
+        self._troubles = Troubles(self.upkeep, metrics)
+        self._transactions = Transactions(
+            database,
+            registry,
+            hub,
+            metrics,
+            step_queue=self.step_queue,
+            upkeep=self.upkeep,
+            troubles=self._troubles,
+            is_any_aside=lambda: bool(self._aside.jobs),
+        )
+        self._story_lines = StoryLines(self._write_lines)
+        self.trace_later = self._story_lines.add
+        self._publisher = Publisher(database, hub, self.step_queue, self.trace_later)
         self._loop: asyncio.AbstractEventLoop | None = None
         """Whose thread commits: asking for the running one is a call into the kernel each time."""
         self._scheduled: asyncio.Handle | None = None
-        self._story_lines = StoryLines(self._write_lines)
-        self.trace_later = self._story_lines.add
-        self._looked_at = -math.inf
-        """When the files were last looked at, by `time.perf_counter`."""
-        self._version = -1
-        self._erasures = -1
-        """When another process has last written, and how often somebody was erased by then."""
         self._unsynced: _Group | None = None
         """What is committed and not yet on the disk, where it must outlive a loss of power."""
-        self._troubles = Troubles(self.upkeep, metrics)
-        self.step_queue = StepQueue()
-        self._surroundings = Surroundings(
-            database, registry, hub, self.step_queue, self._begin_midway
-        )
-        self._publisher = Publisher(database, hub, self.step_queue, self.trace_later)
 
     @property
     def failure(self) -> StoreUnavailable | None:
@@ -115,12 +105,7 @@ class Committer:
 
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""
-        committed = self._surroundings.last_sequences
-        if tenant not in committed:
-            with self._database.reading_tables():
-                cursor = self._database.raw.cursor()
-                committed[tenant] = journal.sequences(cursor, tenant)[1]
-        return committed[tenant]
+        return self._transactions.last_sequence(tenant)
 
     def submit(self, work: Work[T], *, weight: int = 1) -> asyncio.Future[T]:
         """Queue a function for the next commit; the future is done after the commit.
@@ -138,44 +123,18 @@ class Committer:
         Raises:
             Overloaded: too many events wait.
         """
-        # One request larger than the limit passes alone: refused, it would come again for ever.
-        # What weighs nothing passes too: it is no event, and a shutdown waits for the queue by it.
-        if job.weight and self._weight and self._weight + job.weight > self._queue_limit:
-            raise Overloaded("too many events are waiting for the journal", retry_after=2)
+        self._room.take(job.weight)
         self._jobs.append(job)
-        self._weight += job.weight
-        self._flush_soon()
-
-    def reserve(self, weight: int) -> None:
-        """Take room for events that come one part after the other, beside the queue of the others.
-
-        Raises:
-            Overloaded: too many events are still to come.
-        """
-        if self._reserved and self._reserved + weight > self._queue_limit:  # as in `enqueue`
-            raise Overloaded("too many events are waiting for the journal", retry_after=2)
-        self._reserved += weight
-
-    def release(self, weight: int) -> None:
-        """Give room back that was reserved, and that nothing was submitted for."""
-        self._reserved -= weight
+        self._commit_soon()
 
     def submit_reserved(self, work: Work[T], *, weight: int) -> asyncio.Future[T]:
-        """Do what `submit` does, in room that was reserved."""
+        """Do what `submit` does, in room that was taken of `reserved`: it is never too much."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._reserved -= weight
-        self._weight += weight
+        self.reserved.taken -= weight
+        self._room.taken += weight
         self._jobs.append(Awaited(weight, function=work, future=future))
-        self._flush_soon()
+        self._commit_soon()
         return future
-
-    def _flush_soon(self) -> None:
-        # What arrives while the disk works goes together when it is done.
-        if self._scheduled is None and self._unsynced is None and self._jobs:
-            loop = self._loop
-            if loop is None:
-                loop = self._loop = asyncio.get_running_loop()
-            self._scheduled = loop.call_soon(self._flush)
 
     def run_now(self, work: Work[T]) -> T:
         """Call a function in a transaction of its own, now (where an answer cannot wait).
@@ -183,16 +142,16 @@ class Committer:
         Raises:
             StoreUnavailable: nothing was written.
         """
-        self.settle()
+        self.publish_now()
         if self._aside.jobs:
             self._aside.try_now()  # the lock may have gone a moment ago
-        outcome, batches = self._run_alone(work)
-        self._remember(batches)
+        result, batches = self._attempt_alone(work)
+        self._transactions.remember(batches)
         self._database.sync()
         self._publisher.publish(batches)
-        return outcome
+        return result
 
-    def settle(self) -> None:
+    def publish_now(self) -> None:
         """Have everything that is committed on the disk and published, before it is read.
 
         Raises:
@@ -206,7 +165,7 @@ class Committer:
             self._database.sync()
         except StoreUnavailable as refused:
             error = refused
-        self._after_sync(group, error)
+        self._on_synced(group, error)
         if error is not None:
             raise error
 
@@ -240,69 +199,33 @@ class Committer:
         self.upkeep.catch_up()  # it is read from the database alone
         self._database.raw.tail.forget_all()
 
-    def _write_lines(self, lines: list[TraceLine]) -> None:
-        self._remember(self._run_alone(lambda batch: journal.add_traces(batch.cursor, lines))[1])
+    def _commit_soon(self) -> None:
+        # What arrives while the disk works goes together when it is done.
+        if self._scheduled is None and self._unsynced is None and self._jobs:
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = asyncio.get_running_loop()
+            self._scheduled = loop.call_soon(self._commit_next)
 
-    def _run_alone(self, work: Work[T]) -> tuple[T, list[Batch]]:
-        try:
-            results, batches = self._run_batch([Call(function=work)])
-        except StoreUnavailable as error:
-            self._troubles.refused(error)
-            raise
-        return results[0], batches
-
-    def _flush(self) -> None:
+    def _commit_next(self) -> None:
+        """Commit the next group, and tell who waits for it when it is durable."""
         self._scheduled = None
-        taken = self._next_group()
-        if not taken:
+        jobs = self._take_group()
+        if not jobs:
             return
-        group = self._commit_group(taken)
+        group = self._attempt_or_divide(jobs)
         if self._database.disk is None or not group.batches:
-            self._deliver(group)
+            self._publish_and_tell(group)
             return
         self._unsynced = group
-        if self._database.sync_later(partial(self._after_sync, group)):
-            self._remember(group.batches)
+        if self._database.sync_later(partial(self._on_synced, group)):
+            self._transactions.remember(group.batches)
         else:
             with suppress(StoreUnavailable):  # whoever waits for it is told
-                self.settle()
+                self.publish_now()
 
-    def _after_sync(self, group: _Group, error: StoreUnavailable | None) -> None:
-        if self._unsynced is not group:  # somebody could not wait for the thread (`settle`)
-            if error is not None:
-                # The system tells of a failure once: the thread was told, and `settle` was not.
-                self._troubles.lost(error)
-            return
-        self._unsynced = None
-        if error is not None:
-            self._troubles.lost(error)
-            self._remember(group.batches)
-            group = _Group(group.taken, [error] * len(group.taken), [])
-        else:
-            self._database.on_disk()
-        self._deliver(group)
-
-    def _deliver(self, group: _Group) -> None:
-        """Push what was committed, and tell who waits for it."""
-        try:
-            self._publisher.publish(group.batches)
-        finally:
-            # Nothing in between asks memory, and a call rings sooner. Whatever happens there, the
-            # journal has these numbers: given again, they would be two rows.
-            self._remember(group.batches)
-        for job, result in zip(group.taken, group.results, strict=True):
-            self._weight -= job.weight
-            try:
-                job.tell(result)
-            except Exception:
-                # The others of the group wait for theirs; what this one sent is kept.
-                log.exception("a sender could not be told")
-        self._flush_soon()
-        if self._unsynced is None:
-            self.upkeep.after_commit()
-
-    def _next_group(self) -> list[Job]:
-        if self._weight <= GROUP:  # nearly always
+    def _take_group(self) -> list[Job]:
+        if self._room.taken <= GROUP:  # nearly always
             taken = list(self._jobs)
             self._jobs.clear()
             return taken
@@ -312,163 +235,119 @@ class Committer:
             weight += taken[-1].weight
         return taken
 
-    def _commit_group(self, jobs: list[Job]) -> _Group:
-        """Run jobs in one transaction; give who is to be told what, and what is to be published.
+    def _attempt_or_divide(self, jobs: list[Job]) -> _Group:
+        """Do jobs in one transaction; where that fails, each in one of its own.
 
-        Where one fails the transaction is rolled back and each job gets a transaction of its own,
-        so that a job spoils only itself and its sender is not told that anything is kept. So it is
-        where one needs a transaction that another program's lock puts off: it goes aside, and the
-        others are committed.
+        So a job spoils only itself, and its sender is not told that anything is kept. Where one
+        needs a transaction that another program's lock puts off, it goes aside alone.
         """
         try:
-            results, batches = self._run_batch(jobs)
+            outcomes, batch = self._transactions.attempt(jobs)
         except StoreBusy:
-            return self._commit_one_by_one(jobs) if len(jobs) > 1 else self._put_aside(jobs[0])
+            return self._attempt_each(jobs) if len(jobs) > 1 else self._put_aside(jobs[0])
         except StoreUnavailable as error:
             self._troubles.refused(error)
-            results, batches = [error] * len(jobs), []
+            return _refused(jobs, error)
         except Exception as error:
             if len(jobs) > 1:
-                return self._commit_one_by_one(jobs)
+                return self._attempt_each(jobs)
             if not isinstance(error, ScreenpopError):
                 log.exception("a job failed")
-            results, batches = [error], []
-        return _Group(jobs, results, batches)
+            return _refused(jobs, error)
+        return _Group(outcomes, [batch])
 
-    def _commit_one_by_one(self, jobs: list[Job]) -> _Group:
-        group = _Group([], [], [])
+    def _attempt_each(self, jobs: list[Job]) -> _Group:
+        group = _Group([], [])
         for job in jobs:
             # Who has waited for a lock needs it, and need not be worked on to hear that it is back.
             is_put_off = self._aside.jobs and job.refused_since is not None
-            alone = self._put_aside(job) if is_put_off else self._commit_group([job])
-            self._remember(alone.batches)
-            group.taken += alone.taken
-            group.results += alone.results
+            alone = self._put_aside(job) if is_put_off else self._attempt_or_divide([job])
+            self._transactions.remember(alone.batches)
+            group.outcomes += alone.outcomes
             group.batches += alone.batches
         return group
+
+    def _attempt_alone(self, work: Work[T]) -> tuple[T, list[Batch]]:
+        """Call a function in a transaction of its own, for which nobody waits in the queue."""
+        try:
+            [(_, result)], batch = self._transactions.attempt([Call(function=work)])
+        except StoreUnavailable as error:
+            self._troubles.refused(error)
+            raise
+        return result, [batch]
+
+    def _write_lines(self, lines: list[TraceLine]) -> None:
+        _, batches = self._attempt_alone(lambda batch: journal.add_traces(batch.cursor, lines))
+        self._transactions.remember(batches)
+
+    def _on_synced(self, group: _Group, error: StoreUnavailable | None) -> None:
+        """Tell who waits for a group that it is on the disk, or that the disk cannot keep it."""
+        if self._unsynced is not group:  # somebody could not wait for the thread (`publish_now`)
+            if error is not None:
+                # The system tells of a failure once: the thread was told, `publish_now` was not.
+                self._troubles.lost(error)
+            return
+        self._unsynced = None
+        if error is not None:
+            self._troubles.lost(error)
+            self._transactions.remember(group.batches)
+            group = _refused([job for job, _ in group.outcomes], error)
+        else:
+            self._database.on_disk()
+        self._publish_and_tell(group)
+
+    def _publish_and_tell(self, group: _Group) -> None:
+        """Push what was committed, and tell each job what has become of it."""
+        try:
+            self._publisher.publish(group.batches)
+        finally:
+            # Nothing in between asks memory, and a call rings sooner. Whatever happens there, the
+            # journal has these numbers: given again, they would be two rows.
+            self._transactions.remember(group.batches)
+        for job, result in group.outcomes:
+            self._room.taken -= job.weight
+            try:
+                job.tell(result)
+            except Exception:
+                # The others of the group wait for theirs; what this one sent is kept.
+                log.exception("a sender could not be told")
+        self._commit_soon()
+        if self._unsynced is None:
+            self.upkeep.after_commit()
 
     def _put_aside(self, job: Job) -> _Group:
         """Have a job wait for the lock. Nobody is told of it now, unless it may not wait."""
         try:
             self._aside.put(job)
         except (Overloaded, StoreBusy) as error:
-            return _Group([job], [error], [])
-        self._weight -= job.weight
-        return _Group([], [], [])
+            return _refused([job], error)
+        self._room.taken -= job.weight
+        return _Group([], [])
 
-    def _is_put_off(self) -> bool:
-        """Whether another program holds the lock, or what it has kept waiting is too much at once.
+    def _try_to_go_on(self) -> bool:
+        """Make way for what waits aside; give whether it may go on.
 
-        The next transaction takes all along that waits in the redo log.
+        The next transaction takes along all that waits in the redo log. Where that is too much at
+        once a part of it is written now.
         """
         if self._database.is_locked():
-            return True
+            return False
         try:
-            return self.upkeep.is_much_waiting()
+            return self.upkeep.write_backlog()
         except StoreUnavailable as error:
-            return isinstance(error, StoreBusy)  # of anything else the next commit is told
+            return not isinstance(error, StoreBusy)  # of anything else the next commit is told
 
     def _take_back(self, jobs: list[Job]) -> None:
         """Have what waited aside in front of the queue."""
         self._jobs.extendleft(reversed(jobs))
-        self._weight += sum(job.weight for job in jobs)
-        self._flush_soon()
+        self._room.taken += sum(job.weight for job in jobs)
+        self._commit_soon()
 
     def _give_up(self, jobs: list[Job]) -> None:
         """Tell those that have waited too long."""
-        self._weight += sum(job.weight for job in jobs)
-        self._deliver(_Group(jobs, [lock_is_held()] * len(jobs), []))
+        self._room.taken += sum(job.weight for job in jobs)
+        self._publish_and_tell(_refused(jobs, lock_is_held()))
 
-    def _run_batch(
-        self, jobs: list[Job], *, upfront: bool = False
-    ) -> tuple[list[Any], list[Batch]]:
-        """Run jobs; what only appends to the journal needs no transaction of the database.
 
-        `upfront`: begin one before the first job.
-        """
-        started = time.perf_counter()
-        self._check_files(started)
-        try:
-            transaction = self._begin_upfront() if upfront or self.upkeep.needs_database else None
-            # By place: names would be a dictionary more, for each lone event.
-            batch = Batch(self._surroundings, transaction, datetime.now(UTC))
-            results = []
-            for job in jobs:
-                results.append(job.work(batch))  # noqa: PERF401 - that would have `batch` boxed
-            if not self._database.files.is_quiet and batch.transaction is None:
-                self._refuse_what_was_erased()
-            batch.finish()
-            is_transaction = batch.transaction is not None
-            if is_transaction:
-                self._database.commit(synced=False)
-        except _ChangedMeanwhile:
-            self._database.roll_back()
-            return self._run_batch(jobs, upfront=True)
-        except BaseException as error:
-            self._database.roll_back()
-            self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
-            raise self._database.in_words(error) from error
-        if is_transaction or self._troubles.is_any:
-            self._troubles.committed(batch)
-        batch.seconds = time.perf_counter() - started
-        return results, [batch]
-
-    def _begin_midway(self, read_at: int | None) -> Cursor:
-        """Begin a transaction for a job that needs one, after others that did not."""
-        if self._aside.jobs:  # nothing passes what waits there
-            raise lock_is_held()
-        cursor = self._database.begin()
-        try:
-            self._refuse_what_was_erased()
-            self._require_what_was_read(read_at)
-        except BaseException:
-            self._database.roll_back()  # the job may catch this, and has no transaction
-            raise
-        return cursor
-
-    def _refuse_what_was_erased(self) -> None:
-        if self._is_erased_elsewhere():
-            raise _ChangedMeanwhile
-
-    def _require_what_was_read(self, read_at: int | None) -> None:
-        """See that the database is as it was read: what is to be written follows from that."""
-        if read_at is not None and read_at != self._database.data_version():
-            raise _ChangedMeanwhile
-
-    def _begin_upfront(self) -> Cursor:
-        """Begin one in which nothing that memory holds of an erased contact is used."""
-        if self._aside.jobs:  # nothing passes what waits there
-            raise lock_is_held()
-        cursor = self._database.begin()
-        if self._is_erased_elsewhere():
-            self._erasures = installation.erasures(cursor)
-            self._database.raw.tail.forget_all()
-        return cursor
-
-    def _is_erased_elsewhere(self) -> bool:
-        """Whether another process has erased contacts that memory may hold."""
-        version = self._database.data_version()
-        if version == self._version:
-            return False
-        if installation.erasures(self._database.index) != self._erasures:
-            return True
-        self._version = version
-        return False
-
-    def _remember(self, batches: list[Batch]) -> None:
-        """Know in memory, after the commit, what it has changed, and count it."""
-        for batch in batches:
-            if not batch.is_remembered:
-                batch.remember()
-                self._metrics.commits.count += 1
-                self._metrics.commit_seconds.add(batch.seconds)
-                self._metrics.events["failed"].count += batch.failed
-                for source, target in batch.learnt.items():
-                    self._registry.learn(source.tenant, source.id, target.id)
-
-    def _check_files(self, now: float) -> None:
-        if self._troubles.is_any:
-            self._troubles.raise_final()
-        if now - self._looked_at > LOOK_EVERY or not self._database.files.is_quiet:
-            self._database.files.check()
-            self._looked_at = now
+def _refused(jobs: list[Job], error: Exception) -> _Group:
+    return _Group([(job, error) for job in jobs], [])

@@ -74,7 +74,7 @@ class Parts:
         the queue is taken only then, or one key could take that of all large requests.
         """
         waiting = self._waiting.get(sender, 0)
-        if waiting and waiting + count > self._queue_limit:  # as in `Committer.enqueue`
+        if waiting and waiting + count > self._queue_limit:  # as in `Room.take`
             raise Overloaded("too many events of this key are waiting", retry_after=2)
         lock = self._turns.setdefault(sender, asyncio.Lock())
         self._waiting[sender] = waiting + count
@@ -94,7 +94,7 @@ class Parts:
     ) -> int:
         """Give how many are accepted; the others are duplicates."""
         left = len(entries)
-        self._committer.reserve(left)
+        self._committer.reserved.take(left)
         accepted = kept = 0
         try:
             for first in range(0, len(entries), PART):
@@ -113,5 +113,5 @@ class Parts:
             pipeline.count(self._metrics, Receipt(accepted, kept - accepted, 0, ()))
             raise
         finally:
-            self._committer.release(left)
+            self._committer.reserved.taken -= left
         return accepted

@@ -143,7 +143,7 @@ class Subscriptions:
     def _attempt(self, feed: Subscriber, work: Callable[[], None]) -> None:
         """Do what begins a feed; close the feed where that cannot be."""
         try:
-            self._committer.settle()
+            self._committer.publish_now()
             with self._database.reading_tables():
                 work()
         except Unavailable as error:
@@ -272,7 +272,7 @@ class Subscriptions:
 
     def _go_on(self, feed: Subscriber, after: int, missing: Missing | None = None) -> None:
         try:
-            self._committer.settle()
+            self._committer.publish_now()
             with self._database.reading_tables():
                 if self._is_forgotten(feed, after):
                     feed.close(SLOW_READER)  # it resumes, and is told of the gap

@@ -165,15 +165,15 @@ class Upkeep:
         self._database.catch_up()
         self._refused = False
 
-    def is_much_waiting(self) -> bool:
-        """Write some of what waits in the redo log where that is much; tell if it still is.
+    def write_backlog(self) -> bool:
+        """Write some of what waits in the redo log where that is much; give whether it is little.
 
         Raises:
             StoreUnavailable: as `catch_up`.
         """
         if self._database.waiting > SLICE_ROWS:
             self._catch_up_some()
-        return self._database.waiting > SLICE_ROWS
+        return self._database.waiting <= SLICE_ROWS
 
     def write_index(self) -> None:
         """Write at once all that the journal's index lacks, in a transaction of its own."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from adapter import contacts
-from adapter.batch import Batch, Surroundings
+from adapter.batch import Batch, Workbench
 from adapter.events import CONTACT_PREFIX, ContactEvent
 from adapter.messages import UPDATED
 from adapter.step_queue import StepQueue
@@ -24,10 +24,8 @@ NOBODY = cast(Any, None)
 def batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Open a transaction, commit it, and remember where everything stands."""
     with database.transaction() as cursor:
-        surroundings = Surroundings(
-            database, NOBODY, NOBODY, StepQueue(), lambda _: database.begin()
-        )
-        made = Batch(surroundings, cursor, now)
+        workbench = Workbench(database, NOBODY, NOBODY, StepQueue(), lambda _: database.begin())
+        made = Batch(workbench, cursor, now)
         yield made
         made.finish()
     made.remember()

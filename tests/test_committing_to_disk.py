@@ -121,7 +121,7 @@ async def test_a_failure_that_a_thread_alone_was_told_counts_too(
     await a_moment()
     disk.is_broken = disk.tells_threads_only = True
     disk.may_go_on.set()
-    workshop.committer.settle()
+    workshop.committer.publish_now()
     assert await waiting == 1
     await a_moment()
     with pytest.raises(StoreUnavailable, match="restart the server"):
@@ -130,7 +130,7 @@ async def test_a_failure_that_a_thread_alone_was_told_counts_too(
 
 
 async def test_a_settled_committer_waits_for_nothing(workshop: Workshop, disk: Disk) -> None:
-    workshop.committer.settle()
+    workshop.committer.publish_now()
     assert disk.synced == 0
     await workshop.committer.submit(say("x"))
     await workshop.committer.drain()

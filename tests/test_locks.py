@@ -169,13 +169,13 @@ async def test_what_has_piled_up_under_a_lock_is_written_in_slices_before_others
 
 
 async def test_room_for_large_requests_takes_none_from_the_others(workshop: Workshop) -> None:
-    workshop.committer.reserve(2 * LIMIT)  # one that is larger than the limit passes alone
+    workshop.committer.reserved.take(2 * LIMIT)  # one that is larger than the limit passes alone
     with pytest.raises(Overloaded):
-        workshop.committer.reserve(1)
+        workshop.committer.reserved.take(1)
     assert await soon(workshop.committer.submit(say("b"), weight=LIMIT)) == [2]
     assert queued(workshop) == 2 * LIMIT
     await soon(workshop.committer.submit_reserved(say("c"), weight=LIMIT))
-    workshop.committer.release(LIMIT)
+    workshop.committer.reserved.taken -= LIMIT
     assert queued(workshop) == 0
     workshop.database.close()
 

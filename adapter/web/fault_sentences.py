@@ -47,7 +47,7 @@ SENTENCES = (
     # What an agent may be called: adapter/agent_ids.py.
     N_("* means every agent: name one"),
     N_("may not hold U+%(code)s, which turns the direction of text"),
-    # Too much: adapter/services.py, rate_limit.py, tickets.py, committer.py, shares.py, parts.py,
+    # Too much: adapter/services.py, rate_limit.py, tickets.py, room.py, shares.py, parts.py,
     # bodies.py.
     N_("too many sign-ins at once"),
     N_("too many reports of blocked frames"),
@@ -57,7 +57,7 @@ SENTENCES = (
     N_("too many events of this key are waiting"),
     N_("too many requests of this key are waiting for their turn"),
     N_("too many large bodies are under way"),
-    # The database: adapter/store/database.py, failures.py, turns.py, adapter/committer.py.
+    # The database: adapter/store/database.py, failures.py, turns.py, adapter/journal_troubles.py.
     N_("the database is locked by another program"),
     N_("the disk is full: free space for the database"),
     N_("%(file)s is corrupt: stop the server and restore a backup"),

@@ -27,7 +27,7 @@ JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 PAGES = (
     *("people.py", "saving.py", "stories.py", "step_desk.py", "registry.py", "preferences.py"),
-    *("agent_ids.py", "secret_box.py", "tickets.py", "committer.py", "services.py"),
+    *("agent_ids.py", "secret_box.py", "tickets.py", "room.py", "services.py"),
     *("connections/*.py", "identity/*.py", "store/*.py", "accounts/*.py", "web/portal/*.py"),
     *("web/callback_answers.py", "web/portal_sign_in.py", "web/requests.py"),
 )

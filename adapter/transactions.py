@@ -1,0 +1,162 @@
+"""Do jobs in one transaction: all that they stage is committed together, or nothing of it.
+
+What only appends to the journal needs none of the database: a row in the redo log is its commit
+(docs/decisions/0016-redo-log.md). Where a job needs one it begins midway, and what the jobs have
+read by then must still be so; where it is not, all are done again in one that begins before them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from adapter.batch import Batch, Workbench
+from adapter.hub import Hub
+from adapter.jobs import Job
+from adapter.journal_troubles import Troubles
+from adapter.metrics import Metrics
+from adapter.registry import Registry
+from adapter.step_queue import StepQueue
+from adapter.store import journal
+from adapter.store.database import Cursor, Database
+from adapter.store.failures import lock_is_held
+from adapter.store.foreign_erasures import ForeignErasures
+from adapter.tenants import Tenant
+from adapter.upkeep import Upkeep
+
+LOOK_EVERY = 0.005
+"""Seconds for which a look at the files stays good where rows go into the redo log: it keeps what
+the database cannot take, and a command that erases waits until the server has noticed."""
+
+Outcome = tuple[Job, Any]
+"""A job, and what it gave: its result, or the exception that there was."""
+
+
+class _ChangedMeanwhile(Exception):
+    """Another process has erased contacts, or written what the jobs had read before they wrote."""
+
+
+class Transactions:
+    """Those of one database. Used by the event loop that commits."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        hub: Hub,
+        metrics: Metrics,
+        *,
+        step_queue: StepQueue,
+        upkeep: Upkeep,
+        troubles: Troubles,
+        is_any_aside: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._metrics = metrics
+        self._upkeep = upkeep
+        self._troubles = troubles
+        self._is_any_aside = is_any_aside
+        """Tells whether jobs wait for another program's lock."""
+        self._erasures = ForeignErasures(database)
+        self._looked_at = -math.inf
+        """When the files were last looked at, by `time.perf_counter`."""
+        self._workbench = Workbench(database, registry, hub, step_queue, self._begin_midway)
+
+    def last_sequence(self, tenant: Tenant) -> int:
+        """Give the sequence of the tenant's last committed message."""
+        committed = self._workbench.last_sequences
+        if tenant not in committed:
+            with self._database.reading_tables():
+                cursor = self._database.raw.cursor()
+                committed[tenant] = journal.sequences(cursor, tenant)[1]
+        return committed[tenant]
+
+    def attempt(self, jobs: list[Job], *, upfront: bool = False) -> tuple[list[Outcome], Batch]:
+        """Do jobs, and commit what they have staged; an exception of any of them is passed on.
+
+        `upfront`: begin a transaction of the database before the first job. `remember` must follow.
+
+        Raises:
+            StoreBusy: another program holds the lock on the database, and a job needs it.
+            StoreUnavailable: the disk or the file refuses. Nothing was written.
+        """
+        started = time.perf_counter()
+        self._check_files(started)
+        try:
+            transaction = self._begin_upfront() if upfront or self._upkeep.needs_database else None
+            # By place: names would be a dictionary more, for each lone event.
+            batch = Batch(self._workbench, transaction, datetime.now(UTC))
+            outcomes = []
+            for job in jobs:  # a comprehension would have `batch` boxed
+                outcomes.append((job, job.work(batch)))  # noqa: PERF401
+            if not self._database.files.is_quiet and batch.transaction is None:
+                self._require_no_erasure()
+            batch.finish()
+            is_transaction = batch.transaction is not None
+            if is_transaction:
+                self._database.commit(synced=False)
+        except _ChangedMeanwhile:
+            self._database.roll_back()
+            return self.attempt(jobs, upfront=True)
+        except BaseException as error:
+            self._database.roll_back()
+            self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
+            raise self._database.in_words(error) from error
+        if is_transaction or self._troubles.is_any:
+            self._troubles.committed(batch)
+        batch.seconds = time.perf_counter() - started
+        return outcomes, batch
+
+    def remember(self, batches: list[Batch]) -> None:
+        """Know in memory, after the commit, what it has changed, and count it."""
+        for batch in batches:
+            if not batch.is_remembered:
+                batch.remember()
+                self._metrics.commits.count += 1
+                self._metrics.commit_seconds.add(batch.seconds)
+                self._metrics.events["failed"].count += batch.failed
+                for source, target in batch.learnt.items():
+                    self._registry.learn(source.tenant, source.id, target.id)
+
+    def _check_files(self, now: float) -> None:
+        if self._troubles.is_any:
+            self._troubles.raise_final()
+        if now - self._looked_at > LOOK_EVERY or not self._database.files.is_quiet:
+            self._database.files.check()
+            self._looked_at = now
+
+    def _begin_upfront(self) -> Cursor:
+        """Begin one in which nothing that memory holds of an erased contact is used."""
+        cursor = self._begin()
+        if self._erasures.look():
+            self._erasures.forget_memory(cursor)
+        return cursor
+
+    def _begin_midway(self, read_at: int | None) -> Cursor:
+        """Begin one for a job that needs it, after others that did not."""
+        cursor = self._begin()
+        try:
+            self._require_no_erasure()
+            self._require_version(read_at)
+        except BaseException:
+            self._database.roll_back()  # the job may catch this, and has no transaction
+            raise
+        return cursor
+
+    def _begin(self) -> Cursor:
+        if self._is_any_aside():  # nothing passes what waits there
+            raise lock_is_held()
+        return self._database.begin()
+
+    def _require_no_erasure(self) -> None:
+        if self._erasures.look():
+            raise _ChangedMeanwhile
+
+    def _require_version(self, read_at: int | None) -> None:
+        """See that the database is as it was read: what is to be written follows from that."""
+        if read_at is not None and read_at != self._database.data_version():
+            raise _ChangedMeanwhile
