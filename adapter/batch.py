@@ -94,12 +94,12 @@ class Batch:
         self.step_queue = workbench.step_queue
         self.transaction = transaction
         """What writes anything else than rows of the journal; None while nobody needs that."""
-        self._index = self._database.index
-        """Reads the journal's index, and by `journal.waiting` the rows in the redo log too."""
+        self._reader = self._database.reader
+        """For what is read without a transaction of its own (`Database.reader`)."""
         self._read_at: int | None = None
         """The version of the database at which its tables were first read with no transaction."""
         self.now = now
-        self._tail = journal.loaded(self._index)
+        self._tail = journal.loaded(self._reader)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
         self._committed_sequences = workbench.last_sequences
@@ -139,14 +139,14 @@ class Batch:
         """Read what only transactions write (pops, the outbox), and begin none for it.
 
         Of the journal only by those readers that find what waits in the redo log too
-        (`journal.waiting`). Most events ask and then have nothing to write. Read all that a
+        (`journal.backlog`). Most events ask and then have nothing to write. Read all that a
         statement gives: the cursor is shared.
         """
         if self.transaction is not None:
             return self.transaction
         if self._read_at is None:
             self._read_at = self._database.data_version()
-        return self._index
+        return self._reader
 
     @property
     def rows(self) -> int:
@@ -159,7 +159,7 @@ class Batch:
         known = self._tail
         if key in self._events or key in known.events:
             return self._free_event_key(tenant, fact, key)
-        if known.seen.events.may_hold(key) and journal.is_taken(self._index, key):
+        if known.seen.events.may_hold(key) and journal.is_taken(self._reader, key):
             return self._free_event_key(tenant, fact, key)
         return key  # nearly always
 
@@ -241,7 +241,7 @@ class Batch:
         if self.erased and key in self.erased:
             return self.contacts.get(key)
         found = self.contacts.get(key) or self._tail.states.get(key)
-        if found is None and journal.has_contact(self._index, key):
+        if found is None and journal.has_contact(self._reader, key):
             found = journal.contact_with_head(self.tables, key)
             if found is None and key not in self._unhandled:
                 self._unhandled[key] = journal.head(self.cursor, key) or _NO_HEAD
@@ -341,7 +341,7 @@ class Batch:
             last = self._committed_sequences.get(tenant)
         if last is None:
             # Of a tenant that nothing was written of yet no row can wait in the redo log.
-            last = journal.sequences(self._index, tenant)[1]
+            last = journal.sequences(self._reader, tenant)[1]
         return last + 1
 
     def announce(self, pop: StoredPop, data: bytes) -> None:
@@ -363,7 +363,7 @@ class Batch:
             rows.append(self._silent_row(silent))  # noqa: PERF401
         if rows and self.transaction is None:
             try:
-                self._database.keep(rows)
+                self._database.durability.keep(rows)
             except StoreUnavailable as error:
                 # What it does not hold a transaction makes as durable, and no row is passed by
                 # another: those that waited go into the database with it.
@@ -401,7 +401,7 @@ class Batch:
             )
 
     def _number(self, tenant: Tenant) -> int:
-        known = self._tail.marks.get(tenant) or journal.mark(self._index, tenant)
+        known = self._tail.marks.get(tenant) or journal.mark(self._reader, tenant)
         number = known.number if known else journal.number_for_writing(self.cursor, tenant)
         self._numbers[tenant] = number
         return number
@@ -447,7 +447,7 @@ class Batch:
             agent = (tenant, name)
             before = self._agents.get(agent) or self._tail.known_agents.get(agent)
             if before is None:
-                before = journal.last_to(self._index, agent)
+                before = journal.last_to(self._reader, agent)
             links.append((name, before))
             self._agents[agent] = message.sequence
         return links

@@ -62,6 +62,7 @@ class Committer:
         queue_limit: int,
     ) -> None:
         self._database = database
+        self._durability = database.durability
         self.upkeep = Upkeep(database)
         self.step_queue = StepQueue()
         self._jobs: deque[Job] = deque()
@@ -147,7 +148,7 @@ class Committer:
             self._aside.try_now()  # the lock may have gone a moment ago
         result, batches = self._attempt_alone(work)
         self._transactions.remember(batches)
-        self._database.sync()
+        self._durability.sync()
         self._publisher.publish(batches)
         return result
 
@@ -162,7 +163,7 @@ class Committer:
             return
         error: StoreUnavailable | None = None
         try:
-            self._database.sync()
+            self._durability.sync()
         except StoreUnavailable as refused:
             error = refused
         self._on_synced(group, error)
@@ -214,11 +215,11 @@ class Committer:
         if not jobs:
             return
         group = self._attempt_or_divide(jobs)
-        if self._database.disk is None or not group.batches:
+        if self._durability.disk is None or not group.batches:
             self._publish_and_tell(group)
             return
         self._unsynced = group
-        if self._database.sync_later(partial(self._on_synced, group)):
+        if self._durability.sync_later(partial(self._on_synced, group)):
             self._transactions.remember(group.batches)
         else:
             with suppress(StoreUnavailable):  # whoever waits for it is told
@@ -293,7 +294,7 @@ class Committer:
             self._transactions.remember(group.batches)
             group = _refused([job for job, _ in group.outcomes], error)
         else:
-            self._database.on_disk()
+            self._durability.note_synced()
         self._publish_and_tell(group)
 
     def _publish_and_tell(self, group: _Group) -> None:

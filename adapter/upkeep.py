@@ -102,6 +102,7 @@ class Upkeep:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._durability = database.durability
         self._catch_up_timer = _Timer(self._on_catch_up_timer)
         self._index_timer = _Timer(self._on_index_timer)
         self._writing: journal.IndexWriting | None = None
@@ -118,17 +119,17 @@ class Upkeep:
     @property
     def needs_database(self) -> bool:
         """Whether a commit is to be one of the database, and to take along what waits for it."""
-        return self._avoids_redo or self._refused or self._database.waiting > TOO_MANY
+        return self._avoids_redo or self._refused or len(self._durability.backlog) > TOO_MANY
 
     def after_commit(self) -> None:
         """See to it that what was kept is written in time.
 
         Not in this turn of the loop: what was just sent is to leave the sockets first.
         """
-        waiting = self._database.waiting
-        if not waiting:
+        backlog = len(self._durability.backlog)
+        if not backlog:
             self._refused = False
-        elif waiting >= MOST_WAITING or (waiting >= BESIDE_OTHERS and self.are_several()):
+        elif backlog >= MOST_WAITING or (backlog >= BESIDE_OTHERS and self.are_several()):
             if not self._catch_up_timer.is_next:
                 self._catch_up_timer.set(0.0)
         elif not self._catch_up_timer.is_set:
@@ -171,9 +172,9 @@ class Upkeep:
         Raises:
             StoreUnavailable: as `catch_up`.
         """
-        if self._database.waiting > SLICE_ROWS:
+        if len(self._durability.backlog) > SLICE_ROWS:
             self._catch_up_some()
-        return self._database.waiting <= SLICE_ROWS
+        return len(self._durability.backlog) <= SLICE_ROWS
 
     def write_index(self) -> None:
         """Write at once all that the journal's index lacks, in a transaction of its own."""
@@ -212,7 +213,7 @@ class Upkeep:
 
     def _write_slice(self) -> None:
         """Write what there is time for, and see to the rest."""
-        if self._database.waiting > SLICE_ROWS:
+        if len(self._durability.backlog) > SLICE_ROWS:
             # The index must not be ahead of the journal, and all together would take too long.
             self._catch_up_some()
             self._index_timer.set(INDEX_PAUSE)
@@ -223,7 +224,7 @@ class Upkeep:
             if not known.rows and not known.pushes:
                 return
             self._writing = journal.IndexWriting(known)
-        is_busy = self._database.waiting > BUSY and not self.are_several()
+        is_busy = len(self._durability.backlog) > BUSY and not self.are_several()
         seconds = LONGER_SLICE if is_busy else INDEX_SLICE
         with self._database.transaction(promised=False) as cursor:
             self._writing.write_some(cursor, seconds)
@@ -248,13 +249,13 @@ class Upkeep:
                 log.warning("the redo log cannot be emptied", error=str(error))
             self._refused = True
         else:
-            if self._database.waiting:
+            if self._durability.backlog:
                 self._catch_up_timer.set(0.0)
-            elif not self._database.is_caught_up:  # the disk has to be waited for
+            elif self._durability.is_redo_used:  # the disk has to be waited for
                 self._catch_up_timer.set(CATCH_UP_DELAY)
 
     def _catch_up_some(self) -> None:
         # A share of what waits, so that no flood can keep it from becoming fewer.
         least = BESIDE_OTHERS if self.are_several() else SLICE_ROWS
-        self._database.catch_up(max(least, self._database.waiting // 4))
+        self._database.catch_up(max(least, len(self._durability.backlog) // 4))
         self._refused = False

@@ -140,8 +140,8 @@ async def test_a_settled_committer_waits_for_nothing(workshop: Workshop, disk: D
 @pytest.fixture
 def quick(workshop: Workshop) -> Workshop:
     """A workshop that has found its disk to be quick."""
-    assert workshop.database.disk is not None
-    workshop.database.disk.seconds = 0.0001
+    assert workshop.database.durability.disk is not None
+    workshop.database.durability.disk.seconds = 0.0001
     return workshop
 
 
@@ -154,11 +154,11 @@ async def test_a_quick_disk_is_waited_for_without_a_thread(quick: Workshop, disk
 
 
 async def test_a_disk_that_became_slow_is_left_to_the_thread(quick: Workshop, disk: Disk) -> None:
-    assert quick.database.disk is not None
+    assert quick.database.durability.disk is not None
     threading.Timer(0.05, disk.may_go_on.set).start()
     disk.may_go_on.clear()
     await quick.committer.submit(say("slow"))
-    assert not quick.database.disk.is_quick
+    assert not quick.database.durability.disk.is_quick
     disk.may_go_on.clear()
     waiting = quick.committer.submit(say("in the thread"))
     await a_moment()
@@ -271,7 +271,7 @@ async def test_the_redo_log_begins_anew_a_while_after_the_last_event_and_not_mor
     synced = disk.synced
     for number in range(10):
         await quick.committer.submit(say(str(number)))
-        await until(lambda: not quick.database.waiting)
+        await until(lambda: not quick.database.durability.backlog)
     assert disk.synced <= synced + 11  # each event, and at most once the log
-    await until(lambda: quick.database.is_caught_up)
+    await until(lambda: not quick.database.durability.is_redo_used)
     assert disk.synced <= synced + 12

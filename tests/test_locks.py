@@ -157,13 +157,13 @@ async def test_what_has_piled_up_under_a_lock_is_written_in_slices_before_others
     waits = workshop.committer.submit(needs("a"))
     kept = [workshop.committer.submit(say(str(number))) for number in range(3 * SLICE_ROWS)]
     await asyncio.wait_for(asyncio.gather(*kept), 5)
-    before = workshop.database.waiting
+    before = len(workshop.database.durability.backlog)
     assert before >= 3 * SLICE_ROWS
     other.execute("ROLLBACK")
     seen = []
     while not waits.done():
         await asyncio.sleep(0)
-        seen.append(workshop.database.waiting)
+        seen.append(len(workshop.database.durability.backlog))
     # In one turn of the loop two timers may go off: who waits, and who writes what has piled up.
     assert max(a - b for a, b in pairwise([before, *seen])) <= 2 * (SLICE_ROWS + 1)
 

@@ -82,10 +82,10 @@ async def said(workshop: Workshop, *texts: str) -> list[int]:
 
 async def test_nobody_is_refused_and_the_order_goes_on_without_a_hole(workshop: Workshop) -> None:
     assert await said(workshop, "waits in it") == [2]
-    assert workshop.database.waiting == 1
+    assert len(workshop.database.durability.backlog) == 1
     with refusing(workshop):
         assert await said(workshop, "a", "b") == [3, 4]
-        assert workshop.database.waiting == 0  # what waited went along
+        assert not workshop.database.durability.backlog  # what waited went along
         number = 4
         while refusals(workshop) < 4:  # it is tried again and again
             number += 1
@@ -93,7 +93,7 @@ async def test_nobody_is_refused_and_the_order_goes_on_without_a_hole(workshop: 
         assert workshop.committer.failure is None
     await until(lambda: not workshop.committer.upkeep.needs_database)
     assert await said(workshop, "c", "d") == [number + 1, number + 2]
-    assert workshop.database.waiting == 2
+    assert len(workshop.database.durability.backlog) == 2
     assert workshop.hub.published == list(range(1, number + 3))
     after_a_crash(workshop)
     workshop.database.close()
@@ -150,7 +150,7 @@ async def test_who_is_taken_now_and_refused_then_is_one_trouble(
                 await said(workshop, "by the database")
             await until(lambda: not workshop.committer.upkeep.needs_database)
             await said(workshop, "by the redo log")
-            assert workshop.database.waiting == 1
+            assert len(workshop.database.durability.backlog) == 1
     assert [each["event"] for each in logs] == [BEGINS]
     workshop.database.close()
 

@@ -40,9 +40,9 @@ async def test_a_backlog_is_written_in_order_with_turns_of_the_loop_between(
     await workshop.committer.submit(say("first"))  # the tenant's number takes a transaction
     with workshop.committer.upkeep.held():
         await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(2000)))
-        assert workshop.database.waiting == 2000
+        assert len(workshop.database.durability.backlog) == 2000
     seen: list[int] = []
-    while workshop.database.waiting:
+    while workshop.database.durability.backlog:
         await asyncio.sleep(0)
         if (written := len(in_the_file(workshop))) != (seen or [1])[-1]:
             assert in_the_file(workshop) == list(range(1, written + 1))
@@ -61,7 +61,7 @@ async def test_where_several_sources_send_the_parts_are_small(workshop: Workshop
     with workshop.committer.upkeep.held():
         await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(250)))
     seen: list[int] = []
-    while workshop.database.waiting:
+    while workshop.database.durability.backlog:
         await asyncio.sleep(0)
         if (written := len(in_the_file(workshop))) != (seen or [1])[-1]:
             seen.append(written)
@@ -90,7 +90,7 @@ async def test_a_transaction_takes_along_all_that_waits(workshop: Workshop) -> N
         await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(2000)))
         with workshop.database.transaction() as cursor:
             assert journal.sequences(cursor, HERE) == (1, 2001)
-    assert workshop.database.waiting == 0
+    assert not workshop.database.durability.backlog
 
 
 async def test_the_index_is_written_in_slices_while_events_come_in(

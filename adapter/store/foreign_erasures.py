@@ -23,7 +23,7 @@ class ForeignErasures:
         version = self._database.data_version()
         if version == self._version:
             return False
-        if installation.erasures(self._database.index) != self._count:
+        if installation.erasures(self._database.reader) != self._count:
             return True
         self._version = version
         return False

@@ -24,7 +24,7 @@ class WatchedFiles:
         self._folder_seen: tuple[int, int] | None = None
         """The folder when its files were last looked at one by one."""
         self.is_quiet = False
-        """Whether nobody has changed the folder of late, as who erases does (`announce`)."""
+        """Whether the folder was as before at the last look. An erasure changes it (`announce`)."""
         self.watch(str(database))
 
     def watch(self, path: str) -> None:
@@ -66,9 +66,10 @@ class WatchedFiles:
 
 
 def announce(path: Path) -> None:
-    """Change the folder of a database, so that a server looks what was done to it.
+    """Change the folder of a database, so that a server notices that something was erased.
 
-    It looks as long as that may be one step of the file system's clock ago (`check`).
+    Its `check` finds the folder changed, and takes it for changed until the file system's clock is
+    past that moment for sure.
     """
     mark = path.with_name(path.name + "-erased")
     mark.touch()

@@ -57,7 +57,7 @@ def test_a_reader_that_is_too_slow_is_closed_without_a_question_to_the_database(
         flood(server, "slow", 1)  # the tenant's number takes a transaction
         with Raw(server, receive_buffer=4096) as raw, server.services.committer.upkeep.held():
             flood_until_closed(server, raw)
-            assert database.waiting  # there was something to write
+            assert database.durability.backlog  # there was something to write
             assert asked == []
 
 
@@ -147,7 +147,7 @@ async def test_panels_that_go_at_once_and_leave_nobody_behind_ask_the_database_n
         timers = services.subscriptions._timers  # noqa: SLF001 - nothing else says that it is over
         await until(lambda: not timers)
         services.database.raw.set_trace_callback(None)
-        assert services.database.waiting == 1
+        assert len(services.database.durability.backlog) == 1
     assert asked == []
 
 

@@ -12,8 +12,9 @@ from alembic.config import Config
 from adapter import contacts
 from adapter.events import AgentSeen, ContactEvent, Stage
 from adapter.store import journal
-from adapter.store.database import MIGRATIONS, Database
+from adapter.store.database import Database
 from adapter.store.migrations import journal_0007
+from adapter.store.revisions import MIGRATIONS
 from adapter.store.times import micros
 from adapter.tenants import Agent, ContactKey, Tenant
 

@@ -16,7 +16,8 @@ from alembic.script import ScriptDirectory
 
 from adapter.errors import StoreUnavailable
 from adapter.store import schema
-from adapter.store.database import MIGRATIONS, Database
+from adapter.store.database import Database
+from adapter.store.revisions import MIGRATIONS
 
 
 @pytest.fixture

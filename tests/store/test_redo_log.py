@@ -23,8 +23,8 @@ from adapter.store import journal, locking, maintenance
 from adapter.store.database import REDO_SUFFIX, Database
 from adapter.store.failures import StoreBusy, StoreTaken
 from adapter.store.journal import redo
+from adapter.store.journal.backlog import Row
 from adapter.store.journal.redo import RedoLog
-from adapter.store.journal.waiting import Row
 from adapter.tenants import Tenant
 
 HERE = Tenant("here")
@@ -79,7 +79,7 @@ def test_of_a_torn_file_the_whole_records_are_read(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "redo"
         log = RedoLog(path)
-        log.clear()
+        log.begin_cycle()
         ends = [path.stat().st_size]
         for group in kept:
             log.append([row(number, "y" * number) for number in group])
@@ -108,11 +108,11 @@ def test_a_loss_of_power_between_two_cycles_leaves_the_beginning_of_one(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "redo"
         log = RedoLog(path)
-        log.clear()
+        log.begin_cycle()
         for group in former:
             log.append([row(number, "a" * number) for number in group])
         before = path.read_bytes()
-        log.clear()
+        log.begin_cycle()
         for group in kept:
             log.append([row(number, "b" * number) for number in group])
         after = path.read_bytes()
@@ -142,7 +142,7 @@ def test_a_file_of_the_former_version_is_read_and_becomes_one_of_this(tmp_path: 
     file.write_bytes(heads[0] + records[0] + heads[1] + records[1] + b"torn")
     server = opened(tmp_path / "c.db")
     assert sequences(tmp_path / "c.db") == [1, 2]
-    server.keep([row(3)])
+    server.durability.keep([row(3)])
     left = file.read_bytes()
     server.close()
     assert file.read_bytes() == b""
@@ -164,13 +164,13 @@ def test_what_was_written_over_or_wiped_is_not_read_and_what_was_wiped_is_gone(
 ) -> None:
     path = tmp_path / f"c.db{REDO_SUFFIX}"
     server = opened(tmp_path / "c.db")
-    server.keep([row(1, "first"), row(2, "Maria")])
+    server.durability.keep([row(1, "first"), row(2, "Maria")])
     server.catch_up()
-    server.keep([row(3, "third")])
+    server.durability.keep([row(3, "third")])
     assert b"Maria" in path.read_bytes()  # of the former cycle, and no longer read
     server.wipe_redo()  # when what waits is in the database
     server.catch_up()
-    server.keep([row(4, "fourth")])
+    server.durability.keep([row(4, "fourth")])
     assert b"Maria" not in path.read_bytes()
     server.catch_up()
     assert b"fourth" in path.read_bytes()
@@ -185,17 +185,17 @@ def test_a_file_that_was_wiped_on_a_full_disk_gets_its_head_before_the_next_row(
     tmp_path: Path, room: int
 ) -> None:
     server = opened(tmp_path / "c.db")
-    server.keep([row(1)])
+    server.durability.keep([row(1)])
     server.catch_up()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
         server.wipe_redo()
         with pytest.raises(StoreUnavailable):
-            server.keep([row(2)])
+            server.durability.keep([row(2)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    server.keep([row(3)])
+    server.durability.keep([row(3)])
     copied = tmp_path / "as a crash leaves it"
     copied.write_bytes((tmp_path / f"c.db{REDO_SUFFIX}").read_bytes())
     left = RedoLog(copied)
@@ -209,7 +209,7 @@ def test_a_file_that_grew_long_is_cut_off(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
     path = tmp_path / f"c.db{REDO_SUFFIX}"
     for number in range(1, 6):
-        server.keep([row(number, "x" * (1 << 20))])
+        server.durability.keep([row(number, "x" * (1 << 20))])
     assert path.stat().st_size > redo.KEPT_SIZE
     server.catch_up()
     assert path.stat().st_size < 100
@@ -219,12 +219,12 @@ def test_a_file_that_grew_long_is_cut_off(tmp_path: Path) -> None:
 def test_while_only_a_part_is_in_the_database_the_file_keeps_all(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
     path = tmp_path / f"c.db{REDO_SUFFIX}"
-    server.keep([row(number) for number in range(1, 6)])
+    server.durability.keep([row(number) for number in range(1, 6)])
     left = path.read_bytes()
     server.catch_up(2)
-    assert (server.waiting, sequences(tmp_path / "c.db")) == (3, [1, 2])
+    assert (len(server.durability.backlog), sequences(tmp_path / "c.db")) == (3, [1, 2])
     assert path.read_bytes() == left
-    server.keep([row(6)])
+    server.durability.keep([row(6)])
     left = path.read_bytes()
     server.close()
     other = Database(str(tmp_path / "c.db"))
@@ -238,7 +238,7 @@ def test_while_only_a_part_is_in_the_database_the_file_keeps_all(tmp_path: Path)
 
 def test_what_a_crash_left_is_on_the_disk_before_the_file_is_emptied(tmp_path: Path) -> None:
     first = opened(tmp_path / "c.db")
-    first.keep([row(1)])
+    first.durability.keep([row(1)])
     path = tmp_path / f"c.db{REDO_SUFFIX}"
     left = path.read_bytes()
     first.close()
@@ -259,7 +259,7 @@ def test_what_a_crash_left_is_on_the_disk_before_the_file_is_emptied(tmp_path: P
 
 def test_what_cannot_be_recovered_stays_in_the_file(tmp_path: Path) -> None:
     first = opened(tmp_path / "c.db")
-    first.keep([row(1)])
+    first.durability.keep([row(1)])
     path = tmp_path / f"c.db{REDO_SUFFIX}"
     left = path.read_bytes()
     first.close()
@@ -277,7 +277,7 @@ def test_what_cannot_be_recovered_stays_in_the_file(tmp_path: Path) -> None:
 
 def test_a_backup_waits_until_the_server_has_caught_up(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
-    server.keep([row(1)])
+    server.durability.keep([row(1)])
     soon = threading.Timer(0.2, server.catch_up)
     soon.start()
     maintenance.backup(tmp_path / "c.db", tmp_path / "copy.db")
@@ -291,7 +291,7 @@ def test_a_backup_waits_until_the_server_has_caught_up(tmp_path: Path) -> None:
 
 def test_who_erases_waits_until_the_server_has_wiped_its_file(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
-    server.keep([row(1, "Maria")])
+    server.durability.keep([row(1, "Maria")])
     server.catch_up()
     before = maintenance.redo_mark(tmp_path / "c.db")
     assert not maintenance.await_wipe(tmp_path / "c.db", before)  # no server has the database
@@ -307,10 +307,10 @@ def test_who_erases_waits_until_the_server_has_wiped_its_file(tmp_path: Path) ->
 
 def test_what_was_kept_is_in_the_database_after_a_crash_and_once(tmp_path: Path) -> None:
     first = opened(tmp_path / "c.db")
-    first.keep([row(1), row(2)])
+    first.durability.keep([row(1), row(2)])
     with first.transaction():
         pass
-    first.keep([row(3)])
+    first.durability.keep([row(3)])
     left = (tmp_path / f"c.db{REDO_SUFFIX}").read_bytes()
     first.close()
     # As if it had been killed before the file was emptied: some of it is in the database already.
@@ -322,7 +322,7 @@ def test_what_was_kept_is_in_the_database_after_a_crash_and_once(tmp_path: Path)
 
 def test_a_command_reads_what_a_killed_server_left(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
-    server.keep([row(1)])
+    server.durability.keep([row(1)])
     left = (tmp_path / f"c.db{REDO_SUFFIX}").read_bytes()
     server.close()
     with_sequence_gone = Database(str(tmp_path / "c.db"))
@@ -336,7 +336,7 @@ def test_a_command_reads_what_a_killed_server_left(tmp_path: Path) -> None:
 
 def test_a_command_leaves_the_log_of_a_running_server_alone(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
-    server.keep([row(1)])
+    server.durability.keep([row(1)])
     command = Database(str(tmp_path / "c.db"))
     maintenance.recover(command)
     with pytest.raises(StoreTaken):
@@ -350,28 +350,28 @@ def test_a_command_leaves_the_log_of_a_running_server_alone(tmp_path: Path) -> N
 
 def test_a_transaction_that_fails_leaves_what_waits_where_it_is(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
-    server.keep([row(1)])
+    server.durability.keep([row(1)])
     with suppress(ZeroDivisionError), server.transaction():
         raise ZeroDivisionError
-    assert server.waiting == 1
+    assert len(server.durability.backlog) == 1
     server.catch_up()
-    assert (server.waiting, sequences(tmp_path / "c.db")) == (0, [1])
+    assert (len(server.durability.backlog), sequences(tmp_path / "c.db")) == (0, [1])
     server.close()
 
 
 def test_a_row_that_the_disk_refuses_is_not_kept_and_the_next_one_is(tmp_path: Path) -> None:
     server = opened(tmp_path / "c.db")
-    server.keep([row(1)])
+    server.durability.keep([row(1)])
     size = (tmp_path / f"c.db{REDO_SUFFIX}").stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
     try:
         with pytest.raises(StoreUnavailable, match=r"full|input/output"):
-            server.keep([row(2, "z" * 500)])
+            server.durability.keep([row(2, "z" * 500)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (tmp_path / f"c.db{REDO_SUFFIX}").stat().st_size == size
-    server.keep([row(2)])
+    server.durability.keep([row(2)])
     server.catch_up()
     assert sequences(tmp_path / "c.db") == [1, 2]
     server.close()
@@ -381,7 +381,7 @@ def test_a_lock_that_lasts_is_waited_for_by_one_reader_and_not_by_each(tmp_path:
     database = opened(tmp_path / "c.db")
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        database.keep([row(1)])
+        database.durability.keep([row(1)])
         asked: list[str] = []
         database.raw.set_trace_callback(asked.append)
         for _ in range(10):
@@ -390,7 +390,7 @@ def test_a_lock_that_lasts_is_waited_for_by_one_reader_and_not_by_each(tmp_path:
         other.execute("ROLLBACK")
     assert asked.count("PRAGMA busy_timeout=100") == 1
     with database.reading():
-        assert database.waiting == 0
+        assert not database.durability.backlog
     database.close()
 
 
@@ -398,10 +398,10 @@ def test_rows_that_do_not_go_on_from_the_database_are_not_taken_but_kept(tmp_pat
     for number, left in enumerate(([3, 5, 6], [3, 1, 4], [6])):
         path = tmp_path / f"{number}.db"
         database = opened(path)
-        database.keep([row(1), row(2)])
+        database.durability.keep([row(1), row(2)])
         database.close()
         log = RedoLog(path.with_name(path.name + REDO_SUFFIX))
-        log.clear()
+        log.begin_cycle()
         other = (row(1)[0], 9, *row(1)[2:])  # another row in the place of the first
         log.append([other if each == 1 else row(each) for each in left])
         os.close(log.descriptor)  # as a crash leaves it
@@ -419,11 +419,11 @@ def test_a_hole_in_one_tenants_rows_keeps_nothing_from_another(tmp_path: Path) -
     database = opened(path)
     with database.transaction() as cursor:
         number = journal.number_for_writing(cursor, Tenant("there"))
-    database.keep([row(1)])
+    database.durability.keep([row(1)])
     database.close()
     theirs = [(number << 40 | each, *row(each)[1:]) for each in (1, 2)]
     log = RedoLog(path.with_name(path.name + REDO_SUFFIX))
-    log.clear()
+    log.begin_cycle()
     log.append([row(3), theirs[0], row(4), theirs[1]])  # a loss of power took the second row
     os.close(log.descriptor)
     opened(path).close()

@@ -8,6 +8,7 @@ positions. Everything here runs on the connection of one thread, inside `Databas
 where it writes. See docs/decisions/0010-one-row-per-event.md.
 """
 
+from adapter.store.journal.backlog import Row
 from adapter.store.journal.erasing import emptied, empty_rows, everything, positions_of
 from adapter.store.journal.index import (
     count,
@@ -71,7 +72,6 @@ from adapter.store.journal.story import (
     pushes_of,
     trace_of,
 )
-from adapter.store.journal.waiting import Row
 from adapter.store.journal.writing import IndexWriting, write_index
 
 __all__ = [

@@ -66,7 +66,7 @@ def sequences(cursor: sqlite3.Cursor, tenant: Tenant) -> tuple[int, int]:
         " (SELECT max(position) FROM journal WHERE position>?1 AND position<?2)",
         (position_of(found.number, 0), end),
     ).fetchone()
-    waits = tail.of(cursor).waiting.ends(position_of(found.number, 0), end)
+    waits = tail.of(cursor).backlog.ends(position_of(found.number, 0), end)
     if waits is not None:
         first, last = first or waits[0], max(last or 0, waits[1])
     return (1, 0) if last is None else (sequence_of(first), sequence_of(last))
@@ -133,7 +133,7 @@ def has_contact(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
 
 def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact | Identity) -> bool:
     row = cursor.execute("SELECT report FROM journal WHERE position=?", (position,)).fetchone()
-    waits = tail.of(cursor).waiting.report(position) if row is None else None
+    waits = tail.of(cursor).backlog.report(position) if row is None else None
     packed = waits[1] if waits is not None else row and row[0]
     if packed is None:
         return True  # it was erased, and must not come back

@@ -6,12 +6,11 @@ here first, and many groups go into the database together a moment later
 (docs/decisions/0016-redo-log.md). After a crash the rows are read back.
 
 The file begins with a head: a magic number, how often it was wiped, and the number of the present
-cycle. Records follow:
-length, CRC-32 and cycle, then the rows as MessagePack; all numbers are little-endian. When the
-database has all rows, the head gets the next cycle and records are written over the former ones
-from the beginning, because that costs the disk a third less than to cut the file off and have it
-grow again. So a record of another cycle is a former one, and the end; and what is torn at the end
-was acknowledged to nobody.
+cycle. Records follow: length, CRC-32 and cycle, then the rows as MessagePack; all numbers are
+little-endian. When the database has all rows, the head gets the number of the next cycle, and
+records are written over the former ones from the beginning, because that costs the disk a third
+less than to cut the file off and have it grow again. So a record of another cycle is a former one,
+and the end; and what is torn at the end was acknowledged to nobody.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from adapter.store.journal.waiting import Row
+from adapter.store.journal.backlog import Row
 
 _MAGIC = b"SPR2"
 """As a length, with which the former format began, it would be more than there is memory for."""
@@ -41,10 +40,10 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Row]).decode
 
 LONG = 64 << 20
-"""Bytes after which the file is to begin anew even if everything has to wait for it."""
+"""Bytes after which the next cycle is to begin even if everything has to wait for it."""
 
 KEPT_SIZE = 4 << 20
-"""Bytes. A file that grew longer (the database was locked) is cut off when it begins anew."""
+"""Bytes. A file that grew longer (the database was locked) is cut off with the next cycle."""
 
 
 class Mark(NamedTuple):
@@ -75,12 +74,10 @@ class RedoLog:
         except OSError:
             os.close(self.descriptor)
             raise
-        self.rows: list[Row] = []
-        """What the database lacks."""
         self.is_used = True
         """Whether it holds anything that a restart would read."""
         self._is_ours = False
-        """Whether it was begun anew since it was opened: before that it is not ours to shorten."""
+        """Whether a cycle has begun since it was opened: before that it is not ours to shorten."""
         self._cycle = secrets.randbits(62)
         self._wipes = secrets.randbits(31)
         self._seed = 0
@@ -108,7 +105,7 @@ class RedoLog:
 
     @property
     def is_long(self) -> bool:
-        """Whether it is time to begin anew, though that may cost something."""
+        """Whether it is time for the next cycle, though that may cost something."""
         return self._end > LONG
 
     def append(self, rows: list[Row]) -> None:
@@ -128,26 +125,25 @@ class RedoLog:
             raise refused
         self._end += len(record)
         self.is_used = True
-        self.rows += rows
 
-    def clear(self) -> None:
-        """Forget what the database has by now; raises `OSError`.
+    def begin_cycle(self) -> None:
+        """Begin the next cycle, as the database has all rows of this one; raises `OSError`.
 
-        Its bytes stay until they are written over; `wipe` takes them away.
+        Their bytes stay until they are written over; `wipe` takes them away.
         """
         if not self._is_ours or self._end > KEPT_SIZE:
             self.wipe()
         else:
-            self._begin()
+            self._write_head()
 
     def wipe(self) -> None:
-        """Do what `clear` does, and leave nothing of the former records; raises `OSError`."""
+        """Do what `begin_cycle` does, and leave nothing of the former records; raises `OSError`."""
         self.is_used = True  # until it has a head again, which a full disk has no room for
         os.ftruncate(self.descriptor, 0)
         self._wipes = (self._wipes + 1) & 0xFFFFFFFF
-        self._begin()
+        self._write_head()
 
-    def _begin(self) -> None:
+    def _write_head(self) -> None:
         self._cycle += 1
         head = _FILE_HEAD.pack(_MAGIC, self._wipes, self._cycle)
         if os.pwrite(self.descriptor, head, 0) < len(head):

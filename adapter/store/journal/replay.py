@@ -52,7 +52,7 @@ class Chains:
         """Take a row, and give the sequence of the one before it; 0 where there is none."""
         position = position_of(self._number, sequence)
         row = cursor.execute("SELECT links FROM journal WHERE position=?", (position,)).fetchone()
-        packed = row[0] if row is not None else tail.of(cursor).waiting.links(position)
+        packed = row[0] if row is not None else tail.of(cursor).backlog.links(position)
         if packed is None:
             return 0  # older than the retention
         self._sequences.add(sequence)
@@ -102,13 +102,13 @@ def read(cursor: sqlite3.Cursor, tenant: Tenant, wanted: Iterable[int]) -> list[
     found = mark(cursor, tenant)
     if found is None:
         return []
-    waiting = tail.of(cursor).waiting
+    backlog = tail.of(cursor).backlog
     rows = (
         cursor.execute(
             "SELECT position, type, subject, time, data, pop FROM journal WHERE position=?",
             (position,),
         ).fetchone()
-        or waiting.message(position)
+        or backlog.message(position)
         for position in (position_of(found.number, sequence) for sequence in wanted)
     )
     return [_message(row) for row in rows if row is not None and row[1] is not None]
@@ -130,9 +130,9 @@ def messages_after(
         (above, end, limit),
     ).fetchall()
     if len(rows) < limit:  # all that the database has: what waits comes after it
-        waiting = tail.of(cursor).waiting
+        backlog = tail.of(cursor).backlog
         last = rows[-1][0] if rows else above
-        rows += map(waiting.message, waiting.between(last, end, limit - len(rows)))
+        rows += map(backlog.message, backlog.between(last, end, limit - len(rows)))
     return [_message(row) for row in rows]
 
 

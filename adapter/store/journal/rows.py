@@ -9,8 +9,8 @@ from datetime import datetime
 import msgspec
 
 from adapter.events import AgentSeen, ContactEvent
+from adapter.store.journal.backlog import Row
 from adapter.store.journal.tail import Head
-from adapter.store.journal.waiting import Row
 
 SEQUENCE_BITS = 40
 """Sequences of a tenant before its number: a trillion messages."""

@@ -27,7 +27,7 @@ def chain(cursor: sqlite3.Cursor, position: int) -> Iterator[tuple[int, int, Rep
     while position:
         row = cursor.execute(
             "SELECT time, report, state FROM journal WHERE position=?", (position,)
-        ).fetchone() or tail.of(cursor).waiting.report(position)
+        ).fetchone() or tail.of(cursor).backlog.report(position)
         if row is None or row[1] is None:
             return  # older than the retention, or erased
         report = unpack_report(row[1])

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import msgspec
 
 from adapter.contacts import Contact
+from adapter.store.journal.backlog import Backlog
 from adapter.store.journal.seen import Seen
-from adapter.store.journal.waiting import Waiting
 from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 
 KNOWN_STATES = 20_000
@@ -87,8 +87,8 @@ class Tail:
     pushes: dict[Tenant, list[Push]] = field(default_factory=dict)
     known_agents: dict[AgentKey, int] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
-    waiting: Waiting = field(default_factory=lambda: Waiting([]))
-    """Rows of the journal that the database lacks; none where this connection does not write it."""
+    backlog: Backlog = field(default_factory=lambda: Backlog([]))
+    """Empty where this connection does not write the journal."""
     states: OrderedDict[ContactKey, tuple[Contact, Head]] = field(default_factory=OrderedDict)
     """Contacts as they are, those that came last at the end."""
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from adapter.store import journal
 from adapter.store.database import Cursor, Database
-from adapter.store.journal.waiting import Row, Waiting
+from adapter.store.journal.backlog import Backlog, Row
 from adapter.tenants import Agent, Tenant
 
 AGENTS = ("alice", "bob")
@@ -82,7 +82,7 @@ def test_a_reader_need_not_know_what_waits(wanted: list[Any]) -> None:
         database, cursor = writer.database, writer.cursor
         for step in wanted:
             if isinstance(step, list):
-                database.keep([writer.say(*each) for each in step])
+                database.durability.keep([writer.say(*each) for each in step])
             elif step == "transaction":
                 before = everything(cursor)
                 database.begin()
@@ -94,35 +94,35 @@ def test_a_reader_need_not_know_what_waits(wanted: list[Any]) -> None:
             seen = everything(cursor)
         database.catch_up()
         assert everything(cursor) == seen
-        assert not database.waiting
+        assert not database.durability.backlog
         database.close()
 
 
 @pytest.mark.parametrize("count", [3, 300], ids=["few", "many"])
 def test_the_view_follows_the_list(count: int) -> None:
     rows: list[Row] = []
-    waiting = Waiting(rows)
-    assert waiting.ends(0, 1000) is None
+    backlog = Backlog(rows)
+    assert backlog.ends(0, 1000) is None
     rows += map(row, range(count, 0, -1))  # of several tenants they come in any order
-    assert waiting.between(1, count) == list(range(2, count))
-    assert waiting.between(0, 1000, 2) == [1, 2]
+    assert backlog.between(1, count) == list(range(2, count))
+    assert backlog.between(0, 1000, 2) == [1, 2]
     del rows[:2]
     rows.append(row(900))
-    assert waiting.ends(0, 1000) == (1, 900)
-    assert waiting.links(count) is None
+    assert backlog.ends(0, 1000) == (1, 900)
+    assert backlog.links(count) is None
     del rows[:]
-    assert waiting.ends(0, 1000) is None
+    assert backlog.ends(0, 1000) is None
     rows.append(row(5))
-    assert waiting.report(5) == (5, None, None)
+    assert backlog.report(5) == (5, None, None)
 
 
 def test_a_row_that_is_emptied_in_the_database_is_not_found_elsewhere(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "c.db")
     made = writer.say(TENANTS[0], "alice")
-    writer.database.keep([made])
+    writer.database.durability.keep([made])
     position = made[0]
     with writer.database.transaction() as cursor:
         cursor.execute("DELETE FROM journal WHERE position=?", (position,))
-        assert writer.database.raw.tail.waiting.links(position) is not None
-    assert writer.database.raw.tail.waiting.links(position) is None
+        assert writer.database.raw.tail.backlog.links(position) is not None
+    assert writer.database.raw.tail.backlog.links(position) is None
     writer.database.close()

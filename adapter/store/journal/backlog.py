@@ -1,11 +1,11 @@
-"""Find the rows of the journal that its database lacks, because they wait in the redo log.
+"""Find rows of the journal in the backlog: the redo log has them, and the database does not yet.
 
 They are found by position, and are the newest of their tenants: rows go into the database in the
-order in which they came. So a reader asks the database first, and here for what it has not; it
-needs no write lock for that, which another program may hold for long. Not every reader does so:
-those that a feed or the writer needs do (`sequences`, `Chains`, `read`, `messages_after`, `chain`
-with all that fold it, `find_event`). The others are for `Database.reading`, which first has the
-database take what waits.
+order in which they came. So a reader asks the database first, and the backlog for what is not
+there. That needs no write lock, which another program may hold for long. Only those readers do so
+that a feed or the writer needs: `sequences`, `Chains`, `read`, `messages_after`, `find_event`, and
+`chain` with all that is built on it. The others are for `Database.reading`, which first has the
+database take the backlog.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _FEW = 64
 """Rows that are sorted in one by one; more are sorted together."""
 
 
-class Waiting:
-    """A view of the redo log's list of rows, which grows at its end and shrinks at its front.
+class Backlog:
+    """A view of `Durability.backlog`, a list that grows at its end and shrinks at its front.
 
-    It looks at what has changed when it is asked, so that the list costs nobody anything else.
+    It looks for what has changed in the list when it is asked, so that commits pay nothing.
     """
 
     __slots__ = ("_first", "_found", "_positions", "_rows")
@@ -39,17 +39,17 @@ class Waiting:
         """The first row when it was last looked: another one tells that some have gone."""
 
     def links(self, position: int) -> bytes | None:
-        """Give the packed links of a row; None where it does not wait."""
+        """Give the packed links of a row; None where it is not here."""
         row = self._look().get(position)
         return None if row is None else row[4]
 
     def report(self, position: int) -> tuple[int, bytes | None, bytes | None] | None:
-        """Give a row's time, packed report and whole state; None where it does not wait."""
+        """Give a row's time, packed report and whole state; None where it is not here."""
         row = self._look().get(position)
         return None if row is None else (row[1], row[7], row[8])
 
     def message(self, position: int) -> tuple[Any, ...] | None:
-        """Give a row's position, type, subject, time, data and pop; None where it does not wait."""
+        """Give a row's position, type, subject, time, data and pop; None where it is not here."""
         row = self._look().get(position)
         return None if row is None else (row[0], row[2], row[3], row[1], row[5], row[6])
 
