@@ -15,7 +15,6 @@ What cannot wait at all (`Committer.run_now`) is done at once where the lock has
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from collections.abc import Callable
 from adapter.jobs import Job
 from adapter.room import Room
 from adapter.store.failures import lock_is_held
+from adapter.timer import Timer
 
 RETRY = 0.005
 """Seconds until another program's lock is tried again."""
@@ -49,8 +49,8 @@ class Aside:
         self._give_up = give_up
         """Gets those that have waited too long."""
         self.jobs: deque[Job] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        """While any wait: when the lock is tried again."""
+        self._timer = Timer(self._try_again)
+        """Set while any wait: then the lock is tried again."""
 
     def put(self, job: Job) -> None:
         """Have a job wait behind the others.
@@ -72,20 +72,17 @@ class Aside:
         """Have all go on if the lock has gone."""
         if not self._try_to_go_on():
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.stop()
         jobs = list(self.jobs)
         self.jobs.clear()
         self.room.taken = 0
         self._take_back(jobs)
 
     def _try_soon(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(RETRY, self._try_again)
+        if not self._timer.is_set:
+            self._timer.set(RETRY)
 
     def _try_again(self) -> None:
-        self._timer = None
         self.try_now()
         impatient = self._take_impatient()
         if impatient:

@@ -334,7 +334,7 @@ class Committer:
         if self._database.is_locked():
             return False
         try:
-            return self.upkeep.write_backlog()
+            return self.upkeep.shrink_backlog()
         except StoreUnavailable as error:
             return not isinstance(error, StoreBusy)  # of anything else the next commit is told
 

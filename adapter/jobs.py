@@ -27,6 +27,7 @@ class Job(msgspec.Struct, eq=False):
 
     def tell(self, result: Any) -> None:
         """Hear after the commit what `work` gave, or the exception that there was."""
+        raise NotImplementedError
 
 
 class Call(Job, kw_only=True, eq=False):
@@ -37,6 +38,9 @@ class Call(Job, kw_only=True, eq=False):
     def work(self, batch: Batch) -> Any:
         """Call it."""
         return self.function(batch)
+
+    def tell(self, result: Any) -> None:
+        """Tell nobody."""
 
 
 class Awaited(Call, kw_only=True, eq=False):

@@ -8,7 +8,6 @@ promised any more in this process.
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import structlog
@@ -17,6 +16,7 @@ from adapter.batch import Batch
 from adapter.errors import StoreUnavailable
 from adapter.metrics import Metrics
 from adapter.store.failures import StoreBusy, StoreCorrupt
+from adapter.timer import Timer
 from adapter.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -44,9 +44,9 @@ class Troubles:
         self._redo_since: float | None = None
         """Since when the redo log refuses."""
         self._rows = 0
-        """Those that the database has taken in its place."""
-        self._end_timer: asyncio.TimerHandle | None = None
-        """While it takes events again, and may refuse one yet."""
+        """Rows that the database has taken in its place."""
+        self._end_timer = Timer(self._end_redo_trouble)
+        """Set while it takes events again, and may yet refuse one."""
 
     def raise_final(self) -> None:
         """Refuse what no other try can mend; raises `StoreUnavailable`."""
@@ -73,12 +73,12 @@ class Troubles:
         self._metrics.store_failures.inc()
 
     def committed(self, batch: Batch) -> None:
-        """See what begins and what is over, now that a commit has succeeded.
+        """Note what begins and what is over, now that a commit has succeeded.
 
-        Of a group that was no transaction it need be told only where there `is_any`.
+        While there is no trouble it need not be told of what went into the redo log.
         """
         if batch.redo_refusal is not None:
-            self._redo_refused(batch.redo_refusal)
+            self._begin_redo_trouble(batch.redo_refusal)
         if not self.is_any or not (batch.transaction is not None or batch.rows):
             return  # where nothing was written, nothing is proved
         if self.failure is not None:
@@ -87,33 +87,26 @@ class Troubles:
         if self._redo_since is not None:
             if batch.transaction is not None:
                 self._rows += batch.rows
-            elif self._end_timer is None:
-                loop = asyncio.get_running_loop()
-                self._end_timer = loop.call_later(QUIET, self._end_redo)
-        self._look()
+            elif not self._end_timer.is_set:
+                self._end_timer.set(QUIET)
+        self._update()
 
-    def _redo_refused(self, error: StoreUnavailable) -> None:
+    def _begin_redo_trouble(self, error: StoreUnavailable) -> None:
         if self._redo_since is None:
             log.error("the redo log refuses; the database takes its place", error=str(error))
             self._redo_since = time.monotonic()
             self._rows = 0
             self.is_any = True
-        self._stop_end_timer()
+        self._end_timer.stop()
         self._metrics.store_failures.inc()
         self._upkeep.avoid_redo(RETRY)
 
-    def _end_redo(self) -> None:
-        self._end_timer = None
+    def _end_redo_trouble(self) -> None:
         seconds = round(time.monotonic() - (self._redo_since or 0.0))
         log.info("the redo log takes events again", seconds=seconds, by_database=self._rows)
         self._redo_since = None
-        self._look()
+        self._update()
 
-    def _stop_end_timer(self) -> None:
-        if self._end_timer is not None:
-            self._end_timer.cancel()
-            self._end_timer = None
-
-    def _look(self) -> None:
+    def _update(self) -> None:
         kinds = (self.failure, self._lost, self._redo_since)
         self.is_any = any(each is not None for each in kinds)

@@ -17,6 +17,7 @@ from adapter.seldom import Seldom
 from adapter.store import journal
 from adapter.store.database import Database
 from adapter.store.failures import StoreBusy
+from adapter.timer import Timer
 
 log = structlog.get_logger()
 
@@ -63,63 +64,32 @@ RETRY = 0.02
 """Seconds until another program's lock is tried again."""
 
 
-class _Timer:
-    """Call a function once, when the seconds that were last said have passed."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
-        self._handle: asyncio.TimerHandle | None = None
-        self.is_next = False
-        """Whether it goes off in the next turn of the loop."""
-        self.is_put_off = False
-        """Whether it is to go off then and not before, whatever comes in."""
-
-    @property
-    def is_set(self) -> bool:
-        """Whether it will go off."""
-        return self._handle is not None
-
-    def set(self, seconds: float, *, put_off: bool = False) -> None:
-        """Go off after so many seconds, instead of what was said before."""
-        self.stop()
-        self.is_next, self.is_put_off = not seconds, put_off
-        self._handle = asyncio.get_running_loop().call_later(seconds, self._go_off)
-
-    def stop(self) -> None:
-        """Do not go off."""
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle = None
-        self.is_next = self.is_put_off = False
-
-    def _go_off(self) -> None:
-        self.stop()
-        self._call()
-
-
 class Upkeep:
     """Timers over one database, on the event loop that commits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._durability = database.durability
-        self._catch_up_timer = _Timer(self._on_catch_up_timer)
-        self._index_timer = _Timer(self._on_index_timer)
+        self._catch_up_timer = Timer(self._on_catch_up_timer)
+        self._index_timer = Timer(self._on_index_timer)
+        self._is_index_put_off = False
+        """Whether the index is to be written when its timer goes off and not before."""
         self._writing: journal.IndexWriting | None = None
-        """The index on its way."""
+        """The index that is being written, a slice at a time."""
         self.are_several: Callable[[], bool] = lambda: False
         """Tells whether several sources send."""
         self._holds = 0
-        self._refused = False
-        """Whether the database did not take what waits, and no lock was the reason."""
+        """Of those who want nothing written meanwhile (`held`)."""
+        self._is_refused = False
+        """Whether the database did not take the backlog, and no lock was the reason."""
         self._avoids_redo = False
         """Whether nothing may go into the redo log, because it refused a moment ago."""
         self._mistakes = Seldom()
 
     @property
     def needs_database(self) -> bool:
-        """Whether a commit is to be one of the database, and to take along what waits for it."""
-        return self._avoids_redo or self._refused or len(self._durability.backlog) > TOO_MANY
+        """Whether a commit is to be one of the database, and to take along the whole backlog."""
+        return self._avoids_redo or self._is_refused or len(self._durability.backlog) > TOO_MANY
 
     def after_commit(self) -> None:
         """See to it that what was kept is written in time.
@@ -128,14 +98,14 @@ class Upkeep:
         """
         backlog = len(self._durability.backlog)
         if not backlog:
-            self._refused = False
+            self._is_refused = False
         elif backlog >= MOST_WAITING or (backlog >= BESIDE_OTHERS and self.are_several()):
             if not self._catch_up_timer.is_next:
                 self._catch_up_timer.set(0.0)
         elif not self._catch_up_timer.is_set:
             self._catch_up_timer.set(CATCH_UP_DELAY)
-        if self._writing is None and not self._index_timer.is_put_off:
-            self._see_to_index()
+        if self._writing is None and not self._is_index_put_off:
+            self._schedule_index()
 
     def avoid_redo(self, seconds: float) -> None:
         """Have nothing go into the redo log for a while, because it refuses."""
@@ -145,7 +115,7 @@ class Upkeep:
     def _try_redo_again(self) -> None:
         self._avoids_redo = False
 
-    def _see_to_index(self) -> None:
+    def _schedule_index(self) -> None:
         if self._database.raw.tail.rows >= INDEX_ROWS:
             if not self._index_timer.is_next:
                 self._index_timer.set(0.0)
@@ -162,23 +132,24 @@ class Upkeep:
             self._holds -= 1
 
     def catch_up(self) -> None:
-        """Write what waits in the redo log into the database; raises `StoreUnavailable`."""
+        """Write the backlog into the database; raises `StoreUnavailable`."""
         self._database.catch_up()
-        self._refused = False
+        self._is_refused = False
 
-    def write_backlog(self) -> bool:
-        """Write some of what waits in the redo log where that is much; give whether it is little.
+    def shrink_backlog(self) -> bool:
+        """Write a part of the backlog where it is large; give whether it is small now.
 
         Raises:
             StoreUnavailable: as `catch_up`.
         """
         if len(self._durability.backlog) > SLICE_ROWS:
-            self._catch_up_some()
+            self._write_part_of_backlog()
         return len(self._durability.backlog) <= SLICE_ROWS
 
     def write_index(self) -> None:
         """Write at once all that the journal's index lacks, in a transaction of its own."""
         self._index_timer.stop()
+        self._is_index_put_off = False
         self._writing = None
         known = self._database.raw.tail
         if not known.rows and not known.pushes:
@@ -187,35 +158,38 @@ class Upkeep:
             with self._database.transaction(promised=False) as cursor:
                 journal.write_index(cursor)
         except StoreUnavailable as error:
-            self._put_index_off(error)
+            log.info("index not written yet", error=str(error))
+            self._put_index_off()
         else:
             known.forget_written()
-            self._refused = False
+            self._is_refused = False
 
     def _on_index_timer(self) -> None:
+        self._is_index_put_off = False
         if self._holds:
             self._index_timer.set(RETRY)
             return
         try:
             self._write_slice()
         except StoreUnavailable as error:
-            self._put_index_off(error)
+            log.info("index not written yet", error=str(error))
+            self._put_index_off()
         except Exception:
             # It stays in memory and in the journal: tried again, from its beginning, it is whole.
             if (untold := self._mistakes.due()) is not None:
                 log.exception("index not written; it is tried again", untold=untold)
             self._writing = None
-            self._index_timer.set(INDEX_DELAY, put_off=True)
+            self._put_index_off()
 
-    def _put_index_off(self, error: StoreUnavailable) -> None:
-        log.info("index not written yet", error=str(error))
-        self._index_timer.set(INDEX_DELAY, put_off=True)
+    def _put_index_off(self) -> None:
+        self._is_index_put_off = True
+        self._index_timer.set(INDEX_DELAY)
 
     def _write_slice(self) -> None:
         """Write what there is time for, and see to the rest."""
         if len(self._durability.backlog) > SLICE_ROWS:
             # The index must not be ahead of the journal, and all together would take too long.
-            self._catch_up_some()
+            self._write_part_of_backlog()
             self._index_timer.set(INDEX_PAUSE)
             return
         known = self._database.raw.tail
@@ -229,7 +203,7 @@ class Upkeep:
         with self._database.transaction(promised=False) as cursor:
             self._writing.write_some(cursor, seconds)
         self._writing.forget_written()
-        self._refused = False
+        self._is_refused = False
         if self._writing.is_done:
             self._writing = None
         else:
@@ -240,22 +214,22 @@ class Upkeep:
             self._catch_up_timer.set(RETRY)
             return
         try:
-            self._catch_up_some()
+            self._write_part_of_backlog()
         except StoreBusy:
             self._catch_up_timer.set(RETRY)
         except StoreUnavailable as error:
             # From now on events are committed by the database itself, which refuses them aloud.
-            if not self._refused:
+            if not self._is_refused:
                 log.warning("the redo log cannot be emptied", error=str(error))
-            self._refused = True
+            self._is_refused = True
         else:
             if self._durability.backlog:
                 self._catch_up_timer.set(0.0)
             elif self._durability.is_redo_used:  # the disk has to be waited for
                 self._catch_up_timer.set(CATCH_UP_DELAY)
 
-    def _catch_up_some(self) -> None:
-        # A share of what waits, so that no flood can keep it from becoming fewer.
+    def _write_part_of_backlog(self) -> None:
+        # A quarter of it, where it is large, so that no flood can keep it from becoming smaller.
         least = BESIDE_OTHERS if self.are_several() else SLICE_ROWS
         self._database.catch_up(max(least, len(self._durability.backlog) // 4))
-        self._refused = False
+        self._is_refused = False
