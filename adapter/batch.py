@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,64 +9,23 @@ from adapter import contacts, messages
 from adapter.contacts import Contact
 from adapter.errors import StoreUnavailable
 from adapter.events import AgentSeen, ContactEvent, Fact
-from adapter.hub import Hub, Outgoing
 from adapter.messages import Message
-from adapter.registry import Registry, TenantSettings
-from adapter.step_queue import StepQueue
+from adapter.registry import TenantSettings
+from adapter.staged import Silent, Staged
 from adapter.store import journal
-from adapter.store.database import Cursor, Database
+from adapter.store.database import Cursor
 from adapter.store.journal import Links, Report, Row, TraceLine
-from adapter.store.journal.tail import Head
+from adapter.store.journal.tail import Newest
 from adapter.store.pops import StoredPop
 from adapter.store.times import micros
 from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
+from adapter.workbench import Workbench
 
-
-class Entry(Outgoing):
-    """One row of the journal in the making, with its message."""
-
-    position: int = 0
-    report: bytes | None = None
-    """The packed `journal.Report` of the row."""
-    event_key: int | None = None
-    head: Head | None = None
-    """Where the row is of a contact: that contact's newest row, this one."""
-    previous: int = 0
-    state: bytes | None = None
-
-
-@dataclass(slots=True)
-class Silent:
-    """A row of which nobody is told."""
-
-    tenant: Tenant
-    position: int
-    contact: str | None
-    report: Report | None
-    event_key: int
-    head: Head | None
-
-
-Known = tuple[Contact, Head]
+Known = tuple[Contact, Newest]
 """A contact's state and its newest row."""
 
 
-_NO_HEAD = Head(position=0, depth=-1, agent=None, ended=False, updated=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Workbench:
-    """What every batch works with: made once, by who commits."""
-
-    database: Database
-    registry: Registry
-    hub: Hub
-    step_queue: StepQueue
-    begin: Callable[[int | None], Cursor]
-    """Begins a transaction of the database, for a batch that began without one, and has read its
-    tables at such a version (`Database.data_version`; None: it has not)."""
-    last_sequences: dict[Tenant, int] = field(default_factory=dict)
-    """The sequence of each tenant's last committed message, where anybody asked for it."""
+_NO_ROW = Newest(position=0, depth=-1, agent=None, ended=False, updated=0)
 
 
 class Batch:
@@ -81,12 +37,7 @@ class Batch:
     redo_refusal: StoreUnavailable | None = None
     """Why the redo log did not take its rows, so that it became a transaction of the database."""
 
-    def __init__(
-        self,
-        workbench: Workbench,
-        transaction: Cursor | None,
-        now: datetime,
-    ) -> None:
+    def __init__(self, workbench: Workbench, transaction: Cursor | None, now: datetime) -> None:
         self._database = workbench.database
         self._begin = workbench.begin
         self.registry = workbench.registry
@@ -102,16 +53,18 @@ class Batch:
         self._tail = journal.loaded(self._reader)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
+        """The journal's number of each tenant that it has rows of."""
         self._committed_sequences = workbench.last_sequences
         self.last_sequences: dict[Tenant, int] = {}
-        """Those of the tenants that it has messages of, with what is staged."""
+        """The sequence of each tenant's last staged message."""
         self.contacts: dict[ContactKey, Known] = {}
-        self._unhandled: dict[ContactKey, Head] = {}
+        self._unhandled: dict[ContactKey, Newest] = {}
         """The newest rows of contacts of which nothing could be handled yet."""
-        self.outgoing: list[Entry] = []
+        self.outgoing: list[Staged] = []
         self._silent: list[Silent] = []
         self._silent_numbers: dict[Tenant, int] = {}
         self.learnt: dict[Agent, Agent] = {}
+        """Aliases that a source has told of: the agent that stands behind an id from now on."""
         self.due: list[ContactKey] = []
         """Contacts that have something due in Dynamics from this commit on."""
         self.erased: set[ContactKey] = set()
@@ -119,7 +72,9 @@ class Batch:
         self.renamed: list[Agent] = []
         """Ids that stand for another agent from this commit on."""
         self._events: dict[int, tuple[Tenant, str, str]] = {}
+        """The tenant, source and id of each staged event, by its key."""
         self._agents: dict[AgentKey, int] = {}
+        """The last sequence that went to each agent of a staged message."""
         self._traces: list[TraceLine] = []
         self.failed = 0
         """Events that are kept though they could not be handled."""
@@ -138,9 +93,9 @@ class Batch:
     def tables(self) -> Cursor:
         """Read what only transactions write (pops, the outbox), and begin none for it.
 
-        Of the journal only by those readers that find what waits in the redo log too
-        (`journal.backlog`). Most events ask and then have nothing to write. Read all that a
-        statement gives: the cursor is shared.
+        Of the journal only by those readers that look in the backlog too (`journal.backlog`). Most
+        events ask and then have nothing to write. The cursor is shared: read a statement to its
+        end.
         """
         if self.transaction is not None:
             return self.transaction
@@ -166,15 +121,15 @@ class Batch:
     def _free_event_key(self, tenant: Tenant, fact: Fact, key: int) -> int | None:
         """Compare the event with those that have its key: the same again, or a collision."""
         while True:
-            staged = self._events.get(key)
-            if staged is None:
+            holder = self._events.get(key)
+            if holder is None:
                 key, known = journal.find_event(self.tables, tenant, fact, key)
                 if known:
                     return None
-                staged = self._events.get(key)
-                if staged is None:
+                holder = self._events.get(key)
+                if holder is None:
                     return key
-            if staged == (tenant, fact.source, fact.id):
+            if holder == (tenant, fact.source, fact.id):
                 return None
             key = journal.next_key(key)
 
@@ -187,29 +142,29 @@ class Batch:
         self._silent_numbers[tenant] += 1
         number = self._numbers.get(tenant) or self._number(tenant)
         position = -journal.position_of(number, self._silent_numbers[tenant])
-        contact = head = None
+        contact = last = None
         if isinstance(fact, AgentSeen):
             report = Report(None, fact, received, None, failure, 0, 0, None, False)
         else:
             contact = fact.contact
-            before, head = self._next_head(ContactKey(tenant, contact), position)
+            before, last = self._next_row(ContactKey(tenant, contact), position)
             report = Report(
-                fact, None, received, None, failure, before, head.depth, head.agent, head.ended
+                fact, None, received, None, failure, before, last.depth, last.agent, last.ended
             )
-        self._silent.append(Silent(tenant, position, contact, report, event_key, head))
+        self._silent.append(Silent(tenant, position, contact, report, event_key, last))
         self._events[event_key] = (tenant, fact.source, fact.id)
         self.failed += failure is not None
 
-    def _next_head(self, key: ContactKey, position: int) -> tuple[int, Head]:
+    def _next_row(self, key: ContactKey, position: int) -> tuple[int, Newest]:
         """Make a row that changes nothing the contact's newest; give the position before it."""
         known = self.known(key)
-        before = known[1] if known else self._unhandled.get(key, _NO_HEAD)
-        head = Head(position, before.depth + 1, before.agent, before.ended, self._micros)
+        before = known[1] if known else self._unhandled.get(key, _NO_ROW)
+        newest = Newest(position, before.depth + 1, before.agent, before.ended, self._micros)
         if known is None:
-            self._unhandled[key] = head
+            self._unhandled[key] = newest
         else:
-            self.contacts[key] = (known[0], head)
-        return before.position, head
+            self.contacts[key] = (known[0], newest)
+        return before.position, newest
 
     def trace(self, tenant: Tenant, contact: str | None, what: str, detail: str) -> None:
         """Stage a line of a contact's story."""
@@ -242,9 +197,9 @@ class Batch:
             return self.contacts.get(key)
         found = self.contacts.get(key) or self._tail.states.get(key)
         if found is None and journal.has_contact(self._reader, key):
-            found = journal.contact_with_head(self.tables, key)
+            found = journal.contact_with_newest(self.tables, key)
             if found is None and key not in self._unhandled:
-                self._unhandled[key] = journal.head(self.cursor, key) or _NO_HEAD
+                self._unhandled[key] = journal.newest(self.cursor, key) or _NO_ROW
         return found
 
     def forget(self, key: ContactKey) -> None:
@@ -255,21 +210,20 @@ class Batch:
         self.erased.add(key)
         self.contacts.pop(key, None)
         self._unhandled.pop(key, None)
-        for entry in self.outgoing:
-            if entry.tenant == key.tenant and entry.message.subject == key.id:
-                entry.message = journal.emptied(entry.message)
-                entry.report = entry.head = entry.state = entry.pop = None
+        for staged in self.outgoing:
+            if staged.tenant == key.tenant and staged.message.subject == key.id:
+                staged.empty()
         for silent in self._silent:
             if silent.tenant == key.tenant and silent.contact == key.id:
-                silent.report = silent.head = silent.contact = None
+                silent.empty()
 
     def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Known]]:
         """Read what is open at an agent, as it is after the jobs before this one."""
         keys = dict.fromkeys(journal.agents_contacts(self.cursor, agent))
         keys.update(
             (key, None)
-            for key, (_, head) in self.contacts.items()
-            if key.tenant == agent.tenant and head.agent == agent.id
+            for key, (_, newest) in self.contacts.items()
+            if key.tenant == agent.tenant and newest.agent == agent.id
         )
         found = ((key, self.known(key)) for key in keys)
         return [
@@ -288,38 +242,39 @@ class Batch:
         kind: str,
         data: Any,
         audience: tuple[str, ...],
-    ) -> Entry:
+    ) -> Staged:
         """Stage a contact's new state, with the tenant's id of its agent, and its message.
 
         `before` is what `known` has just given for it.
         """
-        entry = self._append(key.tenant, kind, messages.json(data), audience, subject=key.id)
+        staged = self._append(key.tenant, kind, messages.json(data), audience, subject=key.id)
         depth = 0
         last = self._unhandled.get(key) if before is None else before[1]
         if last is not None:
-            entry.previous = last.position
+            staged.previous = last.position
             depth = last.depth + 1
             if depth >= journal.STATE_EVERY:
                 depth = 0
-                entry.state = contacts.encode(state)
-        head = Head(entry.position, depth, agent, state.ended, self._micros)
-        entry.head = head
-        self.contacts[key] = (state, head)
-        return entry
+                staged.state = contacts.encode(state)
+        newest = Newest(staged.position, depth, agent, state.ended, self._micros)
+        staged.newest = newest
+        self.contacts[key] = (state, newest)
+        return staged
 
     def put_event(
         self,
-        entry: Entry,
+        staged: Staged,
         fact: ContactEvent,
         event_key: int,
         received: datetime,
         matched: str | None,
     ) -> None:
-        """Add to a contact's entry the event that it came from."""
-        assert entry.head is not None  # noqa: S101 - the entry is a contact's
-        entry.report = journal.pack_report_of(fact, received, matched, entry.previous, entry.head)
-        entry.event_key = event_key
-        self._events[event_key] = (entry.tenant, fact.source, fact.id)
+        """Add to a contact's row the event that it came from."""
+        newest = staged.newest
+        assert newest is not None  # noqa: S101 - the row is a contact's
+        staged.report = journal.pack_report_of(fact, received, matched, staged.previous, newest)
+        staged.event_key = event_key
+        self._events[event_key] = (staged.tenant, fact.source, fact.id)
 
     def say(
         self,
@@ -331,8 +286,8 @@ class Batch:
         subject: str | None = None,
     ) -> int:
         """Stage a message and give its sequence."""
-        entry = self._append(tenant, type_, messages.json(data), agents, subject=subject)
-        return entry.message.sequence
+        staged = self._append(tenant, type_, messages.json(data), agents, subject=subject)
+        return staged.message.sequence
 
     def next_sequence(self, tenant: Tenant) -> int:
         """Give the sequence that the next message of a tenant will have."""
@@ -351,22 +306,22 @@ class Batch:
     def finish(self) -> None:
         """Write what was staged.
 
-        Where it is no transaction it is durable now, else with the commit. It becomes one where
-        the redo log refuses.
+        Into the redo log, where it is durable at once; or, where this is a transaction, into the
+        database, with whose commit it will be. It becomes a transaction where the redo log refuses.
         """
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
         rows: list[Row] = []
-        for entry in self.outgoing:  # for a lone event this is cheaper than any other way
-            rows.append(self._row(entry))  # noqa: PERF401
+        for staged in self.outgoing:  # for a lone event this is cheaper than any other way
+            rows.append(staged.row(self._micros, self._links(staged)))  # noqa: PERF401
         for silent in self._silent:
-            rows.append(self._silent_row(silent))  # noqa: PERF401
+            rows.append(silent.row(self._micros))  # noqa: PERF401
         if rows and self.transaction is None:
             try:
                 self._database.durability.keep(rows)
             except StoreUnavailable as error:
-                # What it does not hold a transaction makes as durable, and no row is passed by
-                # another: those that waited go into the database with it.
+                # A transaction is as durable, and takes the backlog along, so that no row is passed
+                # by another.
                 self.redo_refusal = error
                 journal.append(self.cursor, rows)
         elif rows:
@@ -380,16 +335,16 @@ class Batch:
         for key in self.erased:
             known.drop_contact(key)
         events = known.events
-        for entry in self.outgoing:
-            if entry.event_key is not None:
-                events[entry.event_key] = entry.position
+        for staged in self.outgoing:
+            if staged.event_key is not None:
+                events[staged.event_key] = staged.position
         for silent in self._silent:
             known.events[silent.event_key] = silent.position
-            if silent.head is not None and silent.contact is not None:
-                known.put_contact(ContactKey(silent.tenant, silent.contact), silent.head)
-        for key, (state, head) in self.contacts.items():
-            known.put_contact(key, head)
-            known.put_state(key, state, head)
+            if silent.newest is not None and silent.contact is not None:
+                known.put_contact(ContactKey(silent.tenant, silent.contact), silent.newest)
+        for key, (state, newest) in self.contacts.items():
+            known.put_contact(key, newest)
+            known.put_state(key, state, newest)
         known.agents.update(self._agents)
         known.known_agents.update(self._agents)
         known.rows += len(self.outgoing) + len(self._silent)
@@ -415,33 +370,18 @@ class Batch:
         *,
         subject: str | None,
         pop: StoredPop | None = None,
-    ) -> Entry:
+    ) -> Staged:
         sequence = self.next_sequence(tenant)
         self.last_sequences[tenant] = sequence
         pop_id = None if pop is None else pop.id
         message = Message(sequence, kind, subject, self.now, data, agents, pop_id)
         number = self._numbers.get(tenant) or self._number(tenant)
-        entry = Entry(tenant, message, pop, number << journal.SEQUENCE_BITS | sequence)
-        self.outgoing.append(entry)
-        return entry
+        staged = Staged(tenant, message, pop, number << journal.SEQUENCE_BITS | sequence)
+        self.outgoing.append(staged)
+        return staged
 
-    def _row(self, entry: Entry) -> Row:
-        message, report = entry.message, entry.report
-        if report is None and entry.head is not None:
-            report = journal.pack_report_of(None, self.now, None, entry.previous, entry.head)
-        return (
-            entry.position,
-            self._micros,
-            message.type,
-            message.subject,
-            journal.pack_links(self._links(entry.tenant, message)),
-            message.data,
-            message.pop,
-            report,
-            entry.state,
-        )
-
-    def _links(self, tenant: Tenant, message: Message) -> Links:
+    def _links(self, staged: Staged) -> Links:
+        tenant, message = staged.tenant, staged.message
         links = []
         for name in message.agents:
             agent = (tenant, name)
@@ -451,14 +391,3 @@ class Batch:
             links.append((name, before))
             self._agents[agent] = message.sequence
         return links
-
-    def _silent_row(self, silent: Silent) -> Row:
-        packed = None if silent.report is None else journal.pack_report(silent.report)
-        no_links = journal.pack_links([])
-        contact = silent.contact
-        return (silent.position, self._micros, None, contact, no_links, None, None, packed, None)
-
-
-def new_pop_id() -> str:
-    """Give a pop's id: random, unique over all tenants."""
-    return secrets.token_hex(8)

@@ -103,7 +103,7 @@ def _advance_contact(
     holder, named_agent = _agents_of(batch, tenant, event, new)
     told = contacts.view(new, agent=holder)
     told["event"] = {"source": event.source, "id": event.id}
-    entry = batch.put_contact(
+    staged = batch.put_contact(
         key,
         known,
         new,
@@ -123,7 +123,7 @@ def _advance_contact(
     has_come = event.stage in POP_STAGES or event.witnessed
     if holder is not None and named_agent == holder and has_come:
         matched = _decide_pops(batch, tenant, event, new, holder)
-    batch.put_event(entry, event, event_key, received, matched)
+    batch.put_event(staged, event, event_key, received, matched)
 
 
 def _agents_of(

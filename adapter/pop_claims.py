@@ -5,6 +5,7 @@ The claim is committed before the panel is told, so that no crash makes a second
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from adapter import messages
-from adapter.batch import Batch, new_pop_id
+from adapter.batch import Batch
 from adapter.hub import Hub, Panel, pop_data, pop_view
 from adapter.messages import PopOutcome, PopView
 from adapter.store import pops as stored
@@ -52,7 +53,7 @@ def make(batch: Batch, new: NewPop) -> str | None:
     """Store a pop, claim it for the best panel and announce it; None where it exists already."""
     best, sole = batch.hub.best_panel(new.agent)
     pop = StoredPop(
-        id=new_pop_id(),
+        id=secrets.token_hex(8),  # unique over all tenants
         tenant=new.agent.tenant,
         contact=new.contact,
         agent=new.agent.id,

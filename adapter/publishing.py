@@ -10,9 +10,10 @@ from typing import Final
 import structlog
 
 from adapter import messages
-from adapter.batch import Batch, Entry
+from adapter.batch import Batch
 from adapter.events import CONTACT_PREFIX, Stage
 from adapter.hub import Hub
+from adapter.staged import Staged
 from adapter.step_queue import StepQueue
 from adapter.store.database import Database
 from adapter.store.journal.tail import Push
@@ -53,7 +54,7 @@ class Publisher:
             if batch.renamed or batch.due:
                 self._see_to(batch)
 
-    def _push(self, outgoing: Entry) -> None:
+    def _push(self, outgoing: Staged) -> None:
         message = outgoing.message
         try:
             count = self._hub.fan_out(outgoing)
@@ -75,7 +76,7 @@ class Publisher:
         except Exception:
             log.exception("what is due in Dynamics waits for the next look")
 
-    def _note_push(self, outgoing: Entry, count: int) -> None:
+    def _note_push(self, outgoing: Staged, count: int) -> None:
         if outgoing.pop is None:
             push = Push(outgoing.position, time.time_ns() // 1000, count)
             self._database.raw.tail.put_push(outgoing.tenant, push)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from adapter.batch import Batch, Workbench
+from adapter.batch import Batch
 from adapter.hub import Hub
 from adapter.jobs import Job
 from adapter.journal_troubles import Troubles
@@ -26,6 +26,7 @@ from adapter.store.failures import lock_is_held
 from adapter.store.foreign_erasures import ForeignErasures
 from adapter.tenants import Tenant
 from adapter.upkeep import Upkeep
+from adapter.workbench import Workbench
 
 LOOK_EVERY = 0.005
 """Seconds for which a look at the files stays good where rows go into the redo log: it keeps what

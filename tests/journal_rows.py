@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, cast
 
 from adapter import contacts
-from adapter.batch import Batch, Workbench
+from adapter.batch import Batch
 from adapter.events import CONTACT_PREFIX, ContactEvent
 from adapter.messages import UPDATED
 from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Database
 from adapter.tenants import ContactKey, Tenant
+from adapter.workbench import Workbench
 
 NOBODY = cast(Any, None)
 """Neither the registry nor the hub is asked by what these tests stage."""
@@ -42,7 +43,7 @@ def keep(
     known = made.known(key)
     state = contacts.advance(None if known is None else known[0], event)
     told = audience if audience is not None else (event.agent,) if event.agent else ()
-    entry = made.put_contact(
+    staged = made.put_contact(
         key,
         known,
         state,
@@ -51,7 +52,7 @@ def keep(
         data=contacts.view(state, agent=state.agent),
         audience=told,
     )
-    made.put_event(entry, event, event_key, made.now, None)
+    made.put_event(staged, event, event_key, made.now, None)
     return True
 
 

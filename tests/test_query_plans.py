@@ -47,7 +47,7 @@ QUESTIONS: list[Callable[[sqlite3.Cursor], object]] = [
     lambda cursor: journal.open_contacts(cursor, HERE, "alice", since=NOW),
     lambda cursor: journal.open_contacts(cursor, HERE, None, since=NOW),
     lambda cursor: journal.agents_contacts(cursor, ALICE),
-    lambda cursor: journal.contact_with_head(cursor, KEY),
+    lambda cursor: journal.contact_with_newest(cursor, KEY),
     lambda cursor: journal.links_of(cursor, KEY),
     lambda cursor: journal.sequences(cursor, HERE),
     lambda cursor: journal.has_events(cursor, HERE),

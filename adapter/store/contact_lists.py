@@ -44,7 +44,7 @@ def walk(cursor: sqlite3.Cursor, tenant: Tenant, *, before: int | None, messages
         key = None if contact is None else ContactKey(tenant, contact)
         if key is None or journal.newest_message(cursor, key) != sequence:
             continue
-        state = journal.contact_with_head(cursor, key)
+        state = journal.contact_with_newest(cursor, key)
         if state is not None:
             found.append(ListedContact(sequence, state[1].agent, moment(time), state[0]))
     return Walked(found, last if seen == messages else None)

@@ -71,7 +71,7 @@ def is_known(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
         ("recording_links", "contact"),
         ("notes", "contact"),
     ]
-    if journal.head(cursor, key) is not None:
+    if journal.newest(cursor, key) is not None:
         return True
     return any(
         cursor.execute(

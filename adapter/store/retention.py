@@ -90,10 +90,10 @@ def _delete(cursor: sqlite3.Cursor, oldest: list[Oldest]) -> None:
 def _contact(cursor: sqlite3.Cursor, key: ContactKey, positions: set[int]) -> None:
     """Forget a contact with its last row; where that stays, let it hold the state of all."""
     recordings.keep_agents(cursor, key)
-    head = journal.head(cursor, key)
-    if head is None:
+    newest = journal.newest(cursor, key)
+    if newest is None:
         return
-    if head.position not in positions:
+    if newest.position not in positions:
         journal.keep_state(cursor, key)
         return
     cursor.execute("DELETE FROM contact_heads WHERE tenant=? AND contact=?", key)

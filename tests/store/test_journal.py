@@ -203,7 +203,7 @@ def test_a_contact_that_is_erased_between_slices_does_not_come_back(tmp_path: Pa
     while writing is not None:
         writing = rows.write_slice(database, writing)
     cursor = database.raw.cursor()
-    assert journal.head(cursor, key) is None
+    assert journal.newest(cursor, key) is None
     assert len(journal.agents_contacts(cursor, Agent(HERE, "alice"))) == 3
     database.close()
 
@@ -388,7 +388,7 @@ def test_an_event_of_the_very_commit_that_erases_its_contact_leaves_nothing(
         rows.keep(batch, HERE, event(2, attributes={"name": "Maria Weber"}))
         batch.forget(key)
         assert journal.empty_rows(batch.cursor, key, ()) == 1
-    assert journal.head(database.raw.cursor(), key) is None
+    assert journal.newest(database.raw.cursor(), key) is None
     for data, report in database.raw.execute("SELECT data, report FROM journal"):
         assert b"Maria" not in data
         assert report is None

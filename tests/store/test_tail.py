@@ -16,7 +16,7 @@ from adapter.events import ContactEvent, Stage
 from adapter.store import journal
 from adapter.store.database import Database
 from adapter.store.journal import tail
-from adapter.store.journal.tail import Head, Tail
+from adapter.store.journal.tail import Newest, Tail
 from adapter.tenants import Agent, ContactKey, Tenant
 from tests import journal_rows as rows
 
@@ -24,8 +24,8 @@ HERE = Tenant("here")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def head(position: int, agent: str | None = "alice", *, ended: bool = False) -> Head:
-    return Head(position=position, depth=0, agent=agent, ended=ended, updated=position)
+def newest(position: int, agent: str | None = "alice", *, ended: bool = False) -> Newest:
+    return Newest(position=position, depth=0, agent=agent, ended=ended, updated=position)
 
 
 def test_of_too_many_open_contacts_the_ones_that_came_first_are_forgotten(
@@ -35,10 +35,10 @@ def test_of_too_many_open_contacts_the_ones_that_came_first_are_forgotten(
     known = Tail()
     keys = [ContactKey(HERE, f"c-{number}") for number in range(5)]
     for position, key in enumerate([*keys, keys[2], keys[0]], start=1):
-        known.put_state(key, Contact(key.id), head(position))
+        known.put_state(key, Contact(key.id), newest(position))
     assert list(known.states) == [keys[3], keys[4], keys[0]]
     over = Contact("c-4", stages={"ended": datetime(2026, 1, 1, tzinfo=UTC)})
-    known.put_state(keys[4], over, head(9, ended=True))
+    known.put_state(keys[4], over, newest(9, ended=True))
     assert list(known.states) == [keys[3], keys[0]]
 
 
@@ -46,7 +46,7 @@ def test_a_contact_is_found_at_the_agent_who_has_it_and_at_no_other() -> None:
     known = Tail()
     key = ContactKey(HERE, "c-1")
     for position, agent in enumerate(("alice", "alice", "bob", None, "alice"), start=1):
-        known.put_contact(key, head(position, agent))
+        known.put_contact(key, newest(position, agent))
         for name in ("alice", "bob"):
             found = [each for each, _ in known.open_of(Agent(HERE, name))]
             assert found == ([key] if name == agent else [])

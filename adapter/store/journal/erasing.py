@@ -11,7 +11,7 @@ from adapter import contacts, messages
 from adapter.contacts import Contact
 from adapter.events import ContactEvent
 from adapter.messages import Message
-from adapter.store.journal.index import find_event, head, mark
+from adapter.store.journal.index import find_event, mark, newest
 from adapter.store.journal.rows import position_of, unpack_report
 from adapter.store.journal.states import chain
 from adapter.tenants import ContactKey, Tenant
@@ -52,8 +52,8 @@ def empty_rows(cursor: sqlite3.Cursor, key: ContactKey, positions: Iterable[int]
     rows stay, with nothing in them but the links of other chains: a feed that resumes misses no
     sequence, and an event that was erased is still known, so that it cannot come back.
     """
-    newest = head(cursor, key)
-    since = [] if newest is None else [position for position, *_ in chain(cursor, newest.position)]
+    found = newest(cursor, key)
+    since = [] if found is None else [position for position, *_ in chain(cursor, found.position)]
     cursor.execute("DELETE FROM contact_heads WHERE tenant=? AND contact=?", key)
     rows = {*positions, *since}
     return sum(_empty(cursor, key, position) for position in rows)

@@ -17,7 +17,7 @@ from adapter.store.journal.rows import (
     unpack_brief,
     unpack_links,
 )
-from adapter.store.journal.tail import Head, Mark, Tail
+from adapter.store.journal.tail import Mark, Newest, Tail
 from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 
 KEY_BITS = 63
@@ -128,7 +128,7 @@ def has_contact(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
     known = tail.of(cursor)
     if key not in known.contacts and not known.seen.contacts.may_hold(hash(key)):
         return False
-    return head(cursor, key) is not None
+    return newest(cursor, key) is not None
 
 
 def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact | Identity) -> bool:
@@ -144,7 +144,7 @@ def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact 
     return here and kept is not None and (kept.source, kept.id) == (fact.source, fact.id)
 
 
-def head(cursor: sqlite3.Cursor, key: ContactKey) -> Head | None:
+def newest(cursor: sqlite3.Cursor, key: ContactKey) -> Newest | None:
     """Give a contact's newest row; None where nobody reported on it."""
     found = loaded(cursor).contacts.get(key)
     if found is not None:
@@ -154,7 +154,7 @@ def head(cursor: sqlite3.Cursor, key: ContactKey) -> Head | None:
         " WHERE tenant=? AND contact=?",
         key,
     ).fetchone()
-    return None if row is None else Head(row[0], row[1], row[2], bool(row[3]), row[4])
+    return None if row is None else Newest(row[0], row[1], row[2], bool(row[3]), row[4])
 
 
 def last_to(cursor: sqlite3.Cursor, agent: AgentKey) -> int:
@@ -246,7 +246,7 @@ def _take_up(
         if event is not None:
             known.events[find_event(cursor, tenant, event)[0]] = position
         if row.subject is not None and report.seen is None and is_last:
-            last = Head(position, report.depth, report.agent, report.ended, row.time)
+            last = Newest(position, report.depth, report.agent, report.ended, row.time)
             known.put_contact(ContactKey(tenant, row.subject), last)
     count(known, tenant, position)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from adapter.events import AgentSeen, ContactEvent
 from adapter.store.journal.backlog import Row
-from adapter.store.journal.tail import Head
+from adapter.store.journal.tail import Newest
 
 SEQUENCE_BITS = 40
 """Sequences of a tenant before its number: a trillion messages."""
@@ -72,7 +72,7 @@ pack_report = _encode
 
 
 def pack_report_of(
-    fact: ContactEvent | None, received: datetime, matched: str | None, previous: int, after: Head
+    fact: ContactEvent | None, received: datetime, matched: str | None, previous: int, after: Newest
 ) -> bytes:
     """Pack the report of a contact's row that was handled, without making one (the hot path)."""
     return _encode(

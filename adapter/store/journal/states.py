@@ -12,9 +12,9 @@ from adapter.contacts import Contact
 from adapter.errors import FAULTS
 from adapter.events import ContactEvent
 from adapter.store.journal import tail
-from adapter.store.journal.index import head, loaded, mark
+from adapter.store.journal.index import loaded, mark, newest
 from adapter.store.journal.rows import Report, position_of, sequence_of, unpack_report
-from adapter.store.journal.tail import Head
+from adapter.store.journal.tail import Newest
 from adapter.store.times import micros
 from adapter.tenants import Agent, ContactKey, Tenant
 
@@ -37,17 +37,17 @@ def chain(cursor: sqlite3.Cursor, position: int) -> Iterator[tuple[int, int, Rep
 
 def contact(cursor: sqlite3.Cursor, key: ContactKey) -> Contact | None:
     """Read a contact's state from its rows, which another process may have emptied just now."""
-    found = head(cursor, key)
+    found = newest(cursor, key)
     return None if found is None else _fold(cursor, found.position)
 
 
-def contact_with_head(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[Contact, Head] | None:
+def contact_with_newest(cursor: sqlite3.Cursor, key: ContactKey) -> tuple[Contact, Newest] | None:
     """Read a contact's state and its newest row, from memory where it is there."""
     known = loaded(cursor)
     remembered = known.states.get(key)
     if remembered is not None:
         return remembered
-    found = head(cursor, key)
+    found = newest(cursor, key)
     if found is None:
         return None
     state = _fold(cursor, found.position)
@@ -76,7 +76,7 @@ def _fold(cursor: sqlite3.Cursor, position: int) -> Contact | None:
 
 def keep_state(cursor: sqlite3.Cursor, key: ContactKey) -> None:
     """Write a contact's whole state into its newest row, before older ones are deleted."""
-    found = head(cursor, key)
+    found = newest(cursor, key)
     if found is None:
         return
     state = _fold(cursor, found.position)
@@ -89,7 +89,7 @@ def keep_state(cursor: sqlite3.Cursor, key: ContactKey) -> None:
 
 def open_keys(
     cursor: sqlite3.Cursor, tenant: Tenant, agent: str | None, *, since: int = 0
-) -> list[tuple[ContactKey, Head]]:
+) -> list[tuple[ContactKey, Newest]]:
     """Give the contacts that are not over, of one agent or of the tenant, oldest change first.
 
     `since`: those that changed at this time or later (microseconds since 1970), for there are
@@ -104,7 +104,7 @@ def open_keys(
         (tenant, since) if agent is None else (tenant, since, agent),
     ).fetchall()
     found = {
-        ContactKey(tenant, row[0]): Head(row[1], row[2], row[3], False, row[4]) for row in rows
+        ContactKey(tenant, row[0]): Newest(row[1], row[2], row[3], False, row[4]) for row in rows
     }
     if known.contacts:
         for key in [key for key in found if key in known.contacts]:
@@ -123,7 +123,7 @@ def open_contacts(
 ) -> list[Contact]:
     """Read the contacts that are not over: of one agent, or of the tenant."""
     keys = open_keys(cursor, tenant, agent, since=micros(since))
-    known = (contact_with_head(cursor, key) for key, _ in keys)
+    known = (contact_with_newest(cursor, key) for key, _ in keys)
     return [each[0] for each in known if each is not None]
 
 
@@ -178,7 +178,7 @@ def forget_links(cursor: sqlite3.Cursor, key: ContactKey) -> None:
 
 def newest_message(cursor: sqlite3.Cursor, key: ContactKey) -> int | None:
     """Give the sequence of a contact's newest change; rows without a message do not count."""
-    found = head(cursor, key)
+    found = newest(cursor, key)
     if found is None:
         return None
     rows = chain(cursor, found.position)

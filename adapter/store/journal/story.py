@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from adapter.events import ContactEvent, Stage
-from adapter.store.journal.index import head, loaded
+from adapter.store.journal.index import loaded, newest
 from adapter.store.journal.rows import unpack_links
 from adapter.store.journal.states import chain
 from adapter.store.journal.tail import Push
@@ -45,7 +45,7 @@ _push_list = msgspec.msgpack.Decoder(list[Push])
 
 def events_of(cursor: sqlite3.Cursor, key: ContactKey) -> list[StoredEvent]:
     """Read a contact's events in the order in which they came in."""
-    found = head(cursor, key)
+    found = newest(cursor, key)
     if found is None:
         return []
     events = [

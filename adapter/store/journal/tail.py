@@ -27,7 +27,7 @@ KNOWN_AGENTS = 100_000
 """What is kept in memory of what the index holds too."""
 
 
-class Head(msgspec.Struct, frozen=True, gc=False):
+class Newest(msgspec.Struct, frozen=True, gc=False):
     """The newest row of a contact, and what a list of open contacts asks of it."""
 
     position: int
@@ -77,7 +77,7 @@ class Tail:
     """Rows of the journal that the index lacks."""
     events: dict[int, int] = field(default_factory=dict)
     """Event key to position."""
-    contacts: dict[ContactKey, Head] = field(default_factory=dict)
+    contacts: dict[ContactKey, Newest] = field(default_factory=dict)
     contacts_of: dict[Agent, set[ContactKey]] = field(default_factory=dict)
     """Contacts that an agent has or had, of `contacts` and of what was there lately."""
     agents: dict[AgentKey, int] = field(default_factory=dict)
@@ -89,26 +89,26 @@ class Tail:
     seen: Seen = field(default_factory=Seen)
     backlog: Backlog = field(default_factory=lambda: Backlog([]))
     """Empty where this connection does not write the journal."""
-    states: OrderedDict[ContactKey, tuple[Contact, Head]] = field(default_factory=OrderedDict)
+    states: OrderedDict[ContactKey, tuple[Contact, Newest]] = field(default_factory=OrderedDict)
     """Contacts as they are, those that came last at the end."""
 
-    def put_contact(self, key: ContactKey, head: Head) -> None:
+    def put_contact(self, key: ContactKey, newest: Newest) -> None:
         """Note the newest row of a contact."""
         before = self.contacts.get(key)
-        self.contacts[key] = head
-        if head.agent is not None and (before is None or before.agent != head.agent):
-            self.contacts_of.setdefault(Agent(key.tenant, head.agent), set()).add(key)
+        self.contacts[key] = newest
+        if newest.agent is not None and (before is None or before.agent != newest.agent):
+            self.contacts_of.setdefault(Agent(key.tenant, newest.agent), set()).add(key)
 
-    def put_state(self, key: ContactKey, state: Contact, head: Head) -> None:
+    def put_state(self, key: ContactKey, state: Contact, newest: Newest) -> None:
         """Keep a contact's state in memory while it is open.
 
         Of too many the one that came first goes, and comes back with its next event: to go by the
         last use would cost each event a walk to neighbours that no cache has.
         """
-        if head.ended:
+        if newest.ended:
             self.states.pop(key, None)
             return
-        self.states[key] = (state, head)
+        self.states[key] = (state, newest)
         if len(self.states) > KNOWN_STATES:
             self.states.popitem(last=False)
 
@@ -134,9 +134,9 @@ class Tail:
                 del self.ends[tenant]
         self.rows -= rows
         self.contacts_of.clear()
-        for key, head in self.contacts.items():
-            if head.agent is not None:
-                self.contacts_of.setdefault(Agent(key.tenant, head.agent), set()).add(key)
+        for key, newest in self.contacts.items():
+            if newest.agent is not None:
+                self.contacts_of.setdefault(Agent(key.tenant, newest.agent), set()).add(key)
         if len(self.known_agents) > KNOWN_AGENTS:
             self.known_agents.clear()
 
@@ -155,12 +155,12 @@ class Tail:
         self.states.clear()
         self.is_loaded = False
 
-    def open_of(self, agent: Agent) -> Iterator[tuple[ContactKey, Head]]:
+    def open_of(self, agent: Agent) -> Iterator[tuple[ContactKey, Newest]]:
         """Give what an agent has open, as far as the index lacks it."""
         for key in self.contacts_of.get(agent, ()):
-            head = self.contacts.get(key)
-            if head is not None and head.agent == agent.id and not head.ended:
-                yield key, head
+            newest = self.contacts.get(key)
+            if newest is not None and newest.agent == agent.id and not newest.ended:
+                yield key, newest
 
 
 class Connection(sqlite3.Connection):

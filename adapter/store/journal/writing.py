@@ -148,7 +148,7 @@ def _parts(known: Tail) -> list[_Part]:
                 "INSERT OR REPLACE INTO contact_heads"
                 " (tenant, contact, position, depth, agent, ended, updated) VALUES (?,?,?,?,?,?,?)",
                 known.contacts,
-                lambda key, head: (*key, *astuple(head)),
+                lambda key, newest: (*key, *astuple(newest)),
                 list(known.contacts).copy,
                 lambda keys: known.seen.contacts.add(map(hash, keys)),
             )

@@ -1,0 +1,27 @@
+"""Hold what every batch works with: made once, by what commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from adapter.hub import Hub
+from adapter.registry import Registry
+from adapter.step_queue import StepQueue
+from adapter.store.database import Cursor, Database
+from adapter.tenants import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What all batches of one database share."""
+
+    database: Database
+    registry: Registry
+    hub: Hub
+    step_queue: StepQueue
+    begin: Callable[[int | None], Cursor]
+    """Begins a transaction of the database for a batch that began without one. It is given the
+    version at which the batch has read tables (`Database.data_version`; None: it has not)."""
+    last_sequences: dict[Tenant, int] = field(default_factory=dict)
+    """The sequence of each tenant's last committed message, where anybody asked for it."""
