@@ -252,7 +252,7 @@ class Office:
         path = self.database.path
         if not locking.is_locked(path):
             return []
-        before = maintenance.redo_mark(path)
+        before = maintenance.redo_progress(path)
         with self.database.transaction() as cursor:
             installation.count_erasure(cursor)
         maintenance.await_wipe(path, before)

@@ -107,7 +107,7 @@ async def checkpoint(services: Services) -> None:
     SQLite would do it inside a commit, which then takes ten milliseconds instead of 30 µs.
     """
     path = services.database.path
-    done: maintenance.LogMark | None = None
+    done: maintenance.LogProgress | None = None
     written = 0
     while True:
         await pulse(USUAL)
@@ -116,14 +116,14 @@ async def checkpoint(services: Services) -> None:
         before, written = written, maintenance.log_written(path)
         if written == before:
             continue
-        mark = maintenance.log_mark(path)
-        if mark.frames < maintenance.LOG_PAGES or mark == done:
+        progress = maintenance.log_progress(path)
+        if progress.frames < maintenance.LOG_PAGES or progress == done:
             continue
         # Nobody writes the log meanwhile where the redo log can take it: so the checkpoint gets to
         # its end, and the log is written from its beginning again, in pages that are still warm.
         with services.committer.upkeep.held():
             if await asyncio.to_thread(maintenance.checkpoint, path):
-                done = maintenance.log_mark(path)
+                done = maintenance.log_progress(path)
             else:
                 written = 0  # it is tried again though nobody writes
 

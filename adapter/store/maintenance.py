@@ -35,7 +35,7 @@ _FRAME_HEAD = 24
 """Bytes at the beginning of the write-ahead log, and before each page in it."""
 
 
-class LogMark(NamedTuple):
+class LogProgress(NamedTuple):
     """How far the write-ahead log is written."""
 
     salts: bytes
@@ -52,7 +52,7 @@ def log_written(path: Path) -> int:
         return 0
 
 
-def log_mark(path: Path) -> LogMark:
+def log_progress(path: Path) -> LogProgress:
     """Look how far the write-ahead log of a database is written.
 
     Its length does not tell: it is written from its beginning again and never becomes shorter. But
@@ -65,7 +65,7 @@ def log_mark(path: Path) -> LogMark:
             size = os.fstat(log.fileno()).st_size
             head = os.pread(log.fileno(), _LOG_HEAD, 0)
             if len(head) < _LOG_HEAD:
-                return LogMark(b"", 0)
+                return LogProgress(b"", 0)
             salts = head[16:24]
             length = _FRAME_HEAD + int.from_bytes(head[8:12], "big")
             # The first frame of former times, by bisection: all before it are of this time.
@@ -75,8 +75,8 @@ def log_mark(path: Path) -> LogMark:
                 key=lambda frame: _salts_at(log, _LOG_HEAD + frame * length) != salts,
             )
     except FileNotFoundError:
-        return LogMark(b"", 0)
-    return LogMark(salts, first)
+        return LogProgress(b"", 0)
+    return LogProgress(salts, first)
 
 
 def _salts_at(log: io.FileIO, frame: int) -> bytes:
@@ -176,21 +176,21 @@ def await_catch_up(path: Path) -> bool:
 
     False where there is nothing to wait for, or the server does not come to it (its disk is full).
     """
-    before = redo_mark(path)
-    return before.holds and _patiently(lambda: redo_mark(path).cycle != before.cycle)
+    before = redo_progress(path)
+    return before.holds and _patiently(lambda: redo_progress(path).cycle != before.cycle)
 
 
-def await_wipe(path: Path, before: redo.Mark) -> bool:
+def await_wipe(path: Path, before: redo.Progress) -> bool:
     """Wait until a server that runs has left nothing in its redo log of what was there `before`.
 
     False as `await_catch_up`.
     """
-    return is_locked(path) and _patiently(lambda: redo_mark(path).wipes != before.wipes)
+    return is_locked(path) and _patiently(lambda: redo_progress(path).wipes != before.wipes)
 
 
-def redo_mark(path: Path) -> redo.Mark:
+def redo_progress(path: Path) -> redo.Progress:
     """Look how far a server has come with its redo log."""
-    return redo.mark(path.with_name(path.name + REDO_SUFFIX))
+    return redo.progress(path.with_name(path.name + REDO_SUFFIX))
 
 
 def _patiently(is_so: Callable[[], bool]) -> bool:

@@ -189,7 +189,7 @@ def test_a_data_folder_of_somebody_else_is_one_clear_line(tmp_path: Path) -> Non
 
 
 def _holds(server: Server) -> bool:
-    return maintenance.redo_mark(server.database).holds
+    return maintenance.redo_progress(server.database).holds
 
 
 def _not_ready(server: Server) -> tuple[int, str] | None:

@@ -60,7 +60,7 @@ def kill_with_rows_in_redo(server: Server) -> list[str]:
     for attempt in range(100):
         taken = batch(server, f"late-{attempt}", 3)
         server.process.send_signal(signal.SIGSTOP)
-        if maintenance.redo_mark(server.database.resolve()).holds:
+        if maintenance.redo_progress(server.database.resolve()).holds:
             server.kill9()
             return taken
         server.process.send_signal(signal.SIGCONT)  # its rows are in the database already

@@ -34,7 +34,7 @@ def frames(database: Database) -> int:
 def test_the_frames_of_the_log_are_counted_as_sqlite_counts_them(database: Database) -> None:
     for rounds in (1, 0, 37, 200):
         write(database, rounds)
-        seen = maintenance.log_mark(database.path).frames
+        seen = maintenance.log_progress(database.path).frames
         assert seen == frames(database)
         if rounds:
             assert seen > 0
@@ -43,18 +43,18 @@ def test_the_frames_of_the_log_are_counted_as_sqlite_counts_them(database: Datab
 
 def test_a_log_that_is_begun_anew_is_short_again(database: Database) -> None:
     write(database, 50)
-    long = maintenance.log_mark(database.path)
+    long = maintenance.log_progress(database.path)
     assert maintenance.checkpoint(database.path)
-    assert maintenance.log_mark(database.path) == long  # nothing was written since
+    assert maintenance.log_progress(database.path) == long  # nothing was written since
     write(database, 1)
-    short = maintenance.log_mark(database.path)
+    short = maintenance.log_progress(database.path)
     assert short.salts != long.salts
     assert short.frames < long.frames
     database.close()
 
 
 def test_no_log_has_no_frames(tmp_path: Path) -> None:
-    assert maintenance.log_mark(tmp_path / "none.db").frames == 0
+    assert maintenance.log_progress(tmp_path / "none.db").frames == 0
 
 
 def test_looking_at_the_log_ends_no_lock_that_keeps_others_from_its_index(
@@ -64,7 +64,7 @@ def test_looking_at_the_log_ends_no_lock_that_keeps_others_from_its_index(
     write(database, 3)
     before = locks(database.path.with_name("c.db-shm"))
     assert before
-    maintenance.log_mark(database.path)
+    maintenance.log_progress(database.path)
     assert locks(database.path.with_name("c.db-shm")) == before
     database.close()
 

@@ -285,7 +285,7 @@ def test_a_backup_waits_until_the_server_has_caught_up(tmp_path: Path) -> None:
     assert sequences(tmp_path / "copy.db") == [1]
     # Where nothing waits it takes no time, though former records stand in the file.
     assert b"x" in (tmp_path / f"c.db{REDO_SUFFIX}").read_bytes()
-    assert not maintenance.redo_mark(tmp_path / "c.db").holds
+    assert not maintenance.redo_progress(tmp_path / "c.db").holds
     server.close()
 
 
@@ -293,7 +293,7 @@ def test_who_erases_waits_until_the_server_has_wiped_its_file(tmp_path: Path) ->
     server = opened(tmp_path / "c.db")
     server.durability.keep([row(1, "Maria")])
     server.catch_up()
-    before = maintenance.redo_mark(tmp_path / "c.db")
+    before = maintenance.redo_progress(tmp_path / "c.db")
     assert not maintenance.await_wipe(tmp_path / "c.db", before)  # no server has the database
     lock = locking.lock(tmp_path / "c.db")
     soon = threading.Timer(0.2, server.wipe_redo)

@@ -46,7 +46,7 @@ KEPT_SIZE = 4 << 20
 """Bytes. A file that grew longer (the database was locked) is cut off with the next cycle."""
 
 
-class Mark(NamedTuple):
+class Progress(NamedTuple):
     """How far another process has come with the file."""
 
     cycle: int
@@ -175,7 +175,7 @@ def _read_former(text: memoryview) -> list[Row]:
     return found
 
 
-def mark(path: Path) -> Mark:
+def progress(path: Path) -> Progress:
     """Look how far the process that writes the file has come; raises `OSError`."""
     try:
         with path.open("rb", buffering=0) as file:
@@ -183,8 +183,8 @@ def mark(path: Path) -> Mark:
     except FileNotFoundError:
         text = b""
     if len(text) < _FILE_HEAD.size or text[:4] != _MAGIC:
-        return Mark(0, 0, holds=False)
+        return Progress(0, 0, holds=False)
     _, wipes, cycle = _FILE_HEAD.unpack_from(text)
     record = text[_FILE_HEAD.size :]
     holds = len(record) == _HEAD.size and _HEAD.unpack(record)[2] == cycle
-    return Mark(cycle, wipes, holds)
+    return Progress(cycle, wipes, holds)
