@@ -22,21 +22,21 @@ from adapter.timer import Timer
 log = structlog.get_logger()
 
 CATCH_UP_DELAY = 0.1
-"""Seconds for which rows may wait in the redo log: so old is what another process reads."""
+"""Seconds for which rows may stay in the backlog: another process reads the journal so late."""
 
 MOST_WAITING = 256
-"""Rows that are gathered there at most: about a millisecond of the loop."""
+"""Rows at which the backlog is written at once: about a millisecond of the loop."""
 
 BESIDE_OTHERS = 64
 """The same where several sources send, of which one may send very much: the events of the others
 find the loop busy for a quarter of a millisecond at most. It is dearer than all at once."""
 
 SLICE_ROWS = 512
-"""Rows that are written at once where more wait, because the database was locked: two to three
-milliseconds. Of very many it is a quarter, or a flood would let them become ever more."""
+"""Rows that are written in one go where the backlog has grown, because the database was locked: two
+to three milliseconds. Of a very large one a quarter is, or a flood would let it grow for ever."""
 
 TOO_MANY = 20_000
-"""Rows from which on events are refused while the database cannot take them."""
+"""Rows in the backlog from which on events are refused while the database cannot take them."""
 
 INDEX_ROWS = 65_536
 """Rows of the journal after which its index is written: many at once, because near ones share
@@ -52,7 +52,7 @@ LONGER_SLICE = 0.0015
 cheaper to write more at once."""
 
 BUSY = 32
-"""Rows that wait a few milliseconds after others were written, from which on much comes in."""
+"""Rows in the backlog, a few milliseconds after it was written, from which on much comes in."""
 
 INDEX_PAUSE = 0.002
 """Seconds until it goes on."""

@@ -34,7 +34,10 @@ class DiskSync:
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self.seconds = 1.0
-        """How long the disk took lately; unknown at first, so that the thread finds out."""
+        """How long the disk took lately; unknown at first, so that the thread finds out.
+
+        Two threads write it. Where one overwrites what the other has found, the next sync tells.
+        """
 
     @property
     def is_quick(self) -> bool:

@@ -211,7 +211,7 @@ def _load(cursor: sqlite3.Cursor, known: Tail) -> None:
                 -end,
             ),
         )
-        # As they come, not all at once: after a flood they are many, with all that events say.
+        # Each is cut down as it is read: after a flood they are many, with all that events say.
         ends = [
             _End(position, time, subject, links, None if report is None else unpack_brief(report))
             for position, time, subject, links, report in rows
