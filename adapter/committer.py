@@ -305,8 +305,9 @@ class Committer:
             # Nothing in between asks memory, and a call rings sooner. Whatever happens there, the
             # journal has these numbers: given again, they would be two rows.
             self._transactions.remember(group.batches)
+        room = self._room
         for job, result in group.outcomes:
-            self._room.taken -= job.weight
+            room.taken -= job.weight
             try:
                 job.tell(result)
             except Exception:

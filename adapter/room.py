@@ -21,8 +21,9 @@ class Room:
         Raises:
             Overloaded: too many events wait.
         """
+        taken = self.taken + weight
         # One request larger than the limit passes alone: refused, it would come again for ever.
         # What weighs nothing passes too: it is no event, and a shutdown waits for the queue by it.
-        if weight and self.taken and self.taken + weight > self._limit:
+        if taken > self._limit and self.taken and weight:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
-        self.taken += weight
+        self.taken = taken
