@@ -34,12 +34,10 @@ class Batch:
     Jobs of one batch see each other's changes; the world sees them after the commit.
     """
 
-    redo_refusal: StoreUnavailable | None = None
-    """Why the redo log did not take its rows, so that it became a transaction of the database."""
-
     def __init__(self, workbench: Workbench, transaction: Cursor | None, now: datetime) -> None:
         self._database = workbench.database
         self._begin = workbench.begin
+        self._redo_refused = workbench.redo_refused
         self.registry = workbench.registry
         self.hub = workbench.hub
         self.step_queue = workbench.step_queue
@@ -322,7 +320,7 @@ class Batch:
             except StoreUnavailable as error:
                 # A transaction is as durable, and takes the backlog along, so that no row is passed
                 # by another.
-                self.redo_refusal = error
+                self._redo_refused(error)
                 journal.append(self.cursor, rows)
         elif rows:
             journal.append(self.cursor, rows)

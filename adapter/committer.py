@@ -192,12 +192,7 @@ class Committer:
         self.upkeep.write_index()
 
     def forget_memory(self) -> None:
-        """Read the journal again: another process has changed what is remembered of it.
-
-        Raises:
-            StoreUnavailable: it is to be tried again.
-        """
-        self.upkeep.catch_up()  # it is read from the database alone
+        """Read the journal again: another process has changed what is remembered of it."""
         self._database.raw.tail.forget_all()
 
     def _commit_soon(self) -> None:

@@ -77,8 +77,6 @@ class Troubles:
 
         While there is no trouble it need not be told of what went into the redo log.
         """
-        if batch.redo_refusal is not None:
-            self._begin_redo_trouble(batch.redo_refusal)
         if not self.is_any or not (batch.transaction is not None or batch.rows):
             return  # where nothing was written, nothing is proved
         if self.failure is not None:
@@ -91,7 +89,8 @@ class Troubles:
                 self._end_timer.set(QUIET)
         self._update()
 
-    def _begin_redo_trouble(self, error: StoreUnavailable) -> None:
+    def redo_refused(self, error: StoreUnavailable) -> None:
+        """Note that the redo log refuses; the database may refuse as well."""
         if self._redo_since is None:
             log.error("the redo log refuses; the database takes its place", error=str(error))
             self._redo_since = time.monotonic()

@@ -65,7 +65,9 @@ class Transactions:
         self._erasures = ForeignErasures(database)
         self._looked_at = -math.inf
         """When the files were last looked at, by `time.perf_counter`."""
-        self._workbench = Workbench(database, registry, hub, step_queue, self._begin_midway)
+        self._workbench = Workbench(
+            database, registry, hub, step_queue, self._begin_midway, troubles.redo_refused
+        )
 
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from adapter.errors import StoreUnavailable
 from adapter.hub import Hub
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
@@ -23,5 +24,7 @@ class Workbench:
     begin: Callable[[int | None], Cursor]
     """Begins a transaction of the database for a batch that began without one. It is given the
     version at which the batch has read tables (`Database.data_version`; None: it has not)."""
+    redo_refused: Callable[[StoreUnavailable], None]
+    """Is told where the redo log does not take what a batch has staged."""
     last_sequences: dict[Tenant, int] = field(default_factory=dict)
     """The sequence of each tenant's last committed message, where anybody asked for it."""

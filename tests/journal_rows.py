@@ -25,11 +25,25 @@ NOBODY = cast(Any, None)
 def batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Open a transaction, commit it, and remember where everything stands."""
     with database.transaction() as cursor:
-        workbench = Workbench(database, NOBODY, NOBODY, StepQueue(), lambda _: database.begin())
-        made = Batch(workbench, cursor, now)
+        made = Batch(_workbench(database), cursor, now)
         yield made
         made.finish()
     made.remember()
+
+
+@contextmanager
+def waiting_batch(database: Database, now: datetime) -> Iterator[Batch]:
+    """Do what `batch` does, but leave the rows in the redo log."""
+    made = Batch(_workbench(database), None, now)
+    yield made
+    made.finish()
+    made.remember()
+
+
+def _workbench(database: Database) -> Workbench:
+    return Workbench(
+        database, NOBODY, NOBODY, StepQueue(), lambda _: database.begin(), lambda _: None
+    )
 
 
 def keep(

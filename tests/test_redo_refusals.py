@@ -155,17 +155,21 @@ async def test_who_is_taken_now_and_refused_then_is_one_trouble(
     workshop.database.close()
 
 
-async def test_where_both_refuse_all_is_refused_and_nothing_is_kept(workshop: Workshop) -> None:
+async def test_where_both_refuse_all_is_refused_and_nothing_is_kept(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_troubles, "RETRY", 30.0)
     raw = workshop.database.raw
     with capture_logs() as logs, refusing(workshop):
         raw.execute("PRAGMA query_only=1")
         for _ in range(3):
             with pytest.raises(StoreUnavailable):
                 await said(workshop, "no")
+            assert workshop.committer.upkeep.needs_database  # the redo log is left alone
         raw.execute("PRAGMA query_only=0")
         assert await said(workshop, "yes") == [2]
     events = [each["event"] for each in logs]
-    assert events == ["the journal refuses", BEGINS, "the journal works again"]
+    assert events == [BEGINS, "the journal refuses", "the journal works again"]
     assert workshop.hub.published == [1, 2]
     workshop.database.close()
 

@@ -98,3 +98,32 @@ def test_an_end_that_could_not_be_read_whole_is_read_again(
 
 def refuse(*_: object) -> None:
     raise StoreUnavailable("the disk reports an input/output error")
+
+
+def end_of(known: Tail) -> tuple[object, ...]:
+    """Give a copy of what a tail holds of the journal's end."""
+    parts = (known.events, known.contacts, known.agents, known.ends)
+    return (known.rows, *(dict(each) for each in parts))
+
+
+@pytest.mark.parametrize("is_taken_along", [False, True])
+def test_what_waits_in_the_redo_log_belongs_to_the_end_when_it_is_read_again(
+    database: Database, *, is_taken_along: bool
+) -> None:
+    late = ContactEvent("s", "e-9", "c-1", START, Stage.ANSWERED, agent="bob")
+    other = ContactEvent("s", "e-10", "c-10", START, Stage.OFFERED, agent="bob")
+    with rows.waiting_batch(database, START) as batch:
+        assert all(rows.keep(batch, HERE, each) for each in (late, other))
+    known = database.raw.tail
+    before = end_of(known)
+    assert len(database.durability.backlog) == 2
+    known.forget_all()
+    assert not known.events
+    if is_taken_along:
+        database.begin()
+    journal.loaded(database.raw.cursor())
+    assert end_of(known) == before
+    if is_taken_along:
+        database.roll_back()
+    with rows.waiting_batch(database, START) as batch:
+        assert not any(rows.keep(batch, HERE, each) for each in (late, other))

@@ -38,6 +38,10 @@ class Backlog:
         self._first: Row | None = None
         """The first row when it was last looked: another one tells that some have gone."""
 
+    def row(self, position: int) -> Row | None:
+        """Give a whole row; None where it is not here."""
+        return self._look().get(position)
+
     def links(self, position: int) -> bytes | None:
         """Give the packed links of a row; None where it is not here."""
         row = self._look().get(position)

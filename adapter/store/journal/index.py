@@ -216,11 +216,30 @@ def _load(cursor: sqlite3.Cursor, known: Tail) -> None:
             _End(position, time, subject, links, None if report is None else unpack_brief(report))
             for position, time, subject, links, report in rows
         ]
+        ends += _backlog_of(known, behind.number, {row.position for row in ends})
         # Rows with and without a message count apart, so their order does not say which of a
         # contact is newest: the one that no other names as the row before it.
         followed = {row.report.previous for row in ends if row.report is not None}
         for row in ends:
             _take_up(cursor, known, Tenant(tenant), row, is_last=row.position not in followed)
+
+
+def _backlog_of(known: Tail, number: int, found: set[int]) -> list[_End]:
+    """Give the rows of a tenant that the database lacks as well; none is older than those it has.
+
+    In a transaction that takes them along they are found in both.
+    """
+    least, end = position_of(number, 0), position_of(number + 1, 0)
+    backlog = known.backlog
+    silent = reversed(backlog.between(-end, -least))
+    ends = []
+    for position in (*backlog.between(least, end), *silent):
+        row = backlog.row(position)
+        if row is not None and position not in found:
+            _, time, _, subject, links, _, _, report, _ = row
+            brief = None if report is None else unpack_brief(report)
+            ends.append(_End(position, time, subject, links, brief))
+    return ends
 
 
 class _End(NamedTuple):
