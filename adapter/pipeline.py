@@ -1,7 +1,9 @@
 """Say what happens to one event: stored once, the contact advanced, the feed told, a pop decided.
 
 An event is whole: all that follows from it is in its transaction (`Committer`), so that nobody
-sees a part of it, and what was refused leaves no trace. A request is not: a large one is taken in
+sees a part of it, and what was refused leaves no trace. Only where a fault of ours comes up midway
+does the contact stay advanced, with its message: a card without its pop is better than no card, and
+the story says what happened. A request is not: a large one is taken in
 several commits, and acknowledged after the last (`parts`). Deciding is left to plain functions:
 `contacts.advance`, `pops.decide`.
 """
