@@ -30,9 +30,12 @@ class Disk:
         """Whether the failure was told by the time that the event loop asks."""
         self.synced = 0
 
+        self.synced_by_the_loop = 0
+
     def fdatasync(self, descriptor: int) -> None:
         self.may_go_on.wait(10)
         in_loop = threading.current_thread() is threading.main_thread()
+        self.synced_by_the_loop += in_loop
         if self.is_broken and not (self.tells_threads_only and in_loop):
             raise OSError(5, "Input/output error")
         os.fdatasync(descriptor)
@@ -127,6 +130,20 @@ async def test_a_failure_that_a_thread_alone_was_told_counts_too(
     with pytest.raises(StoreUnavailable, match="restart the server"):
         await workshop.committer.submit(say("later"))
     assert workshop.hub.published == [1]
+
+
+async def test_who_reads_what_waits_leaves_a_slow_disk_to_the_thread(
+    workshop: Workshop, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncing, "QUICK", 0.0)
+    await workshop.committer.submit(say("first"))  # which takes a transaction
+    await workshop.committer.submit(say("waits"))
+    assert len(workshop.database.durability.backlog) == 1
+    with workshop.database.reading():
+        assert workshop.kept == [b'"first"', b'"waits"']
+    assert disk.synced_by_the_loop == 0
+    await until(lambda: not workshop.database.durability.is_redo_used)  # the thread has seen to it
+    assert disk.synced_by_the_loop == 0
 
 
 async def test_a_settled_committer_waits_for_nothing(workshop: Workshop, disk: Disk) -> None:

@@ -223,10 +223,11 @@ class Database:
             cursor.close()
         self.commit(synced=synced, promised=promised)
 
-    def catch_up(self, most: int | None = None) -> None:
+    def catch_up(self, most: int | None = None, *, in_thread: bool = True) -> None:
         """Write the redo log's backlog into the database; `transaction` says what it raises.
 
         `most`: no more rows than so many, the oldest, so that the event loop goes on.
+        `in_thread`: a slow disk, which the redo log's next cycle may need, is not waited for here.
         """
         durability = self.durability
         if not durability.is_redo_used or self.raw.in_transaction:
@@ -236,7 +237,7 @@ class Database:
             with self.transaction(most=most, promised=False):
                 pass
         if not durability.backlog:
-            durability.sync_and_begin_cycle(in_thread=most is not None)
+            durability.sync_and_begin_cycle(in_thread=in_thread)
 
     def _catch_up_patiently(self) -> None:
         """Wait a moment for another program's lock: a reader cannot be put off for it.
@@ -325,7 +326,7 @@ class Database:
         if not self.connection.closed:
             self.rescue_logs()
         with suppress(StoreUnavailable):  # else the next start does it
-            self.catch_up()
+            self.catch_up(in_thread=False)
         self.durability.close()
         self.connection.close()
         self._engine.dispose()
