@@ -16,6 +16,7 @@ import asyncio
 import random
 import weakref
 from functools import partial
+from typing import cast
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -80,7 +81,7 @@ class HttpConnection(RequestReader):
     """Whether the connection stays where the body that comes in is whole before its answer."""
     _is_websocket = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be idle: pools connect in advance, and one that is closed early loses a request."""
         super().connection_made(transport)
         # A pool's connections would all be closed in one moment, and a request that is just then on
@@ -106,7 +107,7 @@ class HttpConnection(RequestReader):
         """Answer what came whole before the end (RFC 9112, 9.6); say whether there is such."""
         if self._to_discard is None and not self.transport.is_closing():
             self.drop_unfinished()
-            cycle: RequestResponseCycle | None = self.cycle
+            cycle = self.cycle
             self._is_last = cycle is not None and (
                 bool(self.pipeline) or not (cycle.response_complete or cycle.disconnected)
             )
@@ -250,14 +251,14 @@ class HttpConnection(RequestReader):
             self._timer = None
 
     def _set_deadline(self, came: int) -> None:
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        cycle = self.cycle
         was_late, self._was_late = self._was_late, False
         if self._is_websocket or self.transport.is_closing():
             self._cancel_deadline()
         elif cycle is None or self._head_has_begun:
             self._await_head()
         elif cycle.more_body:
-            self._await_body(cycle, came)
+            self._await_body(cast(RequestResponseCycle, cycle), came)
         elif was_late and cycle.response_complete:
             self._cancel_deadline()
             self._be_idle()
@@ -290,7 +291,7 @@ class HttpConnection(RequestReader):
         )
 
     def _deadline_passed(self) -> None:
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
         if self.flow.read_paused or (self._in_head and is_answering):  # it is us who are slow
             if self._pace is not None:
@@ -313,13 +314,14 @@ class HttpConnection(RequestReader):
     def on_message_complete(self) -> None:
         """Let the connection stay where the whole body came before its answer."""
         super().on_message_complete()
-        if self._may_stay and self._again is None:
+        cycle = self.cycle
+        if self._may_stay and self._again is None and cycle is not None:
             self._may_stay = False
-            self.cycle.keep_alive = not self.cycle.response_started
+            cycle.keep_alive = not cycle.response_started
 
     def drop_unfinished(self) -> bool:
         """Take back a request of which no more is read; say whether its sender is owed a word."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self.cycle
         if cycle is None or self._head_has_begun or not cycle.more_body:
             return True
         if self.pipeline and self.pipeline[0][0] is cycle:
@@ -335,7 +337,7 @@ class HttpConnection(RequestReader):
 
     def _read_no_more(self, refusal: Refusal | None) -> None:
         """Read no more, and say why when all that came before is answered."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self.cycle
         if self.transport.is_closing() or self._to_discard is not None:
             return
         if refusal is None:

@@ -15,9 +15,10 @@ from typing import Final, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapter.web import head_rules, unreadable
+from adapter.web.cycles import Cycle
 from adapter.web.head_rules import LONG_HEAD, LONG_TRAILER, MOST_BYTES
 from adapter.web.unreadable import Refusal, Unreadable
 
@@ -77,11 +78,13 @@ class RequestReader(HttpToolsProtocol):
     _unparsed = b""
     """What has come behind the requests that wait."""
     flow: Flow
+    cycle: Cycle | None  # type: ignore[assignment]  # uvicorn says that it is always one of its own
+    """The request that began last; None before the first."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be ready to hold a flood."""
-        super().connection_made(transport)
-        self.flow = Flow(transport)
+        super().connection_made(cast(asyncio.Transport, transport))
+        self.flow = Flow(self.transport)
 
     def read(self, data: bytes) -> Refusal | None:
         """Parse what has come; give the reason where nothing more can be read."""
@@ -173,7 +176,7 @@ class RequestReader(HttpToolsProtocol):
             cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
 
     def _is_in_body(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self.cycle
         return not self._head_has_begun and cycle is not None and cycle.more_body
 
     def on_message_begin(self) -> None:
@@ -215,7 +218,7 @@ class RequestReader(HttpToolsProtocol):
 
     def _may_be_socket(self) -> bool:
         """Whether a websocket begins: not while an answer before it is still to be written."""
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        cycle = self.cycle
         is_free = cycle is None or cycle.response_complete
         is_asked = head_rules.is_handshake(self.method, self.version, self.headers)
         return is_free and is_asked and self._should_upgrade_to_ws()
@@ -243,7 +246,7 @@ class RequestReader(HttpToolsProtocol):
         self._moved = True
         if self._again is None:
             super().on_message_complete()
-            cycle: RequestResponseCycle | None = self.cycle  # None where a websocket begins
+            cycle = self.cycle
             if cycle is not None and cycle.response_complete and cycle.more_body:
                 cycle.more_body = False  # uvicorn looks at it no more
                 self._was_late = True

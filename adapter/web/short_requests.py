@@ -15,7 +15,6 @@ from typing import Final, cast
 import msgspec
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter.recent_requests import RecentRequest
 from adapter.services import Services
@@ -39,15 +38,17 @@ _SCHEMES: Final = ("http", "https", "ws", "wss")
 
 
 class _Nobody:
-    """Nobody waits in the cycle of a short request, so nobody needs waking."""
+    """Nobody waits in a request on the short way, so nobody is woken."""
 
-    @staticmethod
-    def set() -> None:
-        """Be told that the peer has gone."""
+    def set(self) -> None:
+        """Do nothing."""
+
+
+_NOBODY: Final = _Nobody()
 
 
 class ShortRequest(Post, kw_only=True, eq=False):
-    """A request on the short way: to uvicorn, a cycle that has not been answered yet."""
+    """A request on the short way: to uvicorn, a `Cycle` that has not been answered yet."""
 
     connection: ShortConnection
     pieces: list[bytes] = msgspec.field(default_factory=list)
@@ -61,7 +62,7 @@ class ShortRequest(Post, kw_only=True, eq=False):
 
     more_body = False
     response_started = False
-    message_event = _Nobody
+    message_event = _NOBODY
 
     def waits(self, waiter: Waiter) -> None:
         """Have it left out where the connection ends first."""
@@ -73,12 +74,17 @@ class ShortRequest(Post, kw_only=True, eq=False):
 
 
 class _Answered:
-    """What uvicorn sees after the answer. It holds nothing: many connections are idle for long."""
+    """The `Cycle` of a connection whose last request is answered.
 
+    It holds nothing, where the request would hold its body: many connections are idle for long.
+    """
+
+    keep_alive = True
     more_body = False
     response_started = True
     response_complete = True
-    message_event = _Nobody
+    disconnected = False
+    message_event = _NOBODY
 
 
 _ANSWERED: Final = _Answered()
@@ -105,7 +111,7 @@ class ShortConnection(HttpConnection):
     waiting: Waiter | None = None
     """The request that waited last for its sender's turn."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See whether this server can answer without its application."""
         super().connection_made(transport)
         chosen = self.config
@@ -123,9 +129,8 @@ class ShortConnection(HttpConnection):
             self._services.shares.leave(self.waiting)
         # What leads back here holds its body until the collector comes.
         self.waiting = self._incoming = self._last_parsed = None
-        cycle: object = self.cycle
-        if isinstance(cycle, ShortRequest):
-            self.cycle = _ANSWERED  # type: ignore[assignment]
+        if isinstance(self.cycle, ShortRequest):
+            self.cycle = _ANSWERED
 
     def data_received(self, data: bytes) -> None:
         """Take a request whose head is known, and have everything else parsed."""
@@ -168,7 +173,7 @@ class ShortConnection(HttpConnection):
         else:
             self._moved = True
             # What follows on the connection waits for this, in uvicorn's own pipeline.
-            self.cycle = self._whole = self._incoming  # type: ignore[assignment]
+            self.cycle = self._whole = self._incoming
             self._incoming = None
 
     def drop_unfinished(self) -> bool:
@@ -193,9 +198,7 @@ class ShortConnection(HttpConnection):
                     super().on_body(piece)
 
     def _may_be_short(self) -> bool:
-        before: RequestResponseCycle | ShortRequest | _Answered | None = (
-            self.cycle
-        )  # None before the first request
+        before = self.cycle
         return (
             self.url == TARGET
             and self._services is not None
@@ -216,11 +219,12 @@ class ShortConnection(HttpConnection):
 
     def _recognise(self, head: KnownHead, chunk: bytes) -> bool:
         """Take a chunk that is one request with a known head; False where it is to be parsed."""
-        services = self._services
+        services, before = self._services, self.cycle
         if (
             services is None
+            or before is None
             or head.generation != services.registry.generation
-            or not self.cycle.response_complete
+            or not before.response_complete
             or self.flow.write_paused
         ):
             return False
@@ -236,7 +240,7 @@ class ShortConnection(HttpConnection):
             connection=self,
             is_https=head.is_https,
         )
-        self.cycle = request  # type: ignore[assignment]
+        self.cycle = request
         self._process(request, body, head)
         return True
 
@@ -264,12 +268,10 @@ class ShortConnection(HttpConnection):
             return
         request.response_complete = True
         self.waiting = None  # it leads back to the request, and many connections are idle for long
-        if self.cycle is request:  # type: ignore[comparison-overlap]
-            self.cycle = _ANSWERED  # type: ignore[unreachable]
+        if self.cycle is request:
+            self.cycle = _ANSWERED
         if answer is None:
             answer = FAULT
-        if CLOSE in answer.headers:
-            request.keep_alive = False
         if not self.transport.is_closing():
             self._write_answer(request, answer)
         if request is self._last_parsed:
@@ -291,6 +293,8 @@ class ShortConnection(HttpConnection):
         if answer is ONE_ACCEPTED and request.keep_alive:
             text = _one_accepted.text(usual, is_https=request.is_https)
         else:
+            if CLOSE in answer.headers:
+                request.keep_alive = False
             text = written(answer, usual, is_https=request.is_https, keep_alive=request.keep_alive)
         try:
             self.transport.write(text)
