@@ -20,6 +20,7 @@ from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.shares import Waiter
 from adapter.web import known_heads
+from adapter.web.connection_ends import OPEN
 from adapter.web.head_rules import HeaderLines
 from adapter.web.http_connections import HttpConnection
 from adapter.web.intake import CLOSE, FAULT, ONE_ACCEPTED, Answer
@@ -281,7 +282,7 @@ class ShortConnection(HttpConnection):
 
     def _remember_head(self, request: ShortRequest, answer: Answer) -> None:
         """Remember the head of a request that was taken, unless this peer's are never the same."""
-        may_come_again = request.keep_alive and self._to_discard is None
+        may_come_again = request.keep_alive and self._reading is OPEN
         if answer.status == ACCEPTED and may_come_again and self._in_vain < IN_VAIN:
             self._in_vain += 1
             self._known = known_heads.remember(
