@@ -147,12 +147,6 @@ def routes(assets: Assets) -> list[BaseRoute]:
 class Adapter(Starlette):
     """The application: Starlette, with the hot ingest routes in front of its router."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Speak ASGI."""
-        if scope["type"] == "http" and scope["scheme"] == "https":
-            send = _with_strict_transport(send)
-        await self._ingest(scope, receive, send)
-
     def __init__(self, services: Services, assets: Assets, pages: panel.Pages) -> None:
         super().__init__(
             routes=routes(assets),
@@ -168,6 +162,12 @@ class Adapter(Starlette):
             lifespan=lambda _: _lifespan(services, pages),
         )
         self._ingest = Ingest(super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+        if scope["type"] == "http" and scope["scheme"] == "https":
+            send = _with_strict_transport(send)
+        await self._ingest(scope, receive, send)
 
 
 def _with_strict_transport(send: Send) -> Send:
@@ -188,8 +188,8 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         InvalidSettings: a setting is wrong.
         StoreUnavailable: the database cannot be opened or migrated.
     """
-    # So long may another program hold the lock while the schema is brought up to date. `serve` sets
-    # it to 0, so that the event loop never waits: the committer tries again by itself.
+    # The seconds are for bringing the schema up to date, while another program may hold the lock.
+    # `serve` sets them to 0, so that the event loop never waits: the committer tries again itself.
     database = Database(settings.database_url, busy_timeout=5.0)
     database.migrate()
     database.serve(outlives_power=settings.durability == "power")
@@ -204,7 +204,15 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
     registry.refresh()
     metrics = Metrics()
     hub = Hub(metrics)
-    committer = Committer(database, registry, hub, metrics, queue_limit=settings.queue_limit)
+    shares = Shares()
+    committer = Committer(
+        database,
+        registry,
+        hub,
+        metrics,
+        queue_limit=settings.queue_limit,
+        are_several=shares.are_several,
+    )
     tasks = Tasks()
     connections = open_connections(
         database,
@@ -216,8 +224,6 @@ def create_services(settings: Settings, *, demo: bool = False) -> Services:
         ),
     )
     environments = Environments(database, connections.clients)
-    shares = Shares()
-    committer.upkeep.are_several = lambda: shares.are_several
     parts = Parts(committer, shares, metrics, queue_limit=settings.queue_limit)
     metrics.turn_queue.set_function(lambda: shares.waiting + parts.waiting)
     bodies = Bodies()

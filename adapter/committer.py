@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -60,10 +61,11 @@ class Committer:
         metrics: Metrics,
         *,
         queue_limit: int,
+        are_several: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._durability = database.durability
-        self.upkeep = Upkeep(database)
+        self.upkeep = Upkeep(database, are_several)
         self.step_queue = StepQueue()
         self._jobs: deque[Job] = deque()
         self._room = Room(queue_limit)

@@ -40,7 +40,7 @@ class Call(Job, kw_only=True, eq=False):
         return self.function(batch)
 
     def tell(self, result: Any) -> None:
-        """Tell nobody."""
+        """Do nothing: whoever had it called is there and takes the result."""
 
 
 class Awaited(Call, kw_only=True, eq=False):

@@ -70,7 +70,6 @@ class Shares:
         """No key has an empty line, and each that has one has used up its quantum."""
         self._turn: asyncio.Handle | None = None
 
-    @property
     def are_several(self) -> bool:
         """Whether several keys have sent of late."""
         return self._several is not None

@@ -67,7 +67,7 @@ RETRY = 0.02
 class Upkeep:
     """Timers over one database, on the event loop that commits."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, are_several: Callable[[], bool]) -> None:
         self._database = database
         self._durability = database.durability
         self._catch_up_timer = Timer(self._on_catch_up_timer)
@@ -76,7 +76,7 @@ class Upkeep:
         """Whether the index is to be written when its timer goes off and not before."""
         self._writing: journal.IndexWriting | None = None
         """The index that is being written, a slice at a time."""
-        self.are_several: Callable[[], bool] = lambda: False
+        self.are_several = are_several
         """Tells whether several sources send."""
         self._holds = 0
         """Of those who want nothing written meanwhile (`held`)."""

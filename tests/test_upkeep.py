@@ -54,7 +54,7 @@ async def test_a_backlog_is_written_in_order_with_turns_of_the_loop_between(
 
 async def test_where_several_sources_send_the_parts_are_small(workshop: Workshop) -> None:
     shares = Shares()
-    workshop.committer.upkeep.are_several = lambda: shares.are_several
+    workshop.committer.upkeep.are_several = shares.are_several
     await workshop.committer.submit(say("first"))
     for key in ("one", "another"):
         shares.try_begin(key)
