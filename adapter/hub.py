@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -65,6 +65,15 @@ class Feed(Protocol):
 
     def abandon(self) -> None:
         """Cut the connection, and leave the hub."""
+
+
+class BestPanel(NamedTuple):
+    """Whose a new pop is."""
+
+    panel: Panel | None
+    """None where the agent has no panel."""
+    is_sole: bool
+    """Whether the agent has no other one."""
 
 
 class Outgoing(msgspec.Struct):
@@ -125,14 +134,14 @@ class Hub:
         """Whether a panel of this id is connected now."""
         return any(feed.panel.id == panel for feed in self.panels(agent) if feed.panel)
 
-    def best_panel(self, agent: Agent) -> tuple[Panel | None, bool]:
-        """Choose the owner of a pop: visible first, then used last. Tell if it is the only one."""
+    def best_panel(self, agent: Agent) -> BestPanel:
+        """Choose the owner of a pop: a visible panel before a hidden one, then the last used."""
         panels = [feed.panel for feed in self._agents.get(agent, ()) if feed.panel is not None]
         if not panels:
-            return None, False
+            return BestPanel(None, False)
         # Reversed, so that among equals the last one opened is taken.
         best = max(reversed(panels), key=lambda panel: (panel.visible, panel.interacted))
-        return best, len(panels) == 1
+        return BestPanel(best, len(panels) == 1)
 
     def renamed(self, agent: Agent) -> None:
         """Close the feeds of an id that stands for another agent now: they come back as it."""
