@@ -1,18 +1,18 @@
-"""Take events from sources: check the credential, read, decode, commit, answer.
+"""Say at which routes events are taken, and what is special about each of them.
 
 Plain ASGI, in front of Starlette: this is the hot path, and a Request, a Response and the router
-cost as much as the whole journal (docs/decisions/0004-hot-path.md). The common POST of one event
-does not even come here: see `short_ingest`, which shares the checks of `intake`.
+cost as much as the whole journal (docs/decisions/0004-hot-path.md). What a request goes through is
+the same for all (`long_ingest`). The common POST of one event does not even come here: it is taken
+by `short_ingest`, with the same checks (`intake`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
@@ -21,35 +21,28 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from adapter import credentials, pipeline
-from adapter.bodies import SMALL
-from adapter.errors import MalformedInput, ScreenpopError, Unavailable
+from adapter.bodies import SMALL, Held
+from adapter.errors import ScreenpopError, Unavailable
 from adapter.events import Decoded
-from adapter.pipeline import Receipt
-from adapter.recent_requests import RecentRequest
 from adapter.services import Services
 from adapter.telephony import amazon_connect, amazon_firehose, cloudevents
-from adapter.tenants import Tenant
 from adapter.web import intake, problems, refusal_pages, source_bodies
 from adapter.web.intake import CLOSE, FAULT, JSON, NO_STORE, Answer, Headers
+from adapter.web.long_ingest import LongPost
 from adapter.web.source_bodies import SenderGone
 
 log = structlog.get_logger()
 
-UNPROVED = "unproved"
-"""Whose large body it is while a signature is still to be checked, of all tenants together: so
-strangers leave half of what large bodies may take to those who have a key."""
-
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One ingest route: how its requests are decoded and whether it has a header of its own."""
+    """One route: how its requests are decoded, and whether senders may ask beforehand."""
 
     name: str
     decode: Callable[[Headers, bytes, datetime], Decoded]
     handshake: Callable[[Headers], dict[str, str] | None] | None = None
-    """The abuse protection of CloudEvents Web Hooks, whose senders may put a key in the query."""
+    """Answers the validation request of CloudEvents Web Hooks, by an OPTIONS request's headers:
+    gives those of the answer. Only senders of web hooks may have a key in the query."""
 
 
 SOURCES: dict[str, Source] = {
@@ -97,12 +90,10 @@ class Ingest:
                 await _write(send, FAULT)
 
     async def _source(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
-        services: Services = scope["state"]["services"]
-        headers = intake.text_headers(scope["headers"])
-        unread = intake.has_body(headers)
-        arrival = RecentRequest(source.name, datetime.now(UTC), scope["headers"])
+        post = LongPost(source.name, scope, receive)
+        services, headers, request = post.services, post.headers, post.request
         try:
-            tenant = intake.tenant(services, headers, arrival)
+            tenant = intake.tenant(services, headers, request)
             if scope["method"] == "OPTIONS" and source.handshake is not None:
                 granted = source.handshake(headers)
                 if granted is None:
@@ -114,22 +105,13 @@ class Ingest:
             if secret is None and source.handshake is not None:
                 secret = _token(services, scope)
             intake.require_plain(headers)
-            sender = intake.sender(services, tenant, headers, secret)
-            with services.bodies.held(sender.key or UNPROVED) as held:
-                body = await source_bodies.receive_all(
-                    headers, receive, services.settings.body_limit, held
-                )
-                unread = False
-                name = intake.prove(services, sender, headers, arrival, body)
-                await _turn(services, name, len(body), receive)
-                reading = partial(source.decode, headers, body, arrival.received)
-                decoded = await _read(services, name, reading, in_thread=len(body) > SMALL)
-                receipt = await _accept(services, name, tenant, arrival, decoded)
+            limit = services.settings.body_limit
+            receipt = await post.take(tenant, secret, limit, partial(_decode, source, post))
         except SenderGone:
             return
         except ScreenpopError as error:
-            intake.note(services, arrival, None, error)
-            await _write(send, intake.refused(services, error, unread=unread))
+            intake.note(services, request, None, error)
+            await _write(send, intake.refused(services, error, unread=post.is_unread))
         else:
             await _write(send, intake.accepted(services, receipt))
 
@@ -138,53 +120,62 @@ class Ingest:
 
         https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
         """
-        services: Services = scope["state"]["services"]
-        headers = intake.text_headers(scope["headers"])
-        arrival = RecentRequest("amazon-firehose", datetime.now(UTC), scope["headers"])
-        milliseconds = int(arrival.received.timestamp() * 1000)
-        request_id = headers.get("x-amz-firehose-request-id", "")
-        unread = intake.has_body(headers)
+        post = LongPost("amazon-firehose", scope, receive)
+        services, headers, request = post.services, post.headers, post.request
+        delivery = _Delivery(post, services.settings.firehose_body_limit)
+        milliseconds = int(request.received.timestamp() * 1000)
         try:
-            tenant = intake.tenant(services, headers, arrival)
+            tenant = intake.tenant(services, headers, request)
             secret = credentials.presented(
                 headers.get("authorization"),
                 headers.get("x-api-key"),
                 headers.get("x-amz-firehose-access-key"),
             )
-            limit = services.settings.firehose_body_limit
-            sender = intake.sender(services, tenant, headers, secret)
-            with services.bodies.held(sender.key or UNPROVED) as held:
-                body = await source_bodies.receive_all(headers, receive, limit, held)
-                unread = False
-                name = intake.prove(services, sender, headers, arrival, body)
-                await _turn(services, name, len(body), receive)
-                is_packed = headers.get("content-encoding", "").strip().lower() == "gzip"
-                if is_packed:
-                    unpacking = partial(source_bodies.gunzip, body, limit)
-                    body = await _read(services, name, unpacking, in_thread=True)
-                    held.add(len(body))
-                reading = partial(amazon_firehose.decode, body, received=arrival.received)
-                in_thread = len(body) > SMALL
-                request_id, decoded = await _read(services, name, reading, in_thread=in_thread)
-                arrival.body = body
-                receipt = await _accept(services, name, tenant, arrival, decoded)
+            receipt = await post.take(tenant, secret, delivery.limit, delivery.decode)
             pipeline.count(services.metrics, receipt)
         except SenderGone:
             return
         except ScreenpopError as error:
-            intake.note(services, arrival, None, error)
+            intake.note(services, request, None, error)
             intake.count_refusal(services, error)
-            text = amazon_firehose.failure(request_id, milliseconds, str(error))
+            text = amazon_firehose.failure(delivery.id, milliseconds, str(error))
             more = (
                 ((b"retry-after", str(error.retry_after).encode()),)
                 if isinstance(error, Unavailable)
                 else ()
             )
-            lines = (JSON, NO_STORE, *more, *([CLOSE] if unread else ()))
+            lines = (JSON, NO_STORE, *more, *([CLOSE] if post.is_unread else ()))
             await _write(send, Answer(problems.of(error).status, lines, text))
         else:
-            text = amazon_firehose.success(request_id, milliseconds)
+            text = amazon_firehose.success(delivery.id, milliseconds)
             await _write(send, Answer(200, (JSON, NO_STORE), text))
+
+
+async def _decode(source: Source, post: LongPost, name: str, body: bytes, _held: Held) -> Decoded:
+    decoding = partial(source.decode, post.headers, body, post.request.received)
+    return await post.read(name, decoding, in_thread=len(body) > SMALL)
+
+
+class _Delivery:
+    """What Firehose sends in one request: it is packed, and has an id, which the answer repeats."""
+
+    def __init__(self, post: LongPost, limit: int) -> None:
+        self._post = post
+        self.limit = limit
+        """Bytes of the body, packed and unpacked."""
+        self.id = post.headers.get("x-amz-firehose-request-id", "")
+
+    async def decode(self, name: str, body: bytes, held: Held) -> Decoded:
+        """Unpack the body, and take the events and the id from it."""
+        post = self._post
+        if post.headers.get("content-encoding", "").strip().lower() == "gzip":
+            unpacking = partial(source_bodies.gunzip, body, self.limit)
+            body = await post.read(name, unpacking, in_thread=True)
+            held.add(len(body))
+        decoding = partial(amazon_firehose.decode, body, received=post.request.received)
+        self.id, decoded = await post.read(name, decoding, in_thread=len(body) > SMALL)
+        post.request.body = body
+        return decoded
 
 
 class _Sending:
@@ -197,54 +188,6 @@ class _Sending:
     async def __call__(self, message: Message) -> None:
         self.has_begun = True
         await self._send(message)
-
-
-async def _turn(services: Services, name: str, size: int, receive: Receive) -> None:
-    """Wait for the sender's turn; raises `SenderGone` where it does not, and `Overloaded`."""
-    if services.shares.try_begin(name):
-        return
-    come: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-    def tell(is_here: bool) -> None:
-        if not come.done():
-            come.set_result(is_here)
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        tell(False)
-
-    # A large one counts among the `bodies`; here it would keep the small ones of its key out.
-    waiter = intake.wait(services, name, size if size <= SMALL else 0, partial(tell, True))
-    try:
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(watch())
-            is_here = await come
-            watching.cancel()
-    finally:
-        services.shares.leave(waiter)
-    if not is_here:
-        raise SenderGone
-
-
-async def _read(services: Services, name: str, work: Callable[[], T], *, in_thread: bool) -> T:
-    """Unpack or decode a body; what cannot be read costs its sender what an event costs."""
-    try:
-        return await services.bodies.read(name, work) if in_thread else work()
-    except MalformedInput as error:
-        raise intake.charged(services, name, error) from None
-
-
-async def _accept(
-    services: Services, name: str, tenant: Tenant, arrival: RecentRequest, decoded: Decoded
-) -> Receipt:
-    decoded = intake.take(services, tenant, name, arrival, decoded)
-    if decoded.entries:
-        receipt = await services.parts.accept(tenant, decoded, arrival.received, sender=name)
-    else:
-        receipt = Receipt(0, 0, decoded.ignored, decoded.rejected)
-    intake.note(services, arrival, receipt)
-    return receipt
 
 
 def _token(services: Services, scope: Scope) -> str | None:

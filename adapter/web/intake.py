@@ -18,7 +18,6 @@ import structlog
 from adapter import parts, pipeline, recordings
 from adapter.errors import (
     MalformedInput,
-    Overloaded,
     PayloadTooLarge,
     Place,
     ScreenpopError,
@@ -175,16 +174,13 @@ def wait(services: Services, name: str, size: int, work: Callable[[], None]) -> 
     return services.shares.wait(name, work, size=size)
 
 
-def charged(services: Services, name: str, fault: MalformedInput) -> ScreenpopError:
+def charge(services: Services, name: str) -> None:
     """Take a body that cannot be decoded off its sender's allowance, as if it were one event.
 
-    Gives what its sender is to be told: the fault, or that it sends too much.
+    Raises:
+        Overloaded: the sender sends too much, and is told that instead.
     """
-    try:
-        services.event_limit.take(name, 1, time.monotonic())
-    except Overloaded as refusal:
-        return refusal
-    return fault
+    services.event_limit.take(name, 1, time.monotonic())
 
 
 def take(

@@ -104,8 +104,9 @@ class Post(Job, kw_only=True, eq=False):
         services, request = self.services, self.request
         try:
             decoded = cloudevents.decode(headers, body, received=request.received)
-        except MalformedInput as error:
-            raise intake.charged(services, name, error) from None
+        except MalformedInput:
+            intake.charge(services, name)
+            raise
         self.decoded = decoded = intake.take(services, tenant, name, request, decoded)
         if decoded.entries:
             self.weight = len(decoded.entries)
