@@ -31,7 +31,7 @@ def text(payload: bytes) -> bytes:
 
 
 def from_client(length: int) -> int:
-    """Give how many bytes a client's frame with such a payload has at least: it may pad lengths."""
+    """Give the least length of a client's frame, by that of its payload (it may pad lengths)."""
     if length < _LENGTH_16:
         return length + 6
     return length + (8 if length < 1 << 16 else 14)

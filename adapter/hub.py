@@ -92,7 +92,7 @@ class Hub:
         self._failed = Seldom()
         self._agents: dict[AgentKey, list[Feed]] = {}
         self._wallboards: dict[Tenant, dict[Feed, None]] = {}
-        """In their order, and each found at once: of thousands all may go together."""
+        """In their order, and each is found at once: thousands may leave together."""
 
     def join(self, feed: Feed) -> None:
         """Take in a feed: a panel may own pops from now on; messages come when it is `live`."""
@@ -144,7 +144,7 @@ class Hub:
         return BestPanel(best, len(panels) == 1)
 
     def renamed(self, agent: Agent) -> None:
-        """Close the feeds of an id that stands for another agent now: they come back as it."""
+        """Close the feeds of an id that means another agent now: they come back as that one."""
         for feed in list(self._agents.get(agent, ())):
             try:
                 feed.close(RENAMED)

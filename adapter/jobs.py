@@ -31,7 +31,7 @@ class Job(msgspec.Struct, eq=False):
 
 
 class Call(Job, kw_only=True, eq=False):
-    """A function to call in the transaction, of which nobody is told."""
+    """A function to call in the transaction; whoever has it called takes the result by itself."""
 
     function: Work[Any]
 
@@ -40,7 +40,7 @@ class Call(Job, kw_only=True, eq=False):
         return self.function(batch)
 
     def tell(self, result: Any) -> None:
-        """Do nothing: whoever had it called is there and takes the result."""
+        """Tell nobody."""
 
 
 class Awaited(Call, kw_only=True, eq=False):

@@ -1,12 +1,12 @@
 """Let keys share the event loop: a flood by one waits behind itself, and not before the others.
 
 All that has come in since the last turn of the loop is worked on in the next: where one source
-posts on two hundred connections at once, that is ten milliseconds for whoever has posted one event.
-So while several keys send, each may begin `QUANTUM` events in a turn, and its others wait for the
-next. How many a request brings is known when it is decoded; what it brought too many its key sits
-out in the turns that follow (surplus round robin). So who posts batches gets no more than who posts
-events one by one. Where only one key sends there is nobody to wait for: then all go at once, in
-large commits.
+posts on two hundred connections at once, another one that posts a single event waits ten
+milliseconds. So while several keys send, each may begin `QUANTUM` events in a turn, and its others
+wait for the next. How many a request brings is known only when it is decoded: if it brought more,
+its key sits out the turns that follow, until the others had as many (surplus round robin). So a
+source that posts batches gets no more than one that posts events one by one. While only one key
+sends there is nobody to wait for: then all go at once, in large commits.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Waiter(msgspec.Struct, eq=False):
     size: int
     """Bytes of its body."""
     events: int
-    """That it counts as when it begins."""
+    """How many it counts as when it begins."""
 
 
 class _Line(msgspec.Struct, eq=False):

@@ -1,4 +1,4 @@
-"""Say until when a body may take, by what has come or gone: slow lines pass, a drip does not."""
+"""Say how long a body may still take, by the bytes that came: slow lines pass, drips do not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 GRACE: Final = 60.0
 """Seconds that any body may take."""
 RATE: Final = 500
-"""Bytes a second on the whole that give it more time: what Apache asks for (mod_reqtimeout)."""
+"""Bytes that give a body one second more: as many as Apache asks for (mod_reqtimeout)."""
 
 
 class BodyPace:

@@ -42,7 +42,7 @@ _FROM_KEY = "key "
 _SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
 _PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 _EPOCH = re.compile(r"[A-Za-z0-9._~-]{1,64}\Z")
-"""What needs no quoting in a URL (RFC 3986, 2.3). One that is not ours needs not look like it."""
+"""What needs no quoting in a URL (RFC 3986, 2.3): an epoch that is not ours may look otherwise."""
 _foreign = Seldom()
 
 
@@ -62,13 +62,14 @@ class Access:
     after: int | None
     epoch: str | None
     """That of `after`, where the client says it."""
+    panel: str | None
     speaks: bool
     """Whether control messages are read (`screenpop.v1`), and pops may be given to it."""
-    agent_known: bool
+    agent_known: bool = False
     """False where a hello with a ticket must still say who it is."""
-    agent: Agent | None
-    key: str | None
-    panel: str | None
+    agent: Agent | None = None
+    """None on a wallboard too."""
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,28 +114,10 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
         # No Origin means not a browser; a browser's credential comes in the first message.
         if origin is None or not speaks:
             raise Refused(UNAUTHENTICATED)
-        return Access(
-            tenant=tenant,
-            after=after,
-            epoch=epoch,
-            speaks=speaks,
-            agent_known=False,
-            agent=None,
-            key=None,
-            panel=panel,
-        )
+        return Access(tenant, after, epoch, panel, speaks)
     key = _key(services, tenant, secret)
     agent = _agent(services, tenant, query)
-    return Access(
-        tenant=tenant,
-        after=after,
-        epoch=epoch,
-        speaks=speaks,
-        agent_known=True,
-        agent=agent,
-        key=key.id,
-        panel=panel,
-    )
+    return Access(tenant, after, epoch, panel, speaks, agent_known=True, agent=agent, key=key.id)
 
 
 def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:

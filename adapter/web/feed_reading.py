@@ -49,7 +49,7 @@ class FeedReader(FeedWriter):
         """What has come of a message, or None between messages."""
         self._partial = 0
         """Bytes that have come and are not yet in a whole frame: at 0, the next byte begins one.
-        Never too few, and too many where a client pads lengths. After our close it only grows."""
+        Never too few; too many where a client pads lengths. After our own close it only grows."""
         self._pieces: deque[bytes] | None = None
         """Pieces that wait to be read, an empty one for the end; None while the transport reads."""
         self._waits = False
@@ -135,7 +135,7 @@ class FeedReader(FeedWriter):
         return count
 
     def _read_or_abandon(self, data: bytes) -> None:
-        """Read what came, the end where that is nothing. Whatever goes wrong is over with this."""
+        """Read what came, where nothing stands for the end. If that fails, cut the connection."""
         try:
             if data:
                 self._feed_core(data)
@@ -143,8 +143,8 @@ class FeedReader(FeedWriter):
                 self._core.receive_eof()
             self._flush_core()
         except Exception:
-            # Said by nobody else: in its handshake the connection is not this protocol's yet, and
-            # what it has put into lists would stay there.
+            # Nobody else would end it: until its handshake is over, the transport tells uvicorn's
+            # protocol of errors, and this socket would stay in the lists that it has joined.
             if (untold := _mistakes.due()) is not None:
                 log.exception("a feed made a mistake; it is cut off", untold=untold)
             self.abandon()

@@ -59,7 +59,9 @@ DEAD_AFTER = 55.0
 
 
 class _Core(ServerProtocol):
-    """The sans-I/O core. A method, because a function given to it would lead back to it."""
+    """The sans-I/O core. It chooses by a method: a function that is given to it would be bound to
+    it, and only the collector would free the two.
+    """
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Choose the first of ours that is offered, or none."""
@@ -163,7 +165,7 @@ class FeedSocket(FeedReader):
             return
         self._access, self.tenant = access, access.tenant
         if access.agent_known:
-            # For who resumes and so gets no snapshot; a browser's script cannot see it.
+            # A client that resumes gets no snapshot, which would say it. Scripts cannot see it.
             response.headers[messages.EPOCH_HEADER] = self._services.subscriptions.epoch
             self._answer(response)
             self._start(access.agent, access.key)

@@ -23,7 +23,7 @@ SOCKET_LINE: Final = 8000
 """Bytes of a line in a websocket's head: that library takes 8192, with the line's end."""
 
 _LONGEST_LENGTH: Final = 19
-"""Digits of a Content-Length: eight exabytes, and less than Python refuses to read."""
+"""Digits of a Content-Length: ten exabytes. Python would refuse to read more than 4,300."""
 _LONGEST_HOST: Final = 300
 """Bytes: a name has at most 253 characters."""
 _ABSOLUTE: Final = re.compile(rb"(https?|wss?)://([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
@@ -70,8 +70,8 @@ def check(method: bytes, url: bytes, version: str, lines: HeaderLines) -> None:
 def check_protocol(method: bytes, url: bytes, piece: bytes) -> None:
     """Check that a first line in a piece is not one of RTSP or ICE; raises `Unreadable`.
 
-    The parser takes them and gives their numbers alone. One that came in two pieces passes as HTTP,
-    which does no harm: it is judged as such.
+    The parser takes these too, and gives the number of a version without its name. A line that came
+    in two pieces passes as HTTP. That does no harm: it is judged as HTTP then.
     """
     for name in (b"RTSP", b"ICE"):
         line = b"%b %b %b/" % (method, url, name)

@@ -48,7 +48,7 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 CLOSE: Final = (b"connection", b"close")
 """Said where a body was not read: what follows on the connection would be its rest."""
 STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
-"""Told to who came by TLS: come by TLS only (RFC 6797)."""
+"""Tells a client that came by TLS to come by TLS only (RFC 6797)."""
 
 
 # Compared by identity: that makes the usual answers cheap keys.
@@ -72,7 +72,7 @@ class Sender(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Under which its rate and its share are limited, once a signature has proved who it is."""
+        """The name by which its rate and its share are limited, once it is proved who it is."""
         return self.key if self.key is not None else f"signed/{self.tenant}"
 
 
@@ -164,7 +164,7 @@ def prove(
 def wait(services: Services, name: str, size: int, work: Callable[[], None]) -> Waiter:
     """Have a request with a body of so many bytes worked on when its sender's turn comes.
 
-    Who is over its rate waits for that as well: to refuse takes as long as to take, and who is
+    A sender that is over its rate waits too: to refuse takes as long as to take, and whoever is
     refused at once sends again at once.
 
     Raises:

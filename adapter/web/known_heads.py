@@ -1,7 +1,7 @@
 """Recognise the head of a hot POST that is the one before it on its connection, but for the length.
 
 A source that keeps its connection sends the same head again and again; only Content-Length
-changes. What the parser and the checks found of the first then holds for the next, as long as
+changes. What the parser and the checks found in the first then holds for the next, as long as
 nothing has changed that they looked at (`Registry.generation`).
 
 Why no request can be smuggled past the parser: it took these very bytes for one request, and gave
@@ -22,8 +22,8 @@ from adapter.tenants import Tenant
 from adapter.web import intake
 
 MOST: Final = 4096
-"""Bytes of a head that is remembered, each connection one; and of that head as it comes before
-bodies of the lengths that were first met, which is kept with its lines: of a usual one a dozen."""
+"""Bytes of the one head that a connection remembers. Copies of it that are ready to be compared,
+each with another length of body in it, may take as many again: of a usual head that is a dozen."""
 
 _LINE: Final = rb"(?:[!-9;-~]+:[^\r\n]*\r\n)"
 _HEAD: Final = re.compile(
@@ -36,7 +36,7 @@ _ALWAYS_JUDGED: Final = frozenset({b"webhook-signature", b"transfer-encoding"})
 
 
 class KnownHead:
-    """A head that was parsed and checked, and what was found of it."""
+    """A head that was parsed and checked, and what was found in it."""
 
     __slots__ = (
         *("_after", "_before", "_by_length", "_length_at", "_length_line", "_lines"),
@@ -61,7 +61,7 @@ class KnownHead:
         self.headers = intake.text_headers(line for line in lines if line[0] != _LENGTH)
         self.tenant = tenant
         self.key = key
-        """Its id."""
+        """The key's id."""
         self.generation = generation
         """The registry's when the key was checked."""
         self.is_https = is_https
@@ -69,9 +69,9 @@ class KnownHead:
     def match(self, chunk: bytes) -> tuple[RawHeaders, bytes] | None:
         """Give lines and body, where a chunk is this head and as many bytes as it says; else None.
 
-        The comparison takes as long whatever the chunk holds, for the head has a key in it. Nobody
-        changes the lines, which are as the parser would give them: requests with bodies of one
-        length share them.
+        The comparison takes as long whatever the chunk holds, for the head has a key in it. The
+        lines are those that the parser would give. Requests with bodies of the same length share
+        them, so nobody may change them.
         """
         start = chunk.find(b"\r", self._length_at) + len(self._after)
         length = len(chunk) - start
@@ -93,7 +93,7 @@ def remember(
 ) -> KnownHead | None:
     """Give the head of a chunk that was read as `request` and taken; None where it is unusual.
 
-    `generation` is the registry's at the check of the key.
+    `generation` is that of the registry when the key was checked.
     """
     text = _HEAD.match(chunk, 0, MOST)
     tenant, key, lines = request.tenant, request.sender, request.headers

@@ -1,11 +1,11 @@
-"""Read requests from the bytes of a connection: whole heads, in limits, and no upgrade unasked.
+"""Read requests from the bytes of a connection: with limits, and no upgrade but a websocket's.
 
-The parser (llhttp) has no limits of its own, and takes the head of a request that wishes for an
-upgrade for the whole of it: what comes next, its body too, it would read as another request. So a
-head that is no websocket's is given to a fresh parser once more, without the wish.
+The parser (llhttp) has no limits of its own. And where a request wishes for an upgrade, the parser
+takes it to end with its head: a body behind it would be read as another request. So such a head,
+unless it is a websocket's, is given to a fresh parser once more, without the wish.
 
-A client that sends more requests at once than are answered waits: what follows the first few stays
-unparsed, and no more is read (docs/decisions/0018-reading-requests.md).
+A client that sends requests faster than they are answered has to wait: what follows the first few
+stays unparsed, and no more is read (docs/decisions/0018-reading-requests.md).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ MOST_WAITING: Final = 8
 _HEAD_END: Final = b"\r\n\r\n"
 """The end of each head: the parser takes no bare line feed."""
 _SMALL_PIECE: Final = 512
-"""Bytes that are parsed at once of a chunk that may hold many heads: some thirty at most."""
+"""Bytes that are parsed at once of a chunk that may hold many heads: thirty of the shortest."""
 _SMALL_CHUNK: Final = 1024
-"""Bytes of a chunk whose heads are not counted: a head has eighteen at least."""
+"""Bytes up to which the heads in a chunk are not counted: each has eighteen at least."""
 
 
 class Flow(FlowControl):
@@ -41,7 +41,7 @@ class Flow(FlowControl):
     is_held = False
 
     def hold(self) -> None:
-        """Read no more, whoever wants to."""
+        """Read no more, whoever else would read on."""
         self.is_held = True
         self.pause_reading()
 
@@ -52,31 +52,31 @@ class Flow(FlowControl):
 
 
 class RequestReader(HttpToolsProtocol):
-    """What stands between the bytes of a connection and its requests."""
+    """The part of a connection that makes requests of its bytes, above uvicorn's own."""
 
     method = b""
     version = ""
-    """Of the head that is whole."""
+    """This and the method are those of the head that was whole last."""
     _head_has_begun = False
     """Whether a head has begun and is not yet whole."""
     _in_pieces = False
-    """Whether the head that is read may be longer than one may be."""
+    """Whether the head that is read may be too long: it is not all in one small chunk."""
     _again: bytes | None = None
-    """The head of a request that wished for an upgrade in vain, until it is parsed once more."""
+    """A head without its wish for an upgrade, until it is parsed once more."""
     _begins_socket = False
     """Whether the head was that of a websocket that may begin here."""
     _moved = False
-    """Whether what was parsed last brought more than a part of a head or of trailers."""
+    """Whether the last piece began or ended something, or brought bytes of a body."""
     _unmoved = 0
-    """Bytes since it did."""
+    """Bytes since a piece did: they are all of one head, or stand between or behind chunks."""
     _piece = b""
-    """What is parsed just now."""
+    """The bytes that are parsed just now."""
     _is_first = False
-    """Whether no head was whole in it yet."""
+    """Whether the next head to be whole is the first in that piece."""
     _was_late = False
-    """Whether the body that has just ended was answered before."""
+    """Whether the body that has just ended came after the answer to its request."""
     _unparsed = b""
-    """What has come behind the requests that wait."""
+    """The bytes behind the requests that wait: they are parsed when none waits any more."""
     flow: Flow
     cycle: Cycle | None  # type: ignore[assignment]  # uvicorn says that it is always one of its own
     """The request that began last; None before the first."""
@@ -151,7 +151,7 @@ class RequestReader(HttpToolsProtocol):
             raise Unreadable(LONG_TRAILER if self._is_in_body() else LONG_HEAD)
 
     def _parse_to_upgrade(self, data: bytes) -> bytes:
-        """Parse up to the end of a head that wishes for an upgrade; give what is left."""
+        """Parse up to the end of the first head that wishes for an upgrade; give what is left."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as stopped:
@@ -169,8 +169,8 @@ class RequestReader(HttpToolsProtocol):
     def _hand_on(self, rest: bytes) -> None:
         """Give the websocket that has begun what came behind its handshake.
 
-        A client may send nothing before the answer (RFC 6455, 4.1), but of what some send half a
-        frame could be the rest of this.
+        A client may send nothing before the answer (RFC 6455, 4.1). Some do, and of a frame that
+        has begun here the rest is still to come.
         """
         if rest and not self.transport.is_closing():
             cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
@@ -224,7 +224,7 @@ class RequestReader(HttpToolsProtocol):
         return is_free and is_asked and self._should_upgrade_to_ws()
 
     def _should_upgrade(self) -> bool:
-        """Tell uvicorn, which would go by fewer signs."""
+        """Tell uvicorn whether a websocket begins: it would go by fewer signs."""
         return self._begins_socket
 
     def begin_request(self) -> None:

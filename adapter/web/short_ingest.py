@@ -33,27 +33,30 @@ NOTHING: Final = Decoded()
 
 
 class Post(Job, kw_only=True, eq=False):
-    """One request on its way from a whole body to its answer, in the committer's queue as it is."""
+    """One request, from its whole body to its answer. In the committer's queue it is a job itself,
+    as an object of its own for that would cost each event.
+    """
 
     services: Services
     request: RecentRequest
     generation: int = -1
-    """The registry's, by which the head was checked."""
+    """That of the registry when the head was checked."""
     decoded: Decoded = NOTHING
-    """What is committed, while `request` has what came."""
+    """The events to be committed; `request` has all that came."""
 
     def answer(self, answer: Answer | None) -> None:
-        """Take the answer, once; None where there is none, because of a fault of ours."""
+        """Take the answer, once; None stands for a fault of ours."""
         raise NotImplementedError
 
     def waits(self, waiter: Waiter) -> None:
-        """Hear that its sender's turn has to come first; it may `leave` until then."""
+        """Hear that its sender's turn has to come first; `Shares.leave` may let go of it."""
+        raise NotImplementedError
 
     def check(self, body: bytes) -> None:
         """Check who sends, decode and queue; the answer comes now or after the commit."""
         services, request = self.services, self.request
         headers = intake.text_headers(request.headers)
-        unread = intake.has_body(headers)  # until it is looked at, though it lies here
+        unread = intake.has_body(headers)  # as on the long way, where it is not read yet
         self.generation = services.registry.generation
         try:
             tenant = intake.tenant(services, headers, request)

@@ -33,8 +33,8 @@ log = structlog.get_logger()
 TARGET: Final = b"/v1/events"
 ACCEPTED: Final = 202
 IN_VAIN: Final = 4
-"""Heads that are remembered in vain until a connection's are taken to differ each time, as behind
-a proxy that numbers its requests."""
+"""Heads in a row that a connection remembers and does not meet again: then it remembers no more,
+as they seem to differ each time. So they do behind a proxy that numbers its requests."""
 _SCHEMES: Final = ("http", "https", "ws", "wss")
 
 
@@ -57,7 +57,7 @@ class ShortRequest(Post, kw_only=True, eq=False):
     keep_alive: bool = True
     is_https: bool = False
     chunk: bytes = b""
-    """The one that completed it."""
+    """The bytes that completed it, as they came."""
     disconnected: bool = False
     response_complete: bool = False
 
@@ -66,7 +66,7 @@ class ShortRequest(Post, kw_only=True, eq=False):
     message_event = _NOBODY
 
     def waits(self, waiter: Waiter) -> None:
-        """Have it left out where the connection ends first."""
+        """Keep what waits with the connection: if that ends first, it waits no longer."""
         self.connection.waiting = waiter
 
     def answer(self, answer: Answer | None) -> None:
@@ -106,18 +106,19 @@ class ShortConnection(HttpConnection):
     """The head of the last request. While there is one, the last chunk was that request, and the
     parser has not seen a byte of what comes next."""
     _last_parsed: ShortRequest | None = None
-    """The request that was whole with the last chunk that was parsed, until its answer."""
+    """The request that the last parsed chunk completed, until its answer: if it is taken, its head
+    is remembered."""
     _in_vain = 0
     """Heads remembered since one was met again."""
     waiting: Waiter | None = None
-    """The request that waited last for its sender's turn."""
+    """What waits for its sender's turn, or did so last."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See whether this server can answer without its application."""
         super().connection_made(transport)
         chosen = self.config
         is_plain = not (chosen.root_path or chosen.limit_concurrency or chosen.access_log)
-        # Only our own application leaves them there: the demo's tells its sites apart by host.
+        # The demo has none there: it is several sites, and finds out by the host which is meant.
         self._services = self.app_state.get("services") if is_plain else None
         if isinstance(self.app, ProxyHeadersMiddleware):
             host = self.client[0] if self.client else None
@@ -168,7 +169,7 @@ class ShortConnection(HttpConnection):
             self._incoming.pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """Keep the whole request until the parser returns: it would call an error of ours 400."""
+        """Keep the whole request until the parser returns, which would take our errors for its own."""
         if self._incoming is None:
             super().on_message_complete()
         else:

@@ -49,18 +49,18 @@ class UnreadWatch:
         if taken > 0:
             self._pace.came(taken)
             self._set()
-        else:  # in all the time that it had
-            # Or the system would keep what it holds, and the peer would not be told.
+        else:  # it has taken nothing in all the time that it had
+            # Or the system would keep what it holds, and not tell the peer of the end.
             with suppress(OSError):
                 _socket(self._transport).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._transport.abort()
 
 
 def unsent(transport: asyncio.Transport) -> int:
-    """Give the bytes that the peer has not taken: ours, and those that the system holds.
+    """Give the bytes that the peer has not taken: in our buffer, and in the system's.
 
-    The system takes more of us only when a good part of its own has gone, which at a slow peer's
-    pace is minutes.
+    The system takes more of ours only when a good part of its own has gone: at a slow peer's pace
+    ours would stay the same for minutes.
     """
     held = array.array("i", [0])
     with suppress(OSError, ValueError):  # it is closed, or the system does not tell
