@@ -169,7 +169,7 @@ class ShortConnection(HttpConnection):
             self._incoming.pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """Keep the whole request until the parser returns, which would take our errors for its own."""
+        """Keep the whole request until the parser returns: it would take our errors for its own."""
         if self._incoming is None:
             super().on_message_complete()
         else:
