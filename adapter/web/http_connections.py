@@ -39,10 +39,10 @@ class HttpConnection(EndingConnection):
     body_grace = body_pace.GRACE
     body_rate = body_pace.RATE
 
-    _timer: asyncio.TimerHandle | None = None
-    """Of the head or the body that is still to come."""
-    _in_head = False
-    """Whether the timer is that of a head: bytes do not set it back."""
+    _head_timer: asyncio.TimerHandle | None = None
+    """While a head comes in; bytes do not set it back. Of the two only one is set."""
+    _body_timer: asyncio.TimerHandle | None = None
+    """While a body comes in; each piece of it sets it back, as `_pace` allows."""
     _pace: BodyPace | None = None
     """Of the body that comes in or came in last."""
     _idle_seconds: float
@@ -166,10 +166,9 @@ class HttpConnection(EndingConnection):
             self._cancel_deadline()
 
     def _await_head(self) -> None:
-        if not self._in_head:
+        if self._head_timer is None:
             self._cancel_deadline()
-            self._in_head = True
-            self._timer = self.loop.call_later(self.head_seconds, self._deadline_passed)
+            self._head_timer = self.loop.call_later(self.head_seconds, self._head_time_passed)
 
     def _await_body(self, cycle: RequestResponseCycle, came: int) -> None:
         self._cancel_deadline()
@@ -177,24 +176,34 @@ class HttpConnection(EndingConnection):
         if self._expect_early_answer(cycle) or self._pace is None:
             self._pace = BodyPace(now, self.body_grace, self.body_rate)
         self._pace.came(came)
-        self._timer = self.loop.call_later(
-            self._pace.until(now, self.body_silence), self._deadline_passed
-        )
+        seconds = self._pace.until(now, self.body_silence)
+        self._body_timer = self.loop.call_later(seconds, self._body_time_passed)
 
     def _cancel_deadline(self) -> None:
-        self._in_head = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
 
-    def _deadline_passed(self) -> None:
+    def _head_time_passed(self) -> None:
         cycle = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
-        if self.flow.read_paused or (self._in_head and is_answering):  # it is us who are slow
+        if self.flow.read_paused or is_answering:  # it is us who are slow
+            self._head_timer = self.loop.call_later(self.body_silence, self._head_time_passed)
+        elif self._head_has_begun:
+            self._refuse_as_too_slow()
+        else:  # there are empty lines alone
+            self._close_when_taken()
+
+    def _body_time_passed(self) -> None:
+        if self.flow.read_paused:  # it is us who are slow
             if self._pace is not None:
                 self._pace.waited(self.loop.time(), self.body_grace)
-            self._timer = self.loop.call_later(self.body_silence, self._deadline_passed)
-        elif self._head_has_begun or not self._in_head:
-            self._read_no_more(TOO_SLOW if self.drop_unfinished() else None)
+            self._body_timer = self.loop.call_later(self.body_silence, self._body_time_passed)
         else:
-            self._close_when_taken()
+            self._refuse_as_too_slow()
+
+    def _refuse_as_too_slow(self) -> None:
+        self._read_no_more(TOO_SLOW if self.drop_unfinished() else None)
