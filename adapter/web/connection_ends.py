@@ -1,11 +1,11 @@
-"""End a connection so that its peer gets the answers to all that came whole, and is told why.
+"""End a connection so that its peer gets every answer that it is owed, and hears why it ends.
 
-To close a connection while bytes lie in it unread resets it, and what the peer had not yet got is
-lost (RFC 9112, 9.6). So what is said last is followed by the end of our half alone, and what the
-peer still sends is thrown away, up to a limit and for a while. A peer that takes nothing of what
-waits for it is not waited for either (`unread_answers`).
+A connection that is closed while bytes lie in it unread is reset, and what its peer has not yet got
+is lost (RFC 9112, 9.6). So behind the last words we end our half alone, and throw away what the
+peer still sends, up to a limit and for a while. A peer that takes nothing of what waits for it is
+cut off (`unread_answers`).
 
-`HttpConnection` reads, and sets the deadlines after which something here is done.
+`HttpConnection` is built on this: it reads, and sets the deadlines.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from adapter.web.written_answers import written
 class Reading(Enum):
     """What is done with the bytes that come in. A connection never goes back:
 
-    OPEN ── they cannot be read ──▶ REFUSED ── all that came before is answered ──▶ LINGERING
-    OPEN ── the last answer came before the end of its request ───────────────────▶ LINGERING
-    LINGERING ── the peer ends, or a while passes, or very much comes ──▶ closed
-    OPEN ── the peer ends its half ──▶ ENDED ── all that came is answered ──▶ closed
-    OPEN ── a websocket begins ──▶ HANDED_ON
+    OPEN ──▶ REFUSED         they cannot be read, or do not come in time
+    REFUSED ──▶ LINGERING    all that came before is answered, and the refusal is said
+    OPEN ──▶ LINGERING       the last answer is given, while its request still comes in
+    OPEN ──▶ ENDED           the peer has ended its half
+    OPEN ──▶ HANDED_ON       a websocket begins
     """
 
     OPEN = "open"
@@ -40,9 +40,9 @@ class Reading(Enum):
     REFUSED = "refused"
     """They are thrown away. When all that came before is answered, a refusal says why."""
     LINGERING = "lingering"
-    """They are thrown away. All is said, and the peer has a while to get it."""
+    """They are thrown away. All is said, and the peer has a while to get it; then it closes."""
     ENDED = "ended"
-    """None come any more. When all that came is answered, the connection closes."""
+    """None come any more. When all that came is answered, it closes."""
     HANDED_ON = "handed on"
     """They are the websocket's, which has taken the connection over."""
 
@@ -52,10 +52,10 @@ OPEN, REFUSED, LINGERING, ENDED, HANDED_ON = Reading
 
 
 class EndingConnection(RequestReader):
-    """What a connection does to end, above what reads its requests."""
+    """The part of a connection that ends it, above the one that reads its requests."""
 
     small_body = 64 * 1024
-    """Bytes of a body that is read to its end though nobody wants it: the connection stays."""
+    """Bytes up to which a body is read to its end though nobody wants it: the connection stays."""
     lingering_seconds = 5.0
     lingering_bytes = 8 * 1024 * 1024
     """What a peer may still send when requests are read no more."""
@@ -73,11 +73,11 @@ class EndingConnection(RequestReader):
     _refusal: Refusal | None = None
     """What is to be said when all that came before it is answered."""
     _answering: weakref.ref[RequestResponseCycle] | None = None
-    """Whose answer the application is giving or gave last: others may wait behind it."""
+    """What the application answers, or has answered last; other requests may wait behind it."""
     _unread: UnreadWatch | None = None
-    """While answers wait for the peer to take them."""
+    """Watches the peer while answers wait for it to take them."""
     _may_stay = False
-    """Whether an answer said to be the last is so only if it begins before the body is whole."""
+    """Whether the request lost its `keep_alive` only until its body is whole."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what waits, and tell the application."""
@@ -112,7 +112,7 @@ class EndingConnection(RequestReader):
         )
 
     def shutdown(self) -> None:
-        """End when what was read is answered, and do not wait for who does not listen."""
+        """End when what was read is answered, and do not wait for a peer that does not read."""
         self._unparsed = b""
         self._may_stay = False
         self.unread_seconds = self.ending_seconds
@@ -143,12 +143,13 @@ class EndingConnection(RequestReader):
             self._watch_unread()
 
     def _close_when_taken(self) -> None:
+        """Close when the peer has taken all that was written, or is too slow."""
         self.transport.close()
         self._watch_unread()
 
     def _watch_unread(self) -> None:
-        # A websocket says its first words before it is told to be paused, and we are told instead;
-        # who reads those too slowly is its business, and what it does later is nothing to us.
+        # Until a websocket has answered its handshake, it is still we who are told that the peer
+        # reads too slowly. The websocket has a limit of its own for that.
         if self._reading is HANDED_ON or self._unread is not None:
             return
         if self.transport.get_write_buffer_size():
@@ -208,7 +209,7 @@ class EndingConnection(RequestReader):
         self._linger()
 
     def _linger(self) -> None:
-        """Say no more, and throw away what the peer still sends until it has heard all."""
+        """Say no more, and throw away what the peer still sends until it has got all."""
         self._unset_keepalive_if_required()
         self._cancel_deadline()
         self._reading, self._may_discard = LINGERING, self.lingering_bytes
@@ -217,13 +218,13 @@ class EndingConnection(RequestReader):
         self._lingering_timer = self.loop.call_later(self.lingering_seconds, self._close_when_taken)
 
     def _discard(self, data: bytes) -> None:
-        """Throw away what comes, and close where it is too much."""
+        """Throw away what came; close where it is too much."""
         self._may_discard -= len(data)
         if self._may_discard < 0:
             self._close_when_taken()
 
     def _cancel_deadline(self) -> None:
-        """Wait no longer for the rest of a request."""
+        """Wait no longer for the rest of a request (`HttpConnection` sets the deadlines)."""
 
     # --- an answer that comes before the end of the request ---------------------------------
 
@@ -232,20 +233,20 @@ class EndingConnection(RequestReader):
         super()._start_asgi_task(cycle, app)
 
     def _expect_early_answer(self, cycle: RequestResponseCycle) -> bool:
-        """Be ready to answer a request before its body is whole; False where that was done."""
+        """Be ready for an answer before the body is whole; False where that was done before."""
         if isinstance(cycle.transport, _Unfinished):
             return False
-        # Or it would lead back to itself, for the collector alone.
+        # A proxy: else it would lead back to itself, and only the collector would free it.
         itself = weakref.proxy(cycle)
         cycle.transport = _Unfinished(self.transport, itself)
         cycle.on_response = partial(self._after_answer, itself)
         if cycle.keep_alive and _declared(cycle) > self.small_body:
             self._may_stay = True
-            cycle.keep_alive = False  # so that an early answer says it
+            cycle.keep_alive = False  # so that an early answer says `Connection: close`
         return True
 
     def on_message_complete(self) -> None:
-        """Let the connection stay where the whole body came before its answer."""
+        """Let the connection stay where the answer has not begun before the body was whole."""
         super().on_message_complete()
         cycle = self.cycle
         if self._may_stay and self._again is None and cycle is not None:
@@ -253,7 +254,7 @@ class EndingConnection(RequestReader):
             cycle.keep_alive = not cycle.response_started
 
     def _after_answer(self, cycle: RequestResponseCycle) -> None:
-        """Go on with the next request, or throw away the rest of a body that nobody wants."""
+        """Go on with the next request, or throw away the rest of this one's body."""
         self.on_response_complete()
         if not cycle.more_body or self.transport.is_closing() or self._reading is not OPEN:
             return
@@ -267,12 +268,12 @@ def _nothing() -> None:
 
 
 def _forget(cycle: RequestResponseCycle) -> None:
-    """Let go of a request that never began: what is called at its answer leads back to it."""
+    """Let go of a request that never began: what it would call at its answer leads back to it."""
     cycle.on_response = _nothing
 
 
 def _declared(cycle: RequestResponseCycle) -> float:
-    """Give the length of the body that is coming in, infinite where it is not said."""
+    """Give the length of a body as the head says it; infinite where it does not."""
     for name, value in cycle.scope["headers"]:
         if name == b"content-length":
             return int(value)  # the parser has refused what is no number
@@ -280,7 +281,11 @@ def _declared(cycle: RequestResponseCycle) -> float:
 
 
 class _Unfinished(asyncio.Transport):
-    """Stand for the transport while a body comes in: closing waits where an answer was early."""
+    """The transport of a request whose body comes in: after an early answer it stays open.
+
+    uvicorn closes it behind the last answer, which would reset the connection; `_after_answer` ends
+    it instead.
+    """
 
     def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
         super().__init__()
@@ -295,4 +300,4 @@ class _Unfinished(asyncio.Transport):
 
     def close(self) -> None:
         if not (self._cycle.response_complete and self._cycle.more_body):
-            self._transport.close()  # else `_after_answer` comes next
+            self._transport.close()
