@@ -162,7 +162,7 @@ class Shares:
             self._begun.clear()  # nobody had to wait for what was too much
             return
         self._turn_soon()
-        # Turns in which nobody who waits could begin would be empty: they are over at once.
+        # Turns in which nothing that waits could begin would be empty: they are over at once.
         over = QUANTUM * (min(self._begun.get(key, 0) for key in self._waiting) // QUANTUM)
         self._begun = {key: begun - over for key, begun in self._begun.items() if begun > over}
         for key, line in list(self._waiting.items()):

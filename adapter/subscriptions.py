@@ -320,7 +320,7 @@ class Subscriptions:
     def _release(self, agent: Agent, panel: str) -> None:
         self._stop_waiting(agent, panel)
         if not self._hub.panels(agent) or self._hub.has_panel(agent, panel):
-            return  # it came back, or nobody is there: who comes next claims what is left
+            return  # it came back, or there is none: the next that comes claims what is left
 
         def refused(error: BaseException) -> None:
             if (untold := self._kept.due()) is not None:

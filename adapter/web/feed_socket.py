@@ -180,7 +180,7 @@ class FeedSocket(FeedReader):
 
     def _start(self, agent: Agent | None, key: str | None, hello: Hello | None = None) -> None:
         access = cast(Access, self._access)
-        # Who comes together, as after a restart, would be pinged together ever after.
+        # Clients that come together, as after a restart, would be pinged together ever after.
         self.heard -= random.uniform(0, PING_AFTER / 2)  # noqa: S311 - jitter
         self.agent, self.key = agent, key
         if agent is not None and access.speaks:

@@ -102,7 +102,7 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         return not self._closing
 
     def abandon(self) -> None:
-        """Cut the connection, and forget it at once, whoever would be told that it is lost."""
+        """Cut the connection, and forget it at once: its end might be told to another protocol."""
         self._transport.abort()
         self.connection_lost(None)
 
@@ -115,7 +115,7 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
             if said[-1] == SEND_EOF and self._transport.can_write_eof():
                 self._transport.close()
             elif self._is_full():
-                # Who reads no pongs is not heard; `send` has a limit of its own.
+                # A client that takes no pongs is not read; `send` has a limit of its own.
                 self._stop_reading()
         if self._core.state is not State.OPEN and not self._closing:
             self._leave()

@@ -41,7 +41,7 @@ class Flow(FlowControl):
     is_held = False
 
     def hold(self) -> None:
-        """Read no more, whoever else would read on."""
+        """Read no more, even where uvicorn would read on."""
         self.is_held = True
         self.pause_reading()
 
