@@ -30,7 +30,7 @@ from adapter.tenants import Agent
 log = structlog.get_logger()
 
 _OF_ANOTHER_EPOCH = -1
-"""Stands for a sequence of another epoch: none here, so the feed gets a snapshot with a gap."""
+"""Where a feed goes on whose place is of another epoch: after nothing that there is."""
 
 CHUNK = 500
 """Messages of a replay in one turn of the loop: some milliseconds."""
@@ -76,9 +76,9 @@ class Missing:
         """Sequences that were found and are still to be read."""
 
     def read(self, cursor: Cursor, after: int) -> list[Message] | None:
-        """Read the next messages above `after`: none at the end, None where looking takes longer.
+        """Read the next messages above `after`: none at the end, None where it takes more turns.
 
-        All that was found is still there: where the retention removes some, the feed is closed.
+        Of what was found nothing is missing: where the retention removes it, the feed is closed.
         """
         feed = self._feed
         if feed.agent is None:

@@ -143,8 +143,8 @@ class FeedReader(FeedWriter):
                 self._core.receive_eof()
             self._flush_core()
         except Exception:
-            # Nobody else would end it: until its handshake is over, the transport tells uvicorn's
-            # protocol of errors, and this socket would stay in the lists that it has joined.
+            # Said by nobody else: in its handshake the connection is not this protocol's yet, and
+            # what it has put into lists would stay there.
             if (untold := _mistakes.due()) is not None:
                 log.exception("a feed made a mistake; it is cut off", untold=untold)
             self.abandon()

@@ -59,9 +59,7 @@ DEAD_AFTER = 55.0
 
 
 class _Core(ServerProtocol):
-    """The sans-I/O core. It chooses by a method: a function that is given to it would be bound to
-    it, and only the collector would free the two.
-    """
+    """The sans-I/O core. A method, because a function given to it would lead back to it."""
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Choose the first of ours that is offered, or none."""
