@@ -34,6 +34,10 @@ LARGE = GET.replace(b"/", b"/large", 1)
 IGNORED = b"POST /%s HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n"
 
 
+ended, may_answer = threading.Event(), threading.Event()
+"""Set when a peer has ended its half, and when /held may answer."""
+
+
 class Hasty(HttpConnection):
     head_seconds = HEAD
     body_silence = SILENCE
@@ -53,6 +57,12 @@ class Hasty(HttpConnection):
         super().after_reading(chunk)
         if Hasty.seen is not None:
             Hasty.seen((len(self.pipeline), len(self._unparsed)))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Tell the test of it."""
+        is_owed = super().eof_received()
+        ended.set()
+        return is_owed
 
 
 class Roomy(Hasty):
@@ -81,12 +91,14 @@ class Patient(HttpConnection):
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the body at /read, refuse and close at /close, else answer at once; much at /large."""
-    if scope["path"] == "/read":
+    """Read the body at /read and /held, and wait there; close at /close; answer much at /large."""
+    if scope["path"] in ("/read", "/held"):
         while (message := await receive()).get("more_body"):
             pass
         if message["type"] == "http.disconnect":
             return
+    if scope["path"] == "/held":
+        await asyncio.to_thread(may_answer.wait, 5)
     close = [(b"connection", b"close")] if scope["path"] == "/close" else []
     body = b"x" * SIZE if scope["path"] == "/large" else b"ok"
     headers = [(b"content-length", b"%d" % len(body)), *close]
@@ -483,6 +495,21 @@ def test_all_that_came_whole_before_the_end_is_answered(peer: socket.socket) -> 
     said, _ = until_closed(peer)
     assert said.count(b"HTTP/1.1 200 ") == 40
     assert said.count(b"HTTP/1.1 ") == 40
+
+
+def test_an_answer_and_the_refusal_behind_it_are_given_though_the_peer_ends_meanwhile(
+    peer: socket.socket,
+) -> None:
+    ended.clear()
+    may_answer.clear()
+    peer.sendall(POST.replace(b"/read", b"/held") + b"1234567890" + b"this is no HTTP\r\n\r\n")
+    peer.sendall(b"nor is this\r\n\r\n")
+    peer.shutdown(socket.SHUT_WR)
+    assert ended.wait(5)
+    may_answer.set()
+    said, _ = until_closed(peer)
+    assert [said.count(b"HTTP/1.1 %b " % each) for each in (b"200", b"400")] == [1, 1]
+    assert said.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("request_", [LARGE * 50, GET * 3000, POST + b"123"])
