@@ -35,7 +35,7 @@ IGNORED = b"POST /%s HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n"
 
 
 ended, may_answer = threading.Event(), threading.Event()
-"""Set when a peer has ended its half, and when /held may answer."""
+"""Set when a peer has ended its half, and when /held and /later may go on."""
 
 
 class Hasty(HttpConnection):
@@ -91,8 +91,11 @@ class Patient(HttpConnection):
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the body at /read and /held, and wait there; close at /close; answer much at /large."""
-    if scope["path"] in ("/read", "/held"):
+    """Read the body at /read; wait after that at /held, and before it at /later. Say at /close that
+    it is the last answer, and much at /large."""
+    if scope["path"] == "/later":
+        await asyncio.to_thread(may_answer.wait, 5)
+    if scope["path"] in ("/read", "/held", "/later"):
         while (message := await receive()).get("more_body"):
             pass
         if message["type"] == "http.disconnect":
@@ -277,6 +280,20 @@ def test_a_body_that_nobody_reads_does_not_keep_the_connection(
     assert is_cut(peer)
 
 
+def test_a_peer_that_only_drips_behind_an_early_answer_is_cut(peer: socket.socket) -> None:
+    peer.sendall(IGNORED % b"early")
+    assert until_closed(peer)[0].endswith(b"ok")
+    eventually(lambda: not takes(peer, b"x"), "the connection is closed")
+
+
+def takes(peer: socket.socket, data: bytes) -> bool:
+    try:
+        peer.sendall(data)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
+
+
 def test_a_flood_behind_an_early_answer_is_cut(peer: socket.socket) -> None:
     peer.sendall(IGNORED % b"early")
     assert is_cut(peer)
@@ -290,6 +307,28 @@ def test_a_small_body_behind_an_early_answer_leaves_the_connection_open(
     peer.sendall(b"{}")
     peer.sendall(GET)
     assert peer.recv(65536).endswith(b"ok")
+
+
+def test_a_head_has_all_its_time_once_the_answer_before_it_is_given(peer: socket.socket) -> None:
+    may_answer.clear()
+    peer.sendall(POST.replace(b"/read", b"/held") + b"1234567890" + GET[:9])
+    time.sleep(HEAD * 1.5)
+    may_answer.set()
+    assert b"HTTP/1.1 200 " in peer.recv(4096)
+    peer.sendall(GET[9:])
+    assert peer.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_is_not_yet_wanted_is_not_too_slow(peer: socket.socket) -> None:
+    may_answer.clear()
+    body = b"x" * 2 * CHUNK
+    head = POST.replace(b"/read", b"/later").replace(b"10", b"%d" % len(body))
+    sending = threading.Thread(target=peer.sendall, args=(head + body,), daemon=True)
+    sending.start()
+    time.sleep(SILENCE * 2)
+    may_answer.set()
+    assert peer.recv(4096).startswith(b"HTTP/1.1 200 ")
+    sending.join()
 
 
 # --- more requests than answers ------------------------------------------------------------------
