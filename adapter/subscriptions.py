@@ -20,10 +20,11 @@ from adapter.jobs import Work
 from adapter.lock_patience import now_or_unlocked
 from adapter.messages import Message, PopOutcome, Presence
 from adapter.metrics import Metrics
+from adapter.missed import CHUNK, Missing
 from adapter.registry import Registry
 from adapter.seldom import Seldom
 from adapter.store import installation, journal, pops as stored_pops
-from adapter.store.database import Cursor, Database
+from adapter.store.database import Database
 from adapter.store.pops import StoredPop
 from adapter.tenants import Agent
 
@@ -31,12 +32,6 @@ log = structlog.get_logger()
 
 _OF_ANOTHER_EPOCH = -1
 """Where a feed goes on whose place is of another epoch: after nothing that there is."""
-
-CHUNK = 500
-"""Messages of a replay in one turn of the loop: some milliseconds."""
-
-CHAIN_ROWS = 250
-"""Rows of an agent's chain that are followed in one turn: one or two milliseconds."""
 
 GRACE = 0.5
 """Seconds in which a panel that lost its socket may come back before its pops go to another."""
@@ -57,55 +52,6 @@ class Subscriber(Feed, Protocol):
 
     def is_open(self) -> bool:
         """Whether the feed is neither closed nor closing."""
-
-
-class Missing:
-    """What a feed has missed, read in parts.
-
-    An agent's messages are found by going back all the way from the newest, once for all parts;
-    what comes meanwhile is found in the same way when these are read.
-    """
-
-    __slots__ = ("_ahead", "_chains", "_feed")
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self._chains: journal.Chains | None = None
-        """Where it is still looked for what an agent has missed."""
-        self._ahead: list[int] = []
-        """Sequences that were found and are still to be read."""
-
-    def read(self, cursor: Cursor, after: int) -> list[Message] | None:
-        """Read the next messages above `after`: none at the end, None where it takes more turns.
-
-        Of what was found nothing is missing: where the retention removes it, the feed is closed.
-        """
-        feed = self._feed
-        if feed.agent is None:
-            return journal.messages_after(cursor, feed.tenant, None, after, limit=CHUNK)
-        if not self._ahead and not self._look(cursor, feed.agent, after):
-            return [] if self._chains is None else None
-        wanted = self._ahead[:CHUNK]
-        del self._ahead[:CHUNK]
-        return journal.read(cursor, feed.tenant, wanted)
-
-    @property
-    def is_more(self) -> bool:
-        """Whether more was found than has been read."""
-        return bool(self._ahead)
-
-    def _look(self, cursor: Cursor, agent: Agent, after: int) -> bool:
-        """Look for more above `after`; say whether there is something to be read."""
-        if self._chains is None:
-            self._chains = journal.Chains(cursor, agent, after)
-        if self._chains.follow(cursor, CHAIN_ROWS):
-            self._ahead, self._chains = self._chains.sequences(), None
-        return bool(self._ahead)
-
-    def give_back(self, missed: list[Message], after: int) -> None:
-        """Be told that what was read went out up to `after` alone: the rest is read again."""
-        if self._feed.agent is not None:
-            self._ahead[:0] = [each.sequence for each in missed if each.sequence > after]
 
 
 class Subscriptions:
@@ -156,23 +102,35 @@ class Subscriptions:
 
     def _open(self, feed: Subscriber, after: int | None) -> None:
         self._hub.join(feed)
-        if feed.agent is not None and feed.panel is not None:
-            resumed, _ = self._resumed(feed, after)
-            job = self._claim(feed, feed.agent, feed.panel, resumed)
-            if job is not None:
-                then = partial(self._go_on_claimed, feed, after)
-                now_or_unlocked(self._committer, job, then)
-                return
-        self._start(feed, after)
-
-    def _start(self, feed: Subscriber, after: int | None) -> None:
-        """Send a feed that has its pops what it lacks."""
         resumed, gap = self._resumed(feed, after)
+        if feed.agent is None or feed.panel is None:
+            self._start(feed, resumed, gap=gap)
+            return
+        pops = pop_claims.unfinished(self._database.raw.cursor(), feed.agent, datetime.now(UTC))
+        job = self._claim(feed, feed.agent, feed.panel, resumed, pops)
+        if job is None:  # nothing has changed since, it is all one turn of the event loop
+            self._start(feed, resumed, gap=gap, pops=pops)
+        else:
+            now_or_unlocked(self._committer, job, partial(self._go_on_claimed, feed, after))
+
+    def _read_and_start(self, feed: Subscriber, after: int | None) -> None:
+        resumed, gap = self._resumed(feed, after)
+        self._start(feed, resumed, gap=gap)
+
+    def _start(
+        self,
+        feed: Subscriber,
+        resumed: int | None,
+        *,
+        gap: bool,
+        pops: list[StoredPop] | None = None,
+    ) -> None:
+        """Send a feed that has its pops what it lacks; `pops`: those of its agent, once read."""
         if resumed is not None:
             self._replay(feed, resumed)
             return
         sequence = self._committer.last_sequence(feed.tenant)
-        self._snapshot(feed, sequence, gap=gap)
+        self._snapshot(feed, sequence, gap=gap, pops=pops)
         if feed.buffered():
             feed.when_drained(lambda: self._go_on(feed, sequence))
         else:
@@ -180,15 +138,21 @@ class Subscriptions:
 
     def _resumed(self, feed: Feed, after: int | None) -> tuple[int | None, bool]:
         """Give after which message a feed goes on (None: by a snapshot), and if some are gone."""
+        if after is None:
+            return None, False
         first, last = journal.sequences(self._database.raw.cursor(), feed.tenant)
-        gap = after is not None and not first - 1 <= after <= last
+        gap = not first - 1 <= after <= last
         return None if gap else after, gap
 
     def _claim(
-        self, feed: Subscriber, agent: Agent, panel: Panel, after: int | None
+        self,
+        feed: Subscriber,
+        agent: Agent,
+        panel: Panel,
+        after: int | None,
+        pops: list[StoredPop],
     ) -> Work[None] | None:
         """Give what claims for a panel what nobody else will open; None where there is nothing."""
-        pops = pop_claims.unfinished(self._database.raw.cursor(), agent, datetime.now(UTC))
         among = frozenset(pop.id for pop in pops)
 
         def expected() -> frozenset[str]:
@@ -211,9 +175,11 @@ class Subscriptions:
         if error is not None:
             self._give_up(feed, error)
         elif feed.is_open():  # it may have waited
-            self._attempt(feed, partial(self._start, feed, after))
+            self._attempt(feed, partial(self._read_and_start, feed, after))
 
-    def _snapshot(self, feed: Subscriber, sequence: int, *, gap: bool) -> None:
+    def _snapshot(
+        self, feed: Subscriber, sequence: int, *, gap: bool, pops: list[StoredPop] | None
+    ) -> None:
         cursor = self._database.raw.cursor()
         now = datetime.now(UTC)
         since = now - pop_claims.FORGOTTEN
@@ -225,7 +191,7 @@ class Subscriptions:
         ]
         if feed.agent is None:
             pops = stored_pops.unfinished_of_tenant(cursor, feed.tenant, since=since)
-        else:
+        elif pops is None:
             pops = stored_pops.unfinished(cursor, feed.agent, since=since)
         frame = messages.snapshot(
             feed.tenant,

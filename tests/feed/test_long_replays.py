@@ -14,8 +14,8 @@ from typing import Any, cast
 import pytest
 
 from adapter.events import ContactEvent, Stage
+from adapter.missed import CHAIN_ROWS, CHUNK, Missing
 from adapter.store.database import Database
-from adapter.subscriptions import CHAIN_ROWS, CHUNK, Missing
 from adapter.tenants import Agent, Tenant
 from tests import journal_rows as rows
 from tests.feed.local import Local

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.feed.conftest import Fresh
+from tests.feed.local import Local
 from tests.server import PANEL, READER, Feed, Server, eventually
 
 
@@ -270,3 +273,23 @@ def test_a_feed_of_an_id_that_gets_an_alias_comes_back_as_that_agent(
     again = server.connect(arn, after=seen)
     server.report("offered", contact := fresh("c"), agent=agent)
     assert again.next()["subject"] == contact
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_panel_that_connects_has_the_database_asked_nothing_twice(
+    tmp_path: Path, resumes: bool
+) -> None:
+    asked: list[str] = []
+    with Local(tmp_path) as server:
+        server.report("offered", "c-1", agent="alice")
+        seen = server.panel("alice").next()["sequence"]
+        database = server.services.database
+        database.raw.set_trace_callback(asked.append)
+        try:
+            panel = server.panel("alice", after=seen if resumes else None)
+            assert panel.sync() == [] or not resumes
+        finally:
+            database.raw.set_trace_callback(None)
+    questions = [re.sub("[0-9]+", "N", each) for each in asked if each.startswith("SELECT")]
+    assert questions
+    assert len(questions) == len(set(questions))
