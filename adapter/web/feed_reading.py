@@ -12,9 +12,9 @@ from collections import deque
 from typing import cast
 
 import structlog
+from websockets.datastructures import Headers
 from websockets.frames import CloseCode as StandardClose, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from adapter import frames
@@ -23,6 +23,7 @@ from adapter.reading_turns import PIECE
 from adapter.seldom import Seldom
 from adapter.services import Services
 from adapter.web.feed_writing import CLOSE_DEADLINE, FeedWriter
+from adapter.web.head_rules import HeaderLines
 
 log = structlog.get_logger()
 
@@ -67,6 +68,18 @@ class FeedReader(FeedWriter):
         self._pieces = None
         super().connection_lost(exc)
 
+    def begin(self, url: bytes, lines: HeaderLines) -> None:
+        """Answer the request that begins the websocket, whose head was parsed and checked before.
+
+        Before this nothing is read, and after it frames are.
+        """
+        self._services.reading_turns.has_read(1)
+        try:
+            self._handshake(read_head(url, lines))
+            self._flush_core()
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self._abandon_by_mistake(error)
+
     def data_received(self, data: bytes) -> None:
         """Feed the sans-I/O core, act on what it understood, and write what it wants to say.
 
@@ -81,10 +94,7 @@ class FeedReader(FeedWriter):
         ):
             return
         self._partial += len(data)
-        if self._pieces is None and (
-            (len(data) <= LITTLE and self._services.reading_turns.may_read())
-            or self._core.state is State.CONNECTING
-        ):
+        if self._pieces is None and len(data) <= LITTLE and self._services.reading_turns.may_read():
             self._read_or_abandon(data)
             return
         self._stop_reading()
@@ -142,12 +152,15 @@ class FeedReader(FeedWriter):
             else:
                 self._core.receive_eof()
             self._flush_core()
-        except Exception:
-            # Said by nobody else: in its handshake the connection is not this protocol's yet, and
-            # what it has put into lists would stay there.
-            if (untold := _mistakes.due()) is not None:
-                log.exception("a feed made a mistake; it is cut off", untold=untold)
-            self.abandon()
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self._abandon_by_mistake(error)
+
+    def _abandon_by_mistake(self, error: Exception) -> None:
+        # Said by nobody else: in its handshake the connection is not this protocol's yet, and what
+        # it has put into lists would stay there.
+        if (untold := _mistakes.due()) is not None:
+            log.error("a feed made a mistake; it is cut off", exc_info=error, untold=untold)
+        self.abandon()
 
     def _feed_core(self, data: bytes) -> None:
         if self._closing and self._partial > LAST_WORDS:
@@ -156,10 +169,7 @@ class FeedReader(FeedWriter):
         events = self._core.events_received()
         self._services.reading_turns.has_read(len(events))
         for event in events:
-            if isinstance(event, Request):
-                self._partial = 0  # uvicorn gives the head alone, in one piece
-                self._handshake(event)
-            elif not self._closing:
+            if not self._closing:
                 frame = cast(Frame, event)
                 self._partial -= frames.from_client(len(frame.data))
                 self._handle_frame(frame)
@@ -195,3 +205,11 @@ class FeedReader(FeedWriter):
     @abstractmethod
     def _handle_message(self, payload: bytes) -> None:
         """Take a whole text message, which may not be UTF-8."""
+
+
+def read_head(url: bytes, lines: HeaderLines) -> Request:
+    """Give the request as the websockets library would parse it; `head_rules` has checked it."""
+    headers = Headers()
+    for name, value in lines:
+        headers[name.decode("ascii")] = value.decode("latin-1")
+    return Request(url.decode("ascii"), headers)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
@@ -20,7 +20,7 @@ import msgspec
 import structlog
 from websockets.frames import CloseCode as StandardClose
 from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -59,7 +59,11 @@ DEAD_AFTER = 55.0
 
 
 class _Core(ServerProtocol):
-    """The sans-I/O core. A method, because a function given to it would lead back to it."""
+    """The sans-I/O core. Methods, because functions given to it would lead back to it."""
+
+    def parse(self) -> Generator[None]:
+        """Parse frames from the first byte on: the head of the handshake is parsed before."""
+        return Protocol.parse(self)
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Choose the first of ours that is offered, or none."""

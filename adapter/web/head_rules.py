@@ -160,9 +160,11 @@ def _has_body(lines: HeaderLines) -> bool:
 
 
 def check_handshake(url: bytes, lines: HeaderLines) -> None:
-    """Check that the websockets library will read a head; raises `Unreadable`."""
+    """Check that a head is one that the websockets library would read; raises `Unreadable`."""
     if len(url) > SOCKET_LINE or any(len(n) + len(v) > SOCKET_LINE for n, v in lines):
         raise Unreadable(_LONG_LINE)
+    if not url.isascii():
+        raise Unreadable(_BAD_ADDRESS)
 
 
 def without_upgrade(method: bytes, url: bytes, version: str, lines: HeaderLines) -> bytes:

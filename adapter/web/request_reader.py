@@ -11,7 +11,7 @@ stays unparsed, and no more is read (docs/decisions/0018-reading-requests.md).
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapter.web import head_rules, unreadable
 from adapter.web.cycles import Cycle
+from adapter.web.feed_reading import FeedReader
 from adapter.web.head_rules import LONG_HEAD, LONG_TRAILER, MOST_BYTES
 from adapter.web.unreadable import Refusal, Unreadable
 
@@ -175,6 +176,20 @@ class RequestReader(HttpToolsProtocol):
         if rest and not self.transport.is_closing():
             cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
 
+    def handle_websocket_upgrade(self) -> None:
+        """Let a websocket begin with the head that is parsed.
+
+        uvicorn would write it as bytes again, which cost more to parse than all that a feed checks.
+        """
+        self.connections.discard(self)
+        make: Any = self.ws_protocol_class
+        socket: FeedReader = make(
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        socket.connection_made(self.transport)
+        socket.begin(self.url, self.headers)
+        self.transport.set_protocol(socket)
+
     def _is_in_body(self) -> bool:
         cycle = self.cycle
         return not self._head_has_begun and cycle is not None and cycle.more_body
@@ -214,6 +229,7 @@ class RequestReader(HttpToolsProtocol):
                 self._again = head_rules.without_upgrade(method, self.url, version, lines)
                 return
             head_rules.check_handshake(self.url, lines)
+            return  # the feed reads the rest: no request begins, and nobody needs its scope
         self.begin_request()
 
     def _may_be_socket(self) -> bool:
@@ -232,8 +248,7 @@ class RequestReader(HttpToolsProtocol):
         self._head_has_begun = False
         if self.version == "1.0":  # whose senders do not know of it (RFC 9110, 10.1.1)
             self.expect_100_continue = False
-        if not self._begins_socket:  # uvicorn leaves that one's address to it
-            head_rules.check_address(self.url)
+        head_rules.check_address(self.url)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

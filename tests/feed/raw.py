@@ -12,6 +12,19 @@ from tests.server import PANEL, Server
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 
 
+def handshake(key: str) -> list[tuple[bytes, bytes]]:
+    """Give the header lines of a panel's handshake, parsed."""
+    return [
+        (b"host", b"localhost"),
+        (b"upgrade", b"websocket"),
+        (b"connection", b"Upgrade"),
+        (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        (b"sec-websocket-version", b"13"),
+        (b"sec-websocket-protocol", PANEL.encode()),
+        (b"authorization", b"Bearer " + key.encode()),
+    ]
+
+
 @dataclass
 class Frame:
     """One frame as it came."""

@@ -20,7 +20,7 @@ from adapter.web import feed_access, feed_socket
 from adapter.web.feed_reading import LAST_WORDS, LITTLE
 from adapter.web.feed_socket import FeedSocket
 from tests.feed.conftest import Fresh
-from tests.feed.raw import CLOSE, CONT, PING, PONG, TEXT, Raw
+from tests.feed.raw import CLOSE, CONT, PING, PONG, TEXT, Raw, handshake
 from tests.server import PANEL, Server
 
 LIMIT = 64 * 1024
@@ -111,12 +111,7 @@ def opened(
     pipe = Pipe(**how)
     pipe.socket = socket = FeedSocket(services, set())
     socket.connection_made(pipe)
-    socket.data_received(
-        b"GET " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: screenpop.v1\r\n"
-        b"Authorization: Bearer " + key.encode() + b"\r\n\r\n"
-    )
+    socket.begin(path.encode(), handshake(key))
     pipe.read()
     pipe.written = b""
     return socket, pipe

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings as how, strategies 
 from adapter import app, frames, settings
 from adapter.services import Services
 from adapter.web.feed_socket import FeedSocket
-from tests.feed.raw import BINARY, CLOSE, CONT, PING, PONG, TEXT
+from tests.feed.raw import BINARY, CLOSE, CONT, PING, PONG, TEXT, handshake
 from tests.server import Server
 
 LONE_PONG = frames.EMPTY_PONG + b"\1\2\3\4"
@@ -107,12 +107,7 @@ def opened(services: Services, key: str) -> tuple[FeedSocket, Written]:
     transport = Written()
     socket = FeedSocket(services, set())
     socket.connection_made(transport)
-    socket.data_received(
-        b"GET /v1/feed?agent=alice HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: screenpop.v1\r\n"
-        b"Authorization: Bearer " + key.encode() + b"\r\n\r\n"
-    )
+    socket.begin(b"/v1/feed?agent=alice", handshake(key))
     assert b"screenpop.snapshot" in b"".join(map(bytes, transport.said))  # type: ignore[arg-type]
     transport.said.clear()
     return socket, transport

@@ -322,6 +322,12 @@ def test_a_handshake_that_opens_nothing_is_answered_with_a_problem(
         assert b"\r\nconnection: upgrade\r\n" in answer.lower()
 
 
+def test_a_handshake_whose_address_has_letters_beyond_ascii_is_told(hosts: Server) -> None:
+    lines = [f"{name}: {value}" for name, value in WEBSOCKET.items()]
+    answer = answer_to(hosts.port, post(b"", *lines, first="GET /v1/feed?agent=ä HTTP/1.1"))
+    assert problem(answer)["status"] == 400
+
+
 BODIES = [
     ("POST", "/v1/csp-reports", "application/reports+json"),
     ("POST", "/v1/sign-in", "application/json"),
