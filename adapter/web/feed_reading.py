@@ -211,5 +211,6 @@ def read_head(url: bytes, lines: HeaderLines) -> Request:
     """Give the request as the websockets library would parse it; `head_rules` has checked it."""
     headers = Headers()
     for name, value in lines:
-        headers[name.decode("ascii")] = value.decode("latin-1")
+        # The parser leaves blanks behind a value (RFC 9110, 5.5: they are none of it).
+        headers[name.decode("ascii")] = value.strip(b" \t").decode("latin-1")
     return Request(url.decode("ascii"), headers)
