@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import structlog
-from websockets.datastructures import Headers, MultipleValuesError
+from websockets.datastructures import Headers
 from websockets.typing import Subprotocol
 
 from adapter import __version__, credentials, messages
@@ -239,7 +239,7 @@ def _secret(headers: Headers) -> str | None:
 
 
 def _one(headers: Headers, name: str) -> str | None:
-    try:
-        return headers.get(name)
-    except MultipleValuesError as error:
-        raise Refused(MALFORMED) from error
+    values = headers.get_all(name)
+    if len(values) > 1:
+        raise Refused(MALFORMED)
+    return values[0] if values else None
