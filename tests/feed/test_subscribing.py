@@ -283,6 +283,7 @@ def test_a_panel_that_connects_has_the_database_asked_nothing_twice(
     with Local(tmp_path) as server:
         server.report("offered", "c-1", agent="alice")
         seen = server.panel("alice").next()["sequence"]
+        assert server.panel("alice", after=seen).sync() == []
         database = server.services.database
         database.raw.set_trace_callback(asked.append)
         try:
@@ -293,3 +294,4 @@ def test_a_panel_that_connects_has_the_database_asked_nothing_twice(
     questions = [re.sub("[0-9]+", "N", each) for each in asked if each.startswith("SELECT")]
     assert questions
     assert len(questions) == len(set(questions))
+    assert "agent_heads" not in str(questions), "that nothing went to everybody is known"

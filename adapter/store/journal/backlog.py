@@ -59,15 +59,18 @@ class Backlog:
 
     def ends(self, after: int, before: int) -> tuple[int, int] | None:
         """Give the first and the last position between two; None where there is none."""
-        found = self.between(after, before)
-        return (found[0], found[-1]) if found else None
+        start, end = self._range(after, before)
+        return (self._positions[start], self._positions[end - 1]) if start < end else None
 
     def between(self, after: int, before: int, most: int | None = None) -> list[int]:
         """Give the positions between two, the lowest first, at most so many."""
-        self._look()
-        start = bisect_right(self._positions, after)
-        end = bisect_left(self._positions, before)
+        start, end = self._range(after, before)
         return self._positions[start : end if most is None else min(end, start + most)]
+
+    def _range(self, after: int, before: int) -> tuple[int, int]:
+        """Give where in `_positions` those between two begin and end."""
+        self._look()
+        return bisect_right(self._positions, after), bisect_left(self._positions, before)
 
     def _look(self) -> dict[int, Row]:
         rows, found = self._rows, self._found

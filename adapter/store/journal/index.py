@@ -160,7 +160,9 @@ def newest(cursor: sqlite3.Cursor, key: ContactKey) -> Newest | None:
 def last_to(cursor: sqlite3.Cursor, agent: AgentKey) -> int:
     """Give the last sequence that went to an agent; 0 where none did."""
     known = loaded(cursor)
-    found = known.known_agents.get(agent) or known.agents.get(agent)
+    found = known.known_agents.get(agent)
+    if found is None:  # 0 is known too: everybody, where nothing went to all
+        found = known.agents.get(agent)
     if found is None:
         row = cursor.execute(
             "SELECT sequence FROM agent_heads WHERE tenant=? AND agent=?", agent
