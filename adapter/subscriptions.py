@@ -44,6 +44,9 @@ very many panels may have gone at once."""
 class Subscriber(Feed, Protocol):
     """A feed that can be caught up."""
 
+    def send_first(self, frame: bytes) -> bool:
+        """Write the frame that the feed begins with, as `send` does."""
+
     def buffered(self) -> bool:
         """Whether enough waits in the socket's buffer that a replay should pause."""
 
@@ -202,7 +205,7 @@ class Subscriptions:
             epoch=self.epoch,
             gap=gap,
         )
-        feed.send(frames.text(frame))
+        feed.send_first(frames.text(frame))
 
     def _replay(self, feed: Subscriber, after: int, missing: Missing | None = None) -> None:
         cursor = self._database.raw.cursor()

@@ -74,6 +74,13 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         self._transport.write(frame)
         return True
 
+    def send_first(self, frame: bytes) -> bool:
+        """Write the frame that a feed begins with as `send` does, and what the core says before it.
+
+        In one go: two writes are two calls into the kernel, and two packets.
+        """
+        return self.send(b"".join((*self._core.data_to_send(), frame)))
+
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake; the connection is cut if the client does not answer."""
         if self._closing:

@@ -1,14 +1,22 @@
-"""The head of a handshake, parsed once, is the request that the websockets library would read."""
+"""The head of a handshake is parsed once, and its answer leaves together with the snapshot."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httptools
-from hypothesis import given, strategies as st
+import pytest
+from hypothesis import example, given, settings as how, strategies as st
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from adapter import app, settings
 from adapter.web import feed_reading, head_rules
+from adapter.web.feed_socket import FeedSocket
 from adapter.web.head_rules import HeaderLines
+from tests.feed.raw import handshake
+from tests.feed.test_lone_pongs import Written
+from tests.server import Server
 
 names = st.sampled_from([b"Host", b"Cookie", b"X-Odd.Name_~", b"cookie", b"Authorization"])
 values = st.binary(max_size=20).map(
@@ -31,6 +39,8 @@ class Heard:
         self.lines.append((name.lower(), value))
 
 
+@how(deadline=None)
+@example("", [(b"Host", b"\t a\t b \t"), (b"Cookie", b" "), (b"cookie", b"\xff")])
 @given(paths, st.lists(st.tuples(names, values), max_size=6))
 def test_a_head_means_what_the_library_reads_in_it(
     path: str, given_lines: list[tuple[bytes, bytes]]
@@ -46,3 +56,25 @@ def test_a_head_means_what_the_library_reads_in_it(
     assert isinstance(theirs, Request)
     assert (ours.method, ours.path, ours.protocol) == (theirs.method, theirs.path, theirs.protocol)
     assert ours.headers == theirs.headers
+
+
+@pytest.mark.parametrize(
+    ("query", "snapshots"), [("", 1), ("&panel=p", 1), ("&after=9", 1), ("&after=0", 0)]
+)
+async def test_the_answer_comes_first_and_with_the_snapshot_of_who_is_new(
+    tmp_path: Path, query: str, snapshots: int
+) -> None:
+    server = Server(tmp_path)
+    server.make_keys()
+    services = app.create_services(settings.load(data_dir=tmp_path))
+    transport = Written()
+    socket = FeedSocket(services, set())
+    socket.connection_made(transport)
+    socket.begin(b"/v1/feed?agent=alice" + query.encode(), handshake(server.key("feed")))
+    said = [bytes(each) for each in transport.said if isinstance(each, bytes)]
+    services.database.close()
+    whole = b"".join(said)
+    assert whole.startswith(b"HTTP/1.1 101 ")
+    assert whole.count(b"HTTP/1.1") == 1
+    assert whole.partition(b"\r\n\r\n")[2].count(b"screenpop.snapshot") == snapshots
+    assert len(said) == (2 if query == "&after=9" else 1)
