@@ -44,8 +44,11 @@ very many panels may have gone at once."""
 class Subscriber(Feed, Protocol):
     """A feed that can be caught up."""
 
-    def send_first(self, frame: bytes) -> bool:
-        """Write the frame that the feed begins with, as `send` does."""
+    def catch_up(self, frame: bytes) -> bool:
+        """Write a frame as `send` does, before the feed is live: what begins its connection first.
+
+        The two go together, in one write.
+        """
 
     def buffered(self) -> bool:
         """Whether enough waits in the socket's buffer that a replay should pause."""
@@ -205,7 +208,7 @@ class Subscriptions:
             epoch=self.epoch,
             gap=gap,
         )
-        feed.send_first(frames.text(frame))
+        feed.catch_up(frames.text(frame))
 
     def _replay(self, feed: Subscriber, after: int, missing: Missing | None = None) -> None:
         cursor = self._database.raw.cursor()
@@ -225,7 +228,7 @@ class Subscriptions:
             now = datetime.now(UTC)
             for message in missed:
                 data = _replayed(message, pops, feed.panel, now)
-                feed.send(frames.text(messages.encode(feed.tenant, message, data)))
+                feed.catch_up(frames.text(messages.encode(feed.tenant, message, data)))
                 after = message.sequence
                 if feed.buffered():
                     missing.give_back(missed, after)

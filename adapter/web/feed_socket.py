@@ -169,9 +169,7 @@ class FeedSocket(FeedReader):
         if access.agent_known:
             # A client that resumes gets no snapshot, which would say it. Scripts cannot see it.
             response.headers[messages.EPOCH_HEADER] = self._services.subscriptions.epoch
-            self._core.send_response(response)
-            if access.after is not None:
-                self._flush_core()  # else the snapshot takes it along
+            self._core.send_response(response)  # what catches the feed up takes it along
             self._start(access.agent, access.key)
         else:
             self._answer(response)

@@ -74,11 +74,14 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         self._transport.write(frame)
         return True
 
-    def send_first(self, frame: bytes) -> bool:
-        """Write the frame that a feed begins with as `send` does, and what the core says before it.
+    def catch_up(self, frame: bytes) -> bool:
+        """Write a frame as `send` does, in one go with what the core still has to say before it.
 
-        In one go: two writes are two calls into the kernel, and two packets.
+        That is the handshake's answer before the first frame; two writes are two calls into the
+        kernel, and two packets.
         """
+        if self._closing:
+            return False
         return self.send(b"".join((*self._core.data_to_send(), frame)))
 
     def close(self, code: CloseCode) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httptools
@@ -14,9 +15,9 @@ from adapter import app, settings
 from adapter.web import feed_reading, head_rules
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.head_rules import HeaderLines
+from tests.feed.local import Local
 from tests.feed.raw import handshake
 from tests.feed.test_lone_pongs import Written
-from tests.server import Server
 
 names = st.sampled_from([b"Host", b"Cookie", b"X-Odd.Name_~", b"cookie", b"Authorization"])
 values = st.binary(max_size=20).map(
@@ -59,22 +60,32 @@ def test_a_head_means_what_the_library_reads_in_it(
 
 
 @pytest.mark.parametrize(
-    ("query", "snapshots"), [("", 1), ("&panel=p", 1), ("&after=9", 1), ("&after=0", 0)]
+    ("query", "types"),
+    [
+        ("", ["snapshot"]),
+        ("&panel=p", ["snapshot"]),
+        ("&after=9", ["snapshot"]),
+        ("&after=0", ["contact.offered", "contact.answered"]),
+        ("&after=1", ["contact.answered"]),
+        ("&after=2", []),
+    ],
 )
-async def test_the_answer_comes_first_and_with_the_snapshot_of_who_is_new(
-    tmp_path: Path, query: str, snapshots: int
+async def test_the_answer_comes_before_all_else_and_in_one_write_with_what_is_first(
+    tmp_path: Path, query: str, types: list[str]
 ) -> None:
-    server = Server(tmp_path)
-    server.make_keys()
+    with Local(tmp_path) as server:
+        server.report("offered", "c-1", agent="alice")
+        server.report("answered", "c-1", agent="alice")
     services = app.create_services(settings.load(data_dir=tmp_path))
     transport = Written()
     socket = FeedSocket(services, set())
     socket.connection_made(transport)
     socket.begin(b"/v1/feed?agent=alice" + query.encode(), handshake(server.key("feed")))
-    said = [bytes(each) for each in transport.said if isinstance(each, bytes)]
     services.database.close()
-    whole = b"".join(said)
-    assert whole.startswith(b"HTTP/1.1 101 ")
-    assert whole.count(b"HTTP/1.1") == 1
-    assert whole.partition(b"\r\n\r\n")[2].count(b"screenpop.snapshot") == snapshots
-    assert len(said) == (2 if query == "&after=9" else 1)
+    said = [bytes(each) for each in transport.said if isinstance(each, bytes)]
+    head, _, first = said[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert [re.findall(rb'"type":"screenpop.([a-z.]+)"', each) for each in [first, *said[1:]]] == [
+        [each.encode()] for each in types
+    ] or [first, types] == [b"", []]
+    assert socket.live
