@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from adapter.web.head_rules import HeaderLines
 from adapter.web.http_connections import HttpConnection
 from tests.server import eventually
 
@@ -84,6 +85,9 @@ class Silent(asyncio.Protocol):
 
     def __init__(self, **of_uvicorn: object) -> None:
         del of_uvicorn
+
+    def begin(self, url: bytes, lines: HeaderLines) -> None:
+        """Leave the handshake without an answer."""
 
 
 class Patient(HttpConnection):
