@@ -242,7 +242,6 @@ class Durability:
     def _ask_for_wal(self, disk: DiskSync, wal: int) -> None:
         if self._is_wal_asked:
             return
-        self._is_wal_asked = True
         commits = self._commits
 
         def done(error: StoreUnavailable | None) -> None:
@@ -254,3 +253,4 @@ class Durability:
             self._begin_cycle_if_done()
 
         disk.ask([wal], done)
+        self._is_wal_asked = True

@@ -82,6 +82,9 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         """
         if self._closing:
             return False
+        if self._transport.get_write_buffer_size() > self._limit:
+            self._flush_core()  # `send` will refuse the frame, and the answer must not go with it
+            return self.send(frame)
         return self.send(b"".join((*self._core.data_to_send(), frame)))
 
     def close(self, code: CloseCode) -> None:

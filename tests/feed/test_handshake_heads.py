@@ -12,6 +12,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from adapter import app, settings
+from adapter.close_codes import SLOW_READER
 from adapter.web import feed_reading, head_rules
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.head_rules import HeaderLines
@@ -73,15 +74,8 @@ def test_a_head_means_what_the_library_reads_in_it(
 async def test_the_answer_comes_before_all_else_and_in_one_write_with_what_is_first(
     tmp_path: Path, query: str, types: list[str]
 ) -> None:
-    with Local(tmp_path) as server:
-        server.report("offered", "c-1", agent="alice")
-        server.report("answered", "c-1", agent="alice")
-    services = app.create_services(settings.load(data_dir=tmp_path))
     transport = Written()
-    socket = FeedSocket(services, set())
-    socket.connection_made(transport)
-    socket.begin(b"/v1/feed?agent=alice" + query.encode(), handshake(server.key("feed")))
-    services.database.close()
+    socket = begun(tmp_path, transport, query)
     said = [bytes(each) for each in transport.said if isinstance(each, bytes)]
     head, _, first = said[0].partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")
@@ -89,3 +83,40 @@ async def test_the_answer_comes_before_all_else_and_in_one_write_with_what_is_fi
         [each.encode()] for each in types
     ] or [first, types] == [b"", []]
     assert socket.live
+
+
+class Full(Written):
+    """A transport whose peer takes nothing of what was written before the handshake."""
+
+    def get_write_buffer_size(self) -> int:
+        return 1 << 30
+
+    def pause_reading(self) -> None:
+        pass
+
+
+async def test_a_slow_reader_of_what_came_before_gets_the_answer_before_the_close(
+    tmp_path: Path,
+) -> None:
+    transport = Full()
+    socket = begun(tmp_path, transport)
+    said = [bytes(each) for each in transport.said if isinstance(each, bytes)]
+    assert said[0].startswith(b"HTTP/1.1 101 ")
+    assert said[0].endswith(b"\r\n\r\n")
+    assert said[1][0] == 0x88  # a close frame
+    assert int.from_bytes(said[1][2:4], "big") == SLOW_READER.code
+    assert len(said) == 2
+    socket.connection_lost(None)
+
+
+def begun(folder: Path, transport: Written, query: str = "") -> FeedSocket:
+    """Give a feed of an agent with two messages, as it is after its handshake."""
+    with Local(folder) as server:
+        server.report("offered", "c-1", agent="alice")
+        server.report("answered", "c-1", agent="alice")
+    services = app.create_services(settings.load(data_dir=folder))
+    socket = FeedSocket(services, set())
+    socket.connection_made(transport)
+    socket.begin(b"/v1/feed?agent=alice" + query.encode(), handshake(server.key("feed")))
+    services.database.close()
+    return socket

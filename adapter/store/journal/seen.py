@@ -19,9 +19,9 @@ from adapter.tenants import ContactKey, Tenant
 
 _BITS_EACH: Final = 16
 """Of a filter that is full: of sixty new numbers one is looked up."""
-_LEAST: Final = 1 << 24
+_LEAST: Final = 1 << 25
 _MOST: Final = 1 << 29
-"""Bits: 2 MiB, full with a million numbers, and 64 MiB."""
+"""Bits: 4 MiB, full with two million numbers, and 64 MiB."""
 
 _AT_ONCE: Final = 2_000
 """Numbers that a scan takes until the event loop's thread may go on: a millisecond."""
