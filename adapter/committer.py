@@ -133,7 +133,7 @@ class Committer:
     def submit_reserved(self, work: Work[T], *, weight: int) -> asyncio.Future[T]:
         """Do what `submit` does, in room that was taken of `reserved`: it is never too much."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.reserved.taken -= weight
+        self.reserved.release(weight)
         self._room.taken += weight
         self._jobs.append(Awaited(weight, function=work, future=future))
         self._commit_soon()

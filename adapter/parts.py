@@ -113,5 +113,5 @@ class Parts:
             pipeline.count(self._metrics, Receipt(accepted, kept - accepted, 0, ()))
             raise
         finally:
-            self._committer.reserved.taken -= left
+            self._committer.reserved.release(left)
         return accepted

@@ -13,7 +13,7 @@ class Room:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.taken = 0
-        """Events that wait here. Whoever lets some go counts them off."""
+        """Events that wait here. What commits adds and takes off by itself, without a call."""
 
     def take(self, weight: int) -> None:
         """Take room for so many events more.
@@ -27,3 +27,7 @@ class Room:
         if taken > self._limit and self.taken and weight:
             raise Overloaded("too many events are waiting for the journal", retry_after=2)
         self.taken = taken
+
+    def release(self, weight: int) -> None:
+        """Give room back that nothing will wait in."""
+        self.taken -= weight

@@ -45,9 +45,9 @@ class Subscriber(Feed, Protocol):
     """A feed that can be caught up."""
 
     def catch_up(self, frame: bytes) -> bool:
-        """Write a frame as `send` does, before the feed is live: what begins its connection first.
+        """Write a frame as `send` does, before the feed is live.
 
-        The two go together, in one write.
+        An answer to the handshake that has not left yet goes before it, in the same write.
         """
 
     def buffered(self) -> bool:

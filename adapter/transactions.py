@@ -41,7 +41,7 @@ class _ChangedMeanwhile(Exception):
 
 
 class Transactions:
-    """Those of one database. Used by the event loop that commits."""
+    """Does jobs in transactions of one database. Used by the event loop that commits."""
 
     def __init__(
         self,

@@ -27,4 +27,5 @@ class Workbench:
     redo_refused: Callable[[StoreUnavailable], None]
     """Is told where the redo log does not take what a batch has staged."""
     last_sequences: dict[Tenant, int] = field(default_factory=dict)
-    """The sequence of each tenant's last committed message, where anybody asked for it."""
+    """The sequence of each tenant's last committed message, where anybody asked for it. Written
+    after each commit (`Batch.remember`)."""

@@ -28,9 +28,10 @@ from adapter.web.written_answers import written
 class Reading(Enum):
     """What is done with the bytes that come in. A connection never goes back:
 
-    OPEN ──▶ REFUSED         they cannot be read, or do not come in time
+    OPEN ──▶ LINGERING       they cannot be read, or do not come in time, and a refusal says so;
+                             or the last answer is given, while its request still comes in
+    OPEN ──▶ REFUSED         a refusal is to be said, but first all that came before is answered
     REFUSED ──▶ LINGERING    all that came before is answered, and the refusal is said
-    OPEN ──▶ LINGERING       the last answer is given, while its request still comes in
     OPEN ──▶ ENDED           the peer has ended its half
     OPEN ──▶ HANDED_ON       a websocket begins
     """

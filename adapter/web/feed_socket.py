@@ -155,6 +155,9 @@ class FeedSocket(FeedReader):
     def _handshake(self, request: Request) -> None:
         response = self._core.accept(request)
         if response.status_code >= 400:  # noqa: PLR2004
+            if (error := self._core.handshake_exc) is not None:
+                # It is kept with the request, and its frames, and theirs, lead back to both.
+                error.__traceback__ = error.__cause__ = error.__context__ = None
             self._answer(handshake_refusals.worded(request, response))
             return
         try:

@@ -25,10 +25,8 @@ def alive() -> dict[str, int]:
     return {kind.__name__: sum(issubclass(each, kind) for each in found) for kind in kinds}
 
 
-@pytest.mark.parametrize("rude", [False, True], ids=["closing", "cut off"])
-async def test_feeds_that_come_and_go_leave_the_collector_nothing(
-    tmp_path: Path, *, rude: bool
-) -> None:
+@pytest.mark.parametrize("way", ["closing", "cut off", "refused"])
+async def test_feeds_that_come_and_go_leave_the_collector_nothing(tmp_path: Path, way: str) -> None:
     made = Server(tmp_path)
     made.make_keys()
     chosen = settings.load(data_dir=tmp_path, port=0)
@@ -43,13 +41,16 @@ async def test_feeds_that_come_and_go_leave_the_collector_nothing(
     gc.disable()
     try:
         for _ in range(PANELS):
+            if way == "refused":  # by the library: no version
+                await refused(port)
+                continue
             async with connect(
                 f"ws://127.0.0.1:{port}/v1/feed?agent=alice",
                 additional_headers={"Authorization": f"Bearer {made.key('feed')}"},
                 subprotocols=["screenpop.v1"],  # type: ignore[list-item]
             ) as feed:
                 await feed.recv()
-                if rude:
+                if way == "cut off":
                     feed.transport.abort()
         await asyncio.sleep(0.1)
         left = {kind: count - before[kind] for kind, count in alive().items()}
@@ -58,3 +59,13 @@ async def test_feeds_that_come_and_go_leave_the_collector_nothing(
         serving.should_exit = True
         await task
     assert max(left.values()) < PANELS / 4, left
+
+
+async def refused(port: int) -> None:
+    """Begin a websocket without a version, as anybody may, and see it refused."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    lines = ["GET /v1/feed HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket"]
+    lines += ["Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]
+    writer.write("\r\n".join(lines).encode())
+    assert (await reader.read()).startswith(b"HTTP/1.1 4")
+    writer.close()
