@@ -25,7 +25,10 @@ _PREFIX: Final = "Failed to open a WebSocket connection: "
 async def no_handshake(request: starlette_requests.Request) -> responses.Response:
     """Open the feed, for who asks for a websocket; everybody else is told to."""
     requests.tenant(request)
-    detail = "this is a websocket, and the request does not ask for one"
+    detail = (
+        "this is a websocket, and the request does not ask for one, or not in a way that is heard: "
+        "alone, without a body, on a connection that owes no answer"
+    )
     raise HTTPException(HTTPStatus.UPGRADE_REQUIRED, detail, headers=_UPGRADE)
 
 
