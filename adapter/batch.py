@@ -42,16 +42,16 @@ class Batch:
         self.hub = workbench.hub
         self.step_queue = workbench.step_queue
         self.transaction = transaction
-        """What writes anything else than rows of the journal; None while nobody needs that."""
+        """The database transaction; None while only rows of the journal are to be written."""
         self._reader = self._database.reader
         """For what is read without a transaction of its own (`Database.reader`)."""
         self._read_at: int | None = None
-        """The version of the database at which its tables were first read with no transaction."""
+        """The version of the database when its tables were first read without a transaction."""
         self.now = now
         self._tail = journal.loaded(self._reader)
         self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
-        """The journal's number of each tenant that it has rows of."""
+        """The journal's number of each tenant that has rows in this batch."""
         self._committed_sequences = workbench.last_sequences
         self.last_sequences: dict[Tenant, int] = {}
         """The sequence of each tenant's last staged message."""
@@ -62,7 +62,7 @@ class Batch:
         self._silent: list[Silent] = []
         self._silent_numbers: dict[Tenant, int] = {}
         self.learnt: dict[Agent, Agent] = {}
-        """Aliases that a source has told of: the agent that stands behind an id from now on."""
+        """Aliases that a source has reported: the agent that an id stands for from now on."""
         self.due: list[ContactKey] = []
         """Contacts that have something due in Dynamics from this commit on."""
         self.erased: set[ContactKey] = set()
@@ -72,7 +72,7 @@ class Batch:
         self._events: dict[int, tuple[Tenant, str, str]] = {}
         """The tenant, source and id of each staged event, by its key."""
         self._agents: dict[AgentKey, int] = {}
-        """The last sequence that went to each agent of a staged message."""
+        """By agent, the sequence of the last staged message to them."""
         self._traces: list[TraceLine] = []
         self.failed = 0
         """Events that are kept though they could not be handled."""
@@ -82,18 +82,18 @@ class Batch:
 
     @property
     def cursor(self) -> Cursor:
-        """Read and write anything; from now on this is a transaction of the database."""
+        """Give the cursor to read and write anything with; begins the transaction if need be."""
         if self.transaction is None:
             self.transaction = self._begin(self._read_at)
         return self.transaction
 
     @property
     def tables(self) -> Cursor:
-        """Read what only transactions write (pops, the outbox), and begin none for it.
+        """Give the cursor to read what only transactions write (pops, the outbox); begins none.
 
-        Of the journal only by those readers that look in the backlog too (`journal.backlog`). Most
-        events ask and then have nothing to write. The cursor is shared: read a statement to its
-        end.
+        Most events only ask, and then have nothing to write. Of the journal's readers, only those
+        that look in the backlog too may use it (`journal.backlog`). The cursor is shared: read each
+        statement to its end.
         """
         if self.transaction is not None:
             return self.transaction
@@ -107,7 +107,7 @@ class Batch:
         return len(self.outgoing) + len(self._silent)
 
     def new_event_key(self, tenant: Tenant, fact: Fact) -> int | None:
-        """Give the key that is free for a new event; None where it was accepted before."""
+        """Give a free key for a new event; None if the event was accepted before."""
         key = journal.event_key(tenant, fact.source, fact.id)
         known = self._tail
         if key in self._events or key in known.events:
@@ -117,7 +117,7 @@ class Batch:
         return key  # nearly always
 
     def _free_event_key(self, tenant: Tenant, fact: Fact, key: int) -> int | None:
-        """Compare the event with those that have its key: the same again, or a collision."""
+        """Give a free key if another event has this one; None if it is the same event again."""
         while True:
             holder = self._events.get(key)
             if holder is None:
@@ -134,7 +134,7 @@ class Batch:
     def keep_event(
         self, tenant: Tenant, fact: Fact, event_key: int, received: datetime, failure: str | None
     ) -> None:
-        """Stage an event of which nobody is told: it could not be handled, or is of no contact."""
+        """Stage an event without a message: it could not be handled, or concerns no contact."""
         if tenant not in self._silent_numbers:
             self._silent_numbers[tenant] = journal.last_silent(self.cursor, tenant)
         self._silent_numbers[tenant] += 1
@@ -154,7 +154,7 @@ class Batch:
         self.failed += failure is not None
 
     def _next_row(self, key: ContactKey, position: int) -> tuple[int, Newest]:
-        """Make a row that changes nothing the contact's newest; give the position before it."""
+        """Make a row that changes no state the contact's newest; give the position before it."""
         known = self.known(key)
         before = known[1] if known else self._unhandled.get(key, _NO_ROW)
         newest = Newest(position, before.depth + 1, before.agent, before.ended, self._micros)
@@ -201,9 +201,9 @@ class Batch:
         return found
 
     def forget(self, key: ContactKey) -> None:
-        """Know nothing more of a contact, whose rows are emptied in this transaction.
+        """Forget a contact whose rows are emptied in this transaction.
 
-        What jobs before this one have staged of it is emptied too; its sequences stay.
+        What earlier jobs have staged of it is emptied too; its sequences stay.
         """
         self.erased.add(key)
         self.contacts.pop(key, None)
@@ -216,7 +216,7 @@ class Batch:
                 silent.empty()
 
     def open_contacts(self, agent: Agent) -> list[tuple[ContactKey, Known]]:
-        """Read what is open at an agent, as it is after the jobs before this one."""
+        """Read the contacts open at an agent, as earlier jobs have left them."""
         keys = dict.fromkeys(journal.agents_contacts(self.cursor, agent))
         keys.update(
             (key, None)
@@ -241,7 +241,7 @@ class Batch:
         data: Any,
         audience: tuple[str, ...],
     ) -> Staged:
-        """Stage a contact's new state, with the tenant's id of its agent, and its message.
+        """Stage a contact's new state and its message; `agent` is the tenant's id of its agent.
 
         `before` is what `known` has just given for it.
         """
@@ -293,7 +293,7 @@ class Batch:
         if last is None:
             last = self._committed_sequences.get(tenant)
         if last is None:
-            # Of a tenant that nothing was written of yet no row can wait in the redo log.
+            # Of a tenant that nothing was written for yet, no row can wait in the redo log.
             last = journal.sequences(self._reader, tenant)[1]
         return last + 1
 
@@ -304,8 +304,8 @@ class Batch:
     def finish(self) -> None:
         """Write what was staged.
 
-        Into the redo log, where it is durable at once; or, where this is a transaction, into the
-        database, with whose commit it will be. It becomes a transaction where the redo log refuses.
+        Into the redo log, where it is durable at once; or, in a transaction, into the database,
+        with whose commit it becomes durable. If the redo log refuses, this becomes a transaction.
         """
         if self._traces:
             journal.add_traces(self.cursor, self._traces)
@@ -318,8 +318,8 @@ class Batch:
             try:
                 self._database.durability.keep(rows)
             except StoreUnavailable as error:
-                # A transaction is as durable, and takes the backlog along, so that no row is passed
-                # by another.
+                # A transaction is as durable, and writes the backlog first, so that no row
+                # overtakes another.
                 self._redo_refused(error)
                 journal.append(self.cursor, rows)
         elif rows:

@@ -39,12 +39,12 @@ from adapter.upkeep import Upkeep
 log = structlog.get_logger()
 
 GROUP = 512
-"""Events in one commit, of several requests, at most: about 20 ms of work, so that sockets are
-served in between. A large request comes in parts (`parts`), each a job."""
+"""Most events in one commit of several requests: about 20 ms of work, after which sockets are
+served. A large request comes in parts (`parts`), each a job."""
 
 
 class _Group(msgspec.Struct):
-    """What was committed or refused together and nobody has been told of yet."""
+    """Jobs that were committed or refused together, and have not been told yet."""
 
     outcomes: list[Outcome]
     batches: list[Batch]
@@ -69,9 +69,9 @@ class Committer:
         self.step_queue = StepQueue()
         self._jobs: deque[Job] = deque()
         self._room = Room(queue_limit)
-        """Of the jobs in the queue, and of the group that is being committed."""
+        """Room for the jobs in the queue and for the group that is being committed."""
         self.reserved = Room(queue_limit)
-        """Of large requests, for their events that are still to come, part by part."""
+        """Room for large requests: for their events that are yet to be queued, part by part."""
         self._aside = Aside(
             Room(queue_limit),
             try_to_go_on=self._try_to_go_on,
@@ -96,10 +96,10 @@ class Committer:
         self.trace_later = self._story_lines.add
         self._publisher = Publisher(database, hub, self.step_queue, self.trace_later)
         self._loop: asyncio.AbstractEventLoop | None = None
-        """Whose thread commits: asking for the running one is a call into the kernel each time."""
+        """The loop that commits. It is kept, as asking for the running one is a system call."""
         self._scheduled: asyncio.Handle | None = None
         self._unsynced: _Group | None = None
-        """What is committed and not yet on the disk, where it must outlive a loss of power."""
+        """What is committed but not yet on the disk, where it must survive a loss of power."""
 
     @property
     def failure(self) -> StoreUnavailable | None:
@@ -121,7 +121,7 @@ class Committer:
         return future
 
     def enqueue(self, job: Job) -> None:
-        """Queue a job for the next commit, after which it is told. Costs no future.
+        """Queue a job for the next commit, after which it is told. Makes no future.
 
         Raises:
             Overloaded: too many events wait.
@@ -131,7 +131,7 @@ class Committer:
         self._commit_soon()
 
     def submit_reserved(self, work: Work[T], *, weight: int) -> asyncio.Future[T]:
-        """Do what `submit` does, in room that was taken of `reserved`: it is never too much."""
+        """Do what `submit` does, in room already taken from `reserved`, so it is never refused."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.reserved.release(weight)
         self._room.taken += weight
@@ -155,7 +155,7 @@ class Committer:
         return result
 
     def publish_now(self) -> None:
-        """Have everything that is committed on the disk and published, before it is read.
+        """Sync and publish everything that is committed, before it is read.
 
         Raises:
             StoreUnavailable: the disk cannot keep it.
@@ -176,13 +176,13 @@ class Committer:
         """Wait until nothing is queued (before a shutdown)."""
         while self._jobs or self._unsynced or self._aside.jobs:
             last = self._last_in_line()
-            with suppress(StoreUnavailable):  # so were those before it, who are told
+            with suppress(StoreUnavailable):  # the jobs before it failed as well, and are told
                 await last
         self._story_lines.write_now()
         self.write_index()
 
     def _last_in_line(self) -> asyncio.Future[None]:
-        """Give what is done after all that waits, as each queue is kept in order."""
+        """Give a future that is done after all that waits, as each queue keeps its order."""
         if not self._aside.jobs:
             return self.submit(lambda _: None, weight=0)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -194,11 +194,11 @@ class Committer:
         self.upkeep.write_index()
 
     def forget_memory(self) -> None:
-        """Read the journal again: another process has changed what is remembered of it."""
+        """Forget what is remembered of the journal: another process has changed it."""
         self._database.raw.tail.forget_all()
 
     def _commit_soon(self) -> None:
-        # What arrives while the disk works goes together when it is done.
+        # What arrives during a sync is committed together after it.
         if self._scheduled is None and self._unsynced is None and self._jobs:
             loop = self._loop
             if loop is None:
@@ -206,7 +206,7 @@ class Committer:
             self._scheduled = loop.call_soon(self._commit_next)
 
     def _commit_next(self) -> None:
-        """Commit the next group, and tell who waits for it when it is durable."""
+        """Commit the next group, and tell its jobs when it is durable."""
         self._scheduled = None
         jobs = self._take_group()
         if not jobs:
@@ -234,10 +234,10 @@ class Committer:
         return taken
 
     def _attempt_or_divide(self, jobs: list[Job]) -> _Group:
-        """Do jobs in one transaction; where that fails, each in one of its own.
+        """Do jobs in one transaction; if that fails, do each in a transaction of its own.
 
-        So a job spoils only itself, and its sender is not told that anything is kept. Where one
-        needs a transaction that another program's lock puts off, it goes aside alone.
+        So a job that fails affects no other, and its sender is not told that anything is kept. A
+        job that needs a transaction while another program holds the lock goes aside alone.
         """
         try:
             outcomes, batch = self._transactions.attempt(jobs)
@@ -257,7 +257,7 @@ class Committer:
     def _attempt_each(self, jobs: list[Job]) -> _Group:
         group = _Group([], [])
         for job in jobs:
-            # Who has waited for a lock needs it, and need not be worked on to hear that it is back.
+            # A job that has waited for the lock needs it: if others wait, it joins them untried.
             is_put_off = self._aside.jobs and job.refused_since is not None
             alone = self._put_aside(job) if is_put_off else self._attempt_or_divide([job])
             self._transactions.remember(alone.batches)
@@ -266,7 +266,7 @@ class Committer:
         return group
 
     def _attempt_alone(self, work: Work[T]) -> tuple[T, list[Batch]]:
-        """Call a function in a transaction of its own, for which nobody waits in the queue."""
+        """Call a function in a transaction of its own, past the queue."""
         try:
             [(_, result)], batch = self._transactions.attempt([Call(function=work)])
         except StoreUnavailable as error:
@@ -279,10 +279,10 @@ class Committer:
         self._transactions.remember(batches)
 
     def _on_synced(self, group: _Group, error: StoreUnavailable | None) -> None:
-        """Tell who waits for a group that it is on the disk, or that the disk cannot keep it."""
-        if self._unsynced is not group:  # somebody could not wait for the thread (`publish_now`)
+        """Tell a group's jobs that it is on the disk, or that the disk cannot keep it."""
+        if self._unsynced is not group:  # `publish_now` did not wait for the thread
             if error is not None:
-                # The system tells of a failure once: the thread was told, `publish_now` was not.
+                # The system reports a failure once: to the thread, so `publish_now` heard of none.
                 self._troubles.lost(error)
             return
         self._unsynced = None
@@ -299,8 +299,9 @@ class Committer:
         try:
             self._publisher.publish(group.batches)
         finally:
-            # Nothing in between asks memory, and a call rings sooner. Whatever happens there, the
-            # journal has these numbers: given again, they would be two rows.
+            # After publishing, so that a call rings sooner: nothing before this needs it. Even if
+            # publishing fails, because the journal has these sequences, and none may be given
+            # twice.
             self._transactions.remember(group.batches)
         room = self._room
         for job, result in group.outcomes:
@@ -308,14 +309,14 @@ class Committer:
             try:
                 job.tell(result)
             except Exception:
-                # The others of the group wait for theirs; what this one sent is kept.
+                # The others of the group are still to be told; what this one sent is kept.
                 log.exception("a sender could not be told")
         self._commit_soon()
         if self._unsynced is None:
             self.upkeep.after_commit()
 
     def _put_aside(self, job: Job) -> _Group:
-        """Have a job wait for the lock. Nobody is told of it now, unless it may not wait."""
+        """Have a job wait for the lock; it is told now only if it may not wait."""
         try:
             self._aside.put(job)
         except (Overloaded, StoreBusy) as error:
@@ -324,26 +325,26 @@ class Committer:
         return _Group([], [])
 
     def _try_to_go_on(self) -> bool:
-        """Make way for what waits aside; give whether it may go on.
+        """Make way for what waits aside; say whether it may go on.
 
-        The next transaction takes along all that waits in the redo log. Where that is too much at
-        once a part of it is written now.
+        The next transaction writes the whole backlog of the redo log too. If that is too much for
+        one, a part of it is written now.
         """
         if self._database.is_locked():
             return False
         try:
             return self.upkeep.shrink_backlog()
         except StoreUnavailable as error:
-            return not isinstance(error, StoreBusy)  # of anything else the next commit is told
+            return not isinstance(error, StoreBusy)  # any other failure the next commit meets
 
     def _take_back(self, jobs: list[Job]) -> None:
-        """Have what waited aside in front of the queue."""
+        """Put what waited aside in front of the queue."""
         self._jobs.extendleft(reversed(jobs))
         self._room.taken += sum(job.weight for job in jobs)
         self._commit_soon()
 
     def _give_up(self, jobs: list[Job]) -> None:
-        """Tell those that have waited too long."""
+        """Refuse the jobs that have waited too long."""
         self._room.taken += sum(job.weight for job in jobs)
         self._publish_and_tell(_refused(jobs, lock_is_held()))
 

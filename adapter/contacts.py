@@ -1,9 +1,9 @@
 """Advance a contact's state: a pure function of the set of its events.
 
-Every field is a last-writer-wins register and every collection a grow-only set, so that any
-order, any duplication and any late arrival of the same events give the same state
-(a state-based CRDT; Shapiro et al., "Conflict-free Replicated Data Types", 2011). Each is bounded
-by a fixed order of its elements, which keeps that true: a source that never stops costs no more.
+Every field is a last-writer-wins register and every collection a grow-only set, so the same events
+give the same state in any order, however often and however late they come (a state-based CRDT;
+Shapiro et al., "Conflict-free Replicated Data Types", 2011). Each is bounded by a fixed order of
+its elements, which preserves this, so a source that never stops takes no more memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_RECORDINGS = 64
 
 _BY_NAME = {stage.value: stage for stage in Stage}
 _NAMES = {stage: name for name, stage in _BY_NAME.items()}
-"""The plain texts, which a state is stored with; an enumeration's `.value` costs a call."""
+"""The plain texts with which a state is stored; an enumeration's `.value` costs a call."""
 
 _ORDER = {name: rank for rank, name in enumerate(_BY_NAME)}.__getitem__
 
@@ -32,11 +32,11 @@ UNSTAGED = -1
 """The rank of an event without a stage: it loses a tie against any stage."""
 
 
-# Without the garbage collector, like the registers: nothing in it leads back to it.
+# Not tracked by the garbage collector, like the registers: nothing in it refers back to it.
 class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is known of one contact. Nobody changes its dictionaries: views and events share them.
+    """What is known of one contact. Never change its dictionaries: views and events share them.
 
-    It is stored as the array of its members: a new one goes to the end and has a default.
+    It is stored as the array of its members: a new member goes at the end and needs a default.
     """
 
     id: str
@@ -142,7 +142,7 @@ def _in_order(stages: dict[str, datetime]) -> dict[str, datetime]:
 
 def _links(contact: Contact, event: ContactEvent) -> tuple[str, ...]:
     new = {link for link in event.links if link and link != contact.id}
-    # The first of a fixed order: what is dropped once could never come back among them.
+    # The first in a fixed order: what was dropped once can never come back among them.
     return tuple(sorted(new.union(contact.links))[:MOST_LINKS]) if new else contact.links
 
 
@@ -178,7 +178,7 @@ def view(
 
 
 def _recorded(recordings: tuple[Recording, ...]) -> list[dict[str, Any]]:
-    # All members, where the stored form leaves out defaults.
+    # With all members: the stored form leaves out defaults.
     return [{"kind": each.kind, "url": each.url, "redacted": each.redacted} for each in recordings]
 
 
@@ -201,7 +201,7 @@ _decoder = msgspec.msgpack.Decoder(Contact)
 _former = msgspec.msgpack.Decoder(_Former)
 
 _MAP = 0x80
-"""The first byte of a MessagePack map of few members is this with their number in the low half."""
+"""First byte of a small MessagePack map; the low half holds the number of its members."""
 
 
 def encode(contact: Contact) -> bytes:

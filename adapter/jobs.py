@@ -22,16 +22,16 @@ class Job(msgspec.Struct, eq=False):
     """The monotonic time at which it first found the database locked by another program."""
 
     def work(self, batch: Batch) -> Any:
-        """Stage what it wants written. An exception makes nothing of it be kept."""
+        """Stage what it wants written. If it raises, nothing of it is kept."""
         raise NotImplementedError
 
     def tell(self, result: Any) -> None:
-        """Hear after the commit what `work` gave, or the exception that there was."""
+        """Take, after the commit, what `work` gave or the exception that was raised."""
         raise NotImplementedError
 
 
 class Call(Job, kw_only=True, eq=False):
-    """A function to call in the transaction; whoever has it called takes the result by itself."""
+    """A function to call in the transaction; its caller takes the result directly."""
 
     function: Work[Any]
 
@@ -49,11 +49,11 @@ class Awaited(Call, kw_only=True, eq=False):
     future: asyncio.Future[Any]
 
     def work(self, batch: Batch) -> Any:
-        """Call it, unless who awaited it has gone."""
+        """Call it, unless whoever awaited it has gone."""
         return None if self.future.cancelled() else self.function(batch)
 
     def tell(self, result: Any) -> None:
-        """Wake who awaits it; a sender that has gone is none, and what it sent is kept."""
+        """Wake whoever awaits it. If the sender has gone nobody does; what it sent is kept."""
         if self.future.done():
             return
         if isinstance(result, Exception):

@@ -1,9 +1,9 @@
 """Take a large request in parts, each a commit of its own, so that others have turns in between.
 
-A thousand events in one commit are 35 ms in which nobody else is served. What is whole is an event
-with all that follows from it (`pipeline`), not a request: where a part is refused, or the server
-ends, the parts before it are kept. Their sender got no 202, sends all again, and what was kept
-counts as duplicates.
+A thousand events in one commit would take 35 ms in which nobody else is served. An event is atomic,
+with all that follows from it (`pipeline`); a request is not: if a part is refused, or the server
+stops, the parts before it are kept. The sender then has no 202 and sends everything again, and what
+was kept counts as duplicates.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Parts:
         self._metrics = metrics
         self._queue_limit = queue_limit
         self._turns: dict[str, asyncio.Lock] = {}
-        """Of each key that has ever sent a large request: there are not many keys."""
+        """A lock for each key that has ever sent a large request: there are not many keys."""
         self._waiting: dict[str, int] = {}
-        """Events of each of these whose requests wait for the one before."""
+        """By key, the events of its large requests that wait for an earlier one."""
         self.waiting = 0
-        """Requests that do."""
+        """How many such requests there are."""
 
     async def accept(
         self, tenant: Tenant, decoded: Decoded, received: datetime, *, sender: str
@@ -50,12 +50,12 @@ class Parts:
         """Take the decoded events of one request; its receipt comes when all are durable.
 
         `sender` has its turn already, and waits for the next one before each further part. Its
-        large requests go one after the other: all together could fill the room for them.
+        large requests are taken one after the other: together they could fill the room for all.
 
         Raises:
-            Overloaded: too many events wait. None of these is kept, unless it was a lock of another
-                program that made the later ones wait.
-            StoreUnavailable: the journal refuses. Parts before are kept.
+            Overloaded: too many events wait. None of this request is kept, unless another program's
+                lock made its later parts wait.
+            StoreUnavailable: the journal refuses. Earlier parts are kept.
         """
         count = len(decoded.entries)
         if count <= PART:
@@ -68,10 +68,11 @@ class Parts:
 
     @asynccontextmanager
     async def _turn_of(self, sender: str, count: int) -> AsyncIterator[None]:
-        """Wait for the large requests of a key that came before.
+        """Wait until the key's earlier large requests are done.
 
-        What waits holds its events, and is bounded for each key as the queue is for all; room in
-        the queue is taken only then, or one key could take that of all large requests.
+        A waiting request holds its events in memory, so what waits is bounded for each key as the
+        queue is for all. Room in the queue is taken only when its turn comes, or one key could take
+        the room of all large requests.
         """
         waiting = self._waiting.get(sender, 0)
         if waiting and waiting + count > self._queue_limit:  # as in `Room.take`
@@ -92,7 +93,7 @@ class Parts:
     async def _in_parts(
         self, tenant: Tenant, entries: tuple[Entry, ...], received: datetime, sender: str
     ) -> int:
-        """Give how many are accepted; the others are duplicates."""
+        """Give how many events are accepted; the others are duplicates."""
         left = len(entries)
         self._committer.reserved.take(left)
         accepted = kept = 0

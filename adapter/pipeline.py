@@ -1,10 +1,10 @@
 """Say what happens to one event: stored once, the contact advanced, the feed told, a pop decided.
 
-An event is whole: all that follows from it is in its transaction (`Committer`), so that nobody
-sees a part of it, and what was refused leaves no trace. Only where a fault of ours comes up midway
-does the contact stay advanced, with its message: a card without its pop is better than no card, and
-the story says what happened. A request is not: a large one is taken in
-several commits, and acknowledged after the last (`parts`). Deciding is left to plain functions:
+An event is atomic: all that follows from it is in one transaction (`Committer`), so nobody sees a
+part of it, and a refused event leaves no trace. There is one exception: if a fault of ours comes up
+midway, the contact stays advanced, with its message, because a card without its pop is better than
+no card, and the story says what happened. A request is not atomic: a large one is taken in several
+commits, and acknowledged after the last (`parts`). Decisions are left to plain functions:
 `contacts.advance`, `pops.decide`.
 """
 
@@ -131,9 +131,9 @@ def _advance_contact(
 def _agents_of(
     batch: Batch, tenant: TenantSettings, event: ContactEvent, contact: Contact
 ) -> tuple[str | None, str | None]:
-    """Give the ids of who has the contact after an event, and of whom that names.
+    """Give the ids of the agent who has the contact after an event, and of the one it names.
 
-    Sources have names of their own for agents. An event that names nobody is the holder's.
+    Sources have names of their own for agents. An event that names nobody is about the holder.
     """
     holder_at_source = contact.agent
     holder = batch.agent_id(tenant, holder_at_source) if holder_at_source else None
@@ -147,7 +147,7 @@ def _decide_pops(
 ) -> str | None:
     """Decide for each stage that this event shows the agent to have reached."""
     reasons = []
-    for stage in POP_STAGES:  # a comprehension would have all that it takes boxed
+    for stage in POP_STAGES:  # a comprehension would box all that it captures
         if stage is event.stage or stage in event.witnessed:
             reasons.append(_pop_at_stage(stage, batch, tenant, contact, agent_id))  # noqa: PERF401
     return "; ".join(reasons) or None
@@ -192,7 +192,7 @@ def _pop_at_stage(
 
 
 def learn_alias(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> None:
-    """Take from a source which agent stands behind one of its ids; an admin's alias stays."""
+    """Learn from a source which agent one of its ids stands for; an admin's alias stays."""
     source, target = agent(tenant, source_id), agent(tenant, agent_id)
     known = batch.registry[tenant].aliases.get(source.id)
     if known is not None or source == target:
@@ -222,7 +222,7 @@ def merge(batch: Batch, source: Agent, target: Agent) -> None:
 def _audience(
     holder: str | None, former_holder: str | None, named_agent: str | None
 ) -> tuple[str, ...]:
-    """Name who is told: the agent who has the contact, who had it, whom the event names."""
+    """Name the agents to tell: who has the contact, who had it, and whom the event names."""
     if holder is not None and holder == named_agent and former_holder in (None, holder):
         return (holder,)
     everybody = (holder, former_holder, named_agent)

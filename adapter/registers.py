@@ -1,13 +1,13 @@
 """Keep the newest value under each name, within limits that no order of arrival can change.
 
-Which names stay is a function of the set of everything that was said. Names have one fixed order,
-and a name stays while it and all names before it fit, each counted at the largest value it ever
+Which names stay depends only on the set of everything that was said. Names have one fixed order,
+and a name stays while it and all names before it fit, each counted with the largest value it ever
 had. That count only grows, so a name that was dropped once is dropped for good, and forgetting it
 loses nothing that could come back.
 
-The values are one plain dictionary with one stamp, as events mostly say all of what is known: such
-a report replaces the whole at the price of one comparison, and whoever reads the values takes the
-dictionary as it is. Only names that the newest report did not say have a stamp of their own.
+The values are one plain dictionary with one stamp, because most events repeat all that is known.
+Such a report replaces everything at the price of one comparison, and readers take the dictionary as
+it is. Only names that the newest report did not contain have a stamp of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import msgspec
 V = TypeVar("V")
 
 Stamp = tuple[datetime, int, str, str]
-"""Time, rank of the stage, source, id: which of two reports counts. Ties end at the identity."""
+"""Time, rank of the stage, source, id: of two reports the larger stamp wins. Source and id break
+ties."""
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -33,7 +34,7 @@ class Limit(NamedTuple):
 
 
 class Bounds(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What must be remembered beside the values, so that forgetting some depends on no order."""
+    """What must be remembered besides the values, so that the order of reports does not matter."""
 
     heaviest: dict[str, int] = {}
     """Bytes of the largest value that a name had, where the present one is smaller."""
@@ -44,23 +45,23 @@ class Bounds(msgspec.Struct, frozen=True, omit_defaults=True):
 UNBOUNDED = Bounds()
 
 
-# Without the garbage collector: nothing in it can lead back to it, and a server keeps many.
+# Not tracked by the garbage collector: nothing in it can refer back to it, and there are many.
 class Registers(msgspec.Struct, Generic[V], frozen=True, array_like=True, gc=False):
-    """The newest value under each name. Nobody changes its dictionaries: others share them."""
+    """The newest value under each name. Never change its dictionaries: others share them."""
 
     values: dict[str, V] = {}
     stamp: Stamp | None = None
     """The newest stamp that a value has; None where there is no value."""
     bounds: Bounds = UNBOUNDED
     older: dict[str, Stamp] = {}
-    """The stamps of the values that have not the newest."""
+    """The stamps of the values that do not have the newest one."""
 
 
 NOTHING: Registers[Any] = Registers()
 
 
 def of(stamped: dict[str, tuple[Stamp, V]], bounds: Bounds = UNBOUNDED) -> Registers[V]:
-    """Give the registers of values that each come with their stamp."""
+    """Make registers from values that each have a stamp of their own."""
     newest = max((stamp for stamp, _ in stamped.values()), default=None)
     return Registers(
         {name: value for name, (_, value) in stamped.items()},
@@ -71,7 +72,7 @@ def of(stamped: dict[str, tuple[Stamp, V]], bounds: Bounds = UNBOUNDED) -> Regis
 
 
 def newer(known: Registers[V], said: dict[str, V], stamp: Stamp) -> Registers[V]:
-    """Give what is known after a report of `stamp` said some of it; `said` may become part."""
+    """Merge the report of `stamp` into what is known; `said` itself may become part of it."""
     newest = known.stamp
     if not said:
         return known
@@ -81,7 +82,7 @@ def newer(known: Registers[V], said: dict[str, V], stamp: Stamp) -> Registers[V]
 
 
 def _merged(known: Registers[V], newest: Stamp, said: dict[str, V], stamp: Stamp) -> Registers[V]:
-    """Give what is known after a report that did not say all again, or came late."""
+    """Merge a report that did not repeat everything, or came late."""
     if newest < stamp:
         unsaid = known.values.keys() - said.keys()
         older = {name: known.older.get(name, newest) for name in unsaid}
@@ -103,8 +104,8 @@ def bounded(known: Registers[V], said: dict[str, V], stamp: Stamp, limit: Limit)
     if not said:
         return known
     newest = known.stamp
-    # All said again, as nearly always: what fitted fits. Compared as packed because sizes matter,
-    # and 1, 1.0 and True, which are equal, have different ones; it takes no longer.
+    # Nearly always all is said again unchanged, and what fitted still fits. It is compared packed,
+    # because sizes matter: 1, 1.0 and True are equal but differ in size. It takes no longer.
     if newest is not None and newest < stamp and _pack(said) == _pack(known.values):
         return Registers(known.values, stamp, known.bounds)
     return _newly_bounded(known, said, stamp, limit)
@@ -121,7 +122,7 @@ def _newly_bounded(
     merged = newer(known, said, stamp)
     if known.stamp is None:
         return _cut(merged, bounds, limit)
-    # What was said that is new or may have another size.
+    # Names that are new, or whose value may have another size.
     before = known.values
     changed = [
         name
@@ -150,10 +151,10 @@ def _heaviest(
 
 
 def _cut(merged: Registers[V], bounds: Bounds, limit: Limit) -> Registers[V]:
-    """Give what of `merged` is within `limit`, with `bounds` as they are then."""
+    """Give what fits within `limit` of `merged`, with the resulting `bounds`."""
     values, heaviest = merged.values, bounds.heaviest
     fits = len(_pack(values)) + sum(heaviest.values()) <= limit.size
-    if len(values) > limit.names or not fits:  # nearly all fit, so without looking at each name
+    if len(values) > limit.names or not fits:  # seldom, so each name is looked at only now
         size = 0
         for count, name in enumerate(sorted(values, key=_place), start=1):
             size += heaviest.get(name) or _size(name, values[name])
@@ -167,7 +168,7 @@ def _before(end: str, merged: Registers[V], heaviest: dict[str, int]) -> Registe
     place = _place(end)
     values = {name: value for name, value in merged.values.items() if _place(name) < place}
     older = {name: stamp for name, stamp in merged.older.items() if name in values}
-    # With all names gone that the newest report said, its stamp must not be remembered either.
+    # If all names of the newest report are gone, its stamp must not be remembered either.
     stamp = merged.stamp if len(older) < len(values) else max(older.values(), default=None)
     return Registers(
         values,
@@ -178,7 +179,7 @@ def _before(end: str, merged: Registers[V], heaviest: dict[str, int]) -> Registe
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Order short names first: people choose those, where a runaway source numbers or dates its."""
+    """Order short names first: people choose those; a runaway source numbers or dates its names."""
     return len(name), name
 
 

@@ -1,12 +1,12 @@
-"""Let keys share the event loop: a flood by one waits behind itself, and not before the others.
+"""Share the event loop among keys, so that a flood by one key delays only that key.
 
-All that has come in since the last turn of the loop is worked on in the next: where one source
-posts on two hundred connections at once, another one that posts a single event waits ten
-milliseconds. So while several keys send, each may begin `QUANTUM` events in a turn, and its others
-wait for the next. How many a request brings is known only when it is decoded: if it brought more,
-its key sits out the turns that follow, until the others had as many (surplus round robin). So a
+Each turn of the loop works on all that has come in since the last one: if one source posts on two
+hundred connections at once, another one that posts a single event waits ten milliseconds. So while
+several keys send, each may begin `QUANTUM` events in a turn, and the rest of its requests wait for
+later turns. How many events a request brings is known only when it is decoded: if it brought more,
+its key sits out the following turns until the others have had as many (surplus round robin). So a
 source that posts batches gets no more than one that posts events one by one. While only one key
-sends there is nobody to wait for: then all go at once, in large commits.
+sends, nobody else could be delayed: then all its requests begin at once, in large commits.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ MEMORY: Final = 30.0
 """Seconds for which a key counts as sending."""
 
 QUANTUM: Final = 1
-"""Events that a key may begin in a turn beside others. With two a flood has a third more events a
-second, but an event beside it takes half as long again as one alone
+"""Events that a key may begin in a turn while others send too. With two, a flood gets a third more
+events a second, but an event beside it takes half as long again as one alone
 (docs/explanation/performance.md)."""
 
 MOST_REQUESTS: Final = 1024
-"""Requests of one key that may wait: of single events a tenth of a second."""
+"""Requests of one key that may wait: a tenth of a second's worth, if each is a single event."""
 
 MOST_BYTES: Final = 16 * 1024 * 1024
-"""Of the bodies of these, unless there is but one."""
+"""Bytes of the bodies of these; a single one may be larger."""
 
 Work = Callable[[], None]
-"""Goes on with a request that had to wait. Raises nothing."""
+"""Resumes a request that had to wait. Raises nothing."""
 
 
 class Waiter(msgspec.Struct, eq=False):
@@ -50,7 +50,7 @@ class Waiter(msgspec.Struct, eq=False):
 
 
 class _Line(msgspec.Struct, eq=False):
-    """What waits of one key."""
+    """The waiting requests of one key."""
 
     waiters: OrderedDict[Waiter, None] = msgspec.field(default_factory=OrderedDict)
     size: int = 0
@@ -63,11 +63,12 @@ class Shares:
         self._alone: str | None = None
         """The one key that sends; None while there are several, or none yet."""
         self._several: set[str] | None = None
-        """Those that have sent since the last look, where there are several."""
+        """The keys that have sent since the last look; None unless there are several."""
         self._begun: dict[str, int] = {}
-        """Events of each key that it has begun in this turn, or before and not sat out yet."""
+        """By key, the events that it has begun in this turn, or earlier and has not sat out yet."""
         self._waiting: dict[str, _Line] = {}
-        """No key has an empty line, and each that has one has used up its quantum."""
+        """The line of each key that has one: it is never empty, and the key has used up its
+        quantum."""
         self._turn: asyncio.Handle | None = None
 
     def are_several(self) -> bool:
@@ -80,7 +81,7 @@ class Shares:
         return sum(len(line.waiters) for line in self._waiting.values())
 
     def try_begin(self, key: str, events: int = 1) -> bool:
-        """Take the turn of a request that may be worked on now; False where it is to `wait`.
+        """Begin a request if its key has events left in this turn; give False if it must `wait`.
 
         `events` is what it counts as until `count` says more.
         """
@@ -93,10 +94,10 @@ class Shares:
             self._turn_soon()
 
     def check_room(self, key: str, size: int) -> None:
-        """Check that another request may wait, with a body of so many bytes.
+        """Check that another request may wait, with a body of `size` bytes.
 
         Raises:
-            Overloaded: too many of its key do.
+            Overloaded: too many of its key's are waiting, or too many bytes.
         """
         line = self._waiting.get(key)
         if line is not None and (
@@ -105,7 +106,7 @@ class Shares:
             raise Overloaded("too many requests of this key are waiting for their turn")
 
     def wait(self, key: str, work: Work, *, size: int = 0, events: int = 1) -> Waiter:
-        """Have a request worked on in a later turn, after those of its key that wait already."""
+        """Queue a request for a later turn, behind those of its key that are waiting already."""
         line = self._waiting.setdefault(key, _Line())
         waiter = Waiter(key, work, size, events)
         line.waiters[waiter] = None
@@ -113,7 +114,7 @@ class Shares:
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Let go of a request whose sender has gone, unless it has begun."""
+        """Drop a request whose sender has gone, unless it has begun."""
         line = self._waiting.get(waiter.key)
         if line is not None and waiter in line.waiters:
             del line.waiters[waiter]
@@ -126,7 +127,7 @@ class Shares:
         come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def begin() -> None:
-            if not come.done():  # whoever waited is going
+            if not come.done():  # the waiting task may have been cancelled
                 come.set_result(None)
 
         waiter = self.wait(key, begin, events=events)
@@ -146,7 +147,7 @@ class Shares:
         self._several.add(key)
         self._turn_soon()
         begun = self._begun.get(key, 0)
-        if begun >= QUANTUM:  # as all that wait have
+        if begun >= QUANTUM:  # as every key that has a line does
             return False
         self._begun[key] = begun + events
         return True
@@ -159,10 +160,10 @@ class Shares:
         """Begin what has waited longest of each key."""
         self._turn = None
         if not self._waiting:
-            self._begun.clear()  # nobody had to wait for what was too much
+            self._begun.clear()  # nobody waited, so nothing need be sat out
             return
         self._turn_soon()
-        # Turns in which nothing that waits could begin would be empty: they are over at once.
+        # Turns in which no waiting request could begin would be empty: they are skipped.
         over = QUANTUM * (min(self._begun.get(key, 0) for key in self._waiting) // QUANTUM)
         self._begun = {key: begun - over for key, begun in self._begun.items() if begun > over}
         for key, line in list(self._waiting.items()):
@@ -178,7 +179,7 @@ class Shares:
             del self._waiting[waiter.key]
 
     def _look(self) -> None:
-        """See whether there are still several that send."""
+        """See whether several keys are still sending."""
         if len(self._several or ()) > 1 or self._waiting:
             self._several = set()
             asyncio.get_running_loop().call_later(MEMORY, self._look)

@@ -1,4 +1,4 @@
-"""Make the rows of the journal that one commit appends, each of them with its message or silent."""
+"""Make the rows of the journal that one commit appends, each with a message or without."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Staged(Outgoing):
     event_key: int | None = None
     """Of the event that it came from."""
     newest: Newest | None = None
-    """Where the row is of a contact: this row, as that contact's newest one."""
+    """This row as the newest of its contact, if it belongs to one."""
     previous: int = 0
     """Position of the contact's row before it; 0 for its first."""
     state: bytes | None = None
@@ -52,7 +52,7 @@ class Staged(Outgoing):
 
 
 class Silent(msgspec.Struct):
-    """A row in the making of which nobody is told."""
+    """A row in the making that has no message."""
 
     tenant: Tenant
     position: int
@@ -60,7 +60,7 @@ class Silent(msgspec.Struct):
     report: Report | None
     event_key: int
     newest: Newest | None
-    """Where the row is of a contact: as in `Staged`."""
+    """As in `Staged`."""
 
     def row(self, micros: int) -> Row:
         """Give the row as it is written."""

@@ -1,8 +1,9 @@
 """Do jobs in one transaction: all that they stage is committed together, or nothing of it.
 
-What only appends to the journal needs none of the database: a row in the redo log is its commit
-(docs/decisions/0016-redo-log.md). Where a job needs one it begins midway, and what the jobs have
-read by then must still be so; where it is not, all are done again in one that begins before them.
+Jobs that only append to the journal need no transaction of the database: a row in the redo log is
+their commit (docs/decisions/0016-redo-log.md). If one does need it, the transaction begins midway,
+and what the jobs have read by then must still hold; if it does not, all of them are done again in a
+transaction that begins before the first.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from adapter.upkeep import Upkeep
 from adapter.workbench import Workbench
 
 LOOK_EVERY = 0.005
-"""Seconds for which a look at the files stays good where rows go into the redo log: it keeps what
-the database cannot take, and a command that erases waits until the server has noticed."""
+"""Seconds for which a look at the files stays valid while rows go into the redo log. That is safe:
+the redo log keeps what the database cannot take, and a command that erases waits until the server
+has noticed."""
 
 Outcome = tuple[Job, Any]
 """A job, and what it gave: its result, or the exception that there was."""
@@ -91,10 +93,10 @@ class Transactions:
         self._check_files(started)
         try:
             transaction = self._begin_upfront() if upfront or self._upkeep.needs_database else None
-            # By place: names would be a dictionary more, for each lone event.
+            # Positional: keyword arguments would cost each lone event a dictionary.
             batch = Batch(self._workbench, transaction, datetime.now(UTC))
             outcomes = []
-            for job in jobs:  # a comprehension would have `batch` boxed
+            for job in jobs:  # a comprehension would box `batch`
                 outcomes.append((job, job.work(batch)))  # noqa: PERF401
             if not self._database.files.is_quiet and batch.transaction is None:
                 self._require_no_erasure()
@@ -107,7 +109,7 @@ class Transactions:
             return self.attempt(jobs, upfront=True)
         except BaseException as error:
             self._database.roll_back()
-            self._database.raw.tail.marks.clear()  # a tenant's new number went with the rest
+            self._database.raw.tail.marks.clear()  # a tenant's new number was rolled back too
             raise self._database.in_words(error) from error
         if is_transaction or self._troubles.is_any:
             self._troubles.committed(batch)
@@ -115,7 +117,7 @@ class Transactions:
         return outcomes, batch
 
     def remember(self, batches: list[Batch]) -> None:
-        """Know in memory, after the commit, what it has changed, and count it."""
+        """Note in memory, after the commits, what they have changed, and count them."""
         for batch in batches:
             if not batch.is_remembered:
                 batch.remember()
@@ -133,25 +135,25 @@ class Transactions:
             self._looked_at = now
 
     def _begin_upfront(self) -> Cursor:
-        """Begin one in which nothing that memory holds of an erased contact is used."""
+        """Begin a transaction that uses nothing that memory holds of an erased contact."""
         cursor = self._begin()
         if self._erasures.look():
             self._erasures.forget_memory(cursor)
         return cursor
 
     def _begin_midway(self, read_at: int | None) -> Cursor:
-        """Begin one for a job that needs it, after others that did not."""
+        """Begin a transaction for a job that needs it, after others that did not."""
         cursor = self._begin()
         try:
             self._require_no_erasure()
             self._require_version(read_at)
         except BaseException:
-            self._database.roll_back()  # the job may catch this, and has no transaction
+            self._database.roll_back()  # a job may catch this, and must be left without one
             raise
         return cursor
 
     def _begin(self) -> Cursor:
-        if self._is_any_aside():  # nothing passes what waits there
+        if self._is_any_aside():  # nothing may overtake what waits there
             raise lock_is_held()
         return self._database.begin()
 
@@ -160,6 +162,6 @@ class Transactions:
             raise _ChangedMeanwhile
 
     def _require_version(self, read_at: int | None) -> None:
-        """See that the database is as it was read: what is to be written follows from that."""
+        """Check that the database is as it was read: what will be written depends on that."""
         if read_at is not None and read_at != self._database.data_version():
             raise _ChangedMeanwhile

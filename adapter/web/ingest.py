@@ -1,8 +1,8 @@
 """Say at which routes events are taken, and what is special about each of them.
 
 Plain ASGI, in front of Starlette: this is the hot path, and a Request, a Response and the router
-cost as much as the whole journal (docs/decisions/0004-hot-path.md). What a request goes through is
-the same for all (`long_ingest`). The common POST of one event does not even come here: it is taken
+cost as much as the whole journal (docs/decisions/0004-hot-path.md). All of them process a request
+in the same way (`long_ingest`). The common POST of one event does not even come here: it is taken
 by `short_ingest`, with the same checks (`intake`).
 """
 
@@ -41,8 +41,8 @@ class Source:
     name: str
     decode: Callable[[Headers, bytes, datetime], Decoded]
     handshake: Callable[[Headers], dict[str, str] | None] | None = None
-    """Answers the validation request of CloudEvents Web Hooks, by an OPTIONS request's headers:
-    gives those of the answer. Only senders of web hooks may have a key in the query."""
+    """Answers the validation request of CloudEvents Web Hooks: takes the headers of an OPTIONS
+    request and gives those of the answer. Only senders of web hooks may have a key in the query."""
 
 
 SOURCES: dict[str, Source] = {
@@ -86,7 +86,7 @@ class Ingest:
                 await self._firehose(scope, receive, sending)
         except Exception:
             log.exception("a request failed")
-            if not sending.has_begun:  # else the server ends the connection in the midst of it
+            if not sending.has_begun:  # otherwise the server cuts the connection off midway
                 await _write(send, FAULT)
 
     async def _source(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,12 +157,12 @@ async def _decode(source: Source, post: LongPost, name: str, body: bytes, _held:
 
 
 class _Delivery:
-    """What Firehose sends in one request: it is packed, and has an id, which the answer repeats."""
+    """One request of Firehose: its body may be compressed, and the answer repeats its id."""
 
     def __init__(self, post: LongPost, limit: int) -> None:
         self._post = post
         self.limit = limit
-        """Bytes of the body, packed and unpacked."""
+        """Most bytes of the body, both compressed and decompressed."""
         self.id = post.headers.get("x-amz-firehose-request-id", "")
 
     async def decode(self, name: str, body: bytes, held: Held) -> Decoded:

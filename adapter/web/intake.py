@@ -1,7 +1,7 @@
-"""Check what a source sends, and word the answer: what every way of an event has in common.
+"""Check what a source sends, and word the answer, for every way in which an event comes in.
 
-The order of the checks is the order of their cost: nothing that an unauthenticated sender posts
-costs more than the check.
+The cheapest checks come first: whatever an unauthenticated sender posts costs no more than the
+check itself.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ log = structlog.get_logger()
 _refusals = Seldom()
 
 Headers = Mapping[str, str]
-"""Of one request, by lower-case name; of two with one name the last counts."""
+"""The headers of one request by lower-case name; if a name is repeated, the last one counts."""
 
 JSON: Final = (b"content-type", b"application/json")
 NO_STORE: Final = (b"cache-control", b"no-store")
 CLOSE: Final = (b"connection", b"close")
-"""Said where a body was not read: what follows on the connection would be its rest."""
+"""Sent if a body was not read: its rest would be taken for the next request."""
 STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 """Tells a client that came by TLS to come by TLS only (RFC 6797)."""
 
@@ -68,11 +68,12 @@ class Sender(NamedTuple):
     key: str | None
     """The key's id; None where only a signature of the body can tell."""
     now: float
-    """Unix time in seconds, by which a signature is judged however long its body takes."""
+    """Unix time in seconds at which the head was checked: a signature's age is judged by it,
+    however long the body takes."""
 
     @property
     def name(self) -> str:
-        """The name by which its rate and its share are limited, once it is proved who it is."""
+        """The name by which its rate and its share are limited, once its identity is proved."""
         return self.key if self.key is not None else f"signed/{self.tenant}"
 
 
@@ -86,7 +87,7 @@ def note(
     if receipt is not None:
         request.accepted, request.duplicates = receipt.accepted, receipt.duplicates
     if error is not None:
-        # The frames of these hold the request: a circle, for the collector alone.
+        # Their frames refer to the request: a cycle that only the collector could free.
         error.__traceback__ = error.__cause__ = error.__context__ = None
         request.error = error
     services.recent_requests.keep(request)
@@ -112,7 +113,7 @@ def has_body(headers: Headers) -> bool:
 
 
 def require_plain(headers: Headers) -> None:
-    """Refuse a body that is packed; raises `UnsupportedMediaType`."""
+    """Refuse a compressed body; raises `UnsupportedMediaType`."""
     coding = headers.get("content-encoding")
     if coding is not None and coding.strip().lower() != "identity":
         raise UnsupportedMediaType("this content encoding is not taken here: send it plain")
@@ -162,20 +163,20 @@ def prove(
 
 
 def wait(services: Services, name: str, size: int, work: Callable[[], None]) -> Waiter:
-    """Have a request with a body of so many bytes worked on when its sender's turn comes.
+    """Queue a request, with a body of `size` bytes, until its sender's turn comes.
 
-    A sender that is over its rate waits too: to refuse takes as long as to take, and whoever is
+    A sender over its rate waits too: refusing takes as long as accepting, and a sender that is
     refused at once sends again at once.
 
     Raises:
-        Overloaded: too much of the sender waits.
+        Overloaded: too much of the sender's is waiting already.
     """
     services.shares.check_room(name, size)
     return services.shares.wait(name, work, size=size)
 
 
 def charge(services: Services, name: str) -> None:
-    """Take a body that cannot be decoded off its sender's allowance, as if it were one event.
+    """Charge a body that cannot be decoded to its sender's allowance, as if it were one event.
 
     Raises:
         Overloaded: the sender sends too much, and is told that instead.
@@ -186,7 +187,7 @@ def charge(services: Services, name: str) -> None:
 def take(
     services: Services, tenant: Tenant, name: str, request: RecentRequest, decoded: Decoded
 ) -> Decoded:
-    """Take what was decoded off the sender's allowance, and give what is to be kept of it.
+    """Charge what was decoded to the sender's allowance, and give what is to be kept of it.
 
     Raises:
         Overloaded: the sender sends too much.
@@ -197,7 +198,7 @@ def take(
     is_alone = len(entries) == 1 and not decoded.ignored and not decoded.rejected
     if not is_alone:
         events = len(entries) + decoded.ignored + len(decoded.rejected)
-        if events > 1:  # one was counted when it began, even if there is none
+        if events > 1:  # the first was counted when the request began, even if it holds none
             services.shares.count(name, min(events, parts.PART) - 1)
     services.event_limit.take(name, len(entries) or 1, time.monotonic())
     if not entries and decoded.rejected:
@@ -212,7 +213,7 @@ def take(
 def _without_strays(
     services: Services, tenant: Tenant, decoded: Decoded, received: datetime
 ) -> Decoded:
-    """Take out the files of buckets that are none of the tenant's; the story tells of them."""
+    """Remove recordings in buckets that are not the tenant's; the contacts' stories say so."""
     decoded, strays = recordings.sift(decoded, services.connections.clients.buckets(tenant))
     for stray in strays:
         services.committer.trace_later(tenant, stray.contact, received, "ignored", str(stray))

@@ -1,14 +1,15 @@
-"""Recognise the head of a hot POST that is the one before it on its connection, but for the length.
+"""Recognise a hot POST that repeats the last head on its connection, except for the length.
 
-A source that keeps its connection sends the same head again and again; only Content-Length
-changes. What the parser and the checks found in the first then holds for the next, as long as
-nothing has changed that they looked at (`Registry.generation`).
+A source that keeps its connection open sends the same head again and again; only Content-Length
+changes. What the parser and the checks found the first time then still holds, as long as nothing
+that the checks depend on has changed (`Registry.generation`).
 
-Why no request can be smuggled past the parser: it took these very bytes for one request, and gave
-the lines that stand in them (`remember` compares). Only the digits of the length may differ, and
-they have to say exactly how many bytes follow in the chunk. So what is recognised begins where its
-chunk begins and ends where that ends, as the parser would have found. It is never asked in the
-midst of a request: each chunk that goes to the parser makes the connection forget its head.
+No request can be smuggled past the parser in this way. The parser has read these very bytes as one
+request, and found exactly the header lines that they hold (`remember` compares them). Only the
+digits of the length may differ, and they must equal the number of bytes that follow in the chunk.
+So a recognised request begins and ends with its chunk, as the parser would have found. No chunk is
+compared in the middle of a request: each one that goes to the parser makes the connection forget
+its head.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from adapter.tenants import Tenant
 from adapter.web import intake
 
 MOST: Final = 4096
-"""Bytes of the one head that a connection remembers. Copies of it that are ready to be compared,
-each with another length of body in it, may take as many again: of a usual head that is a dozen."""
+"""Bytes of the longest head that a connection remembers. The copies of it that are kept for
+comparing, one for each length of body, may take as much again: a dozen of a usual head."""
 
 _LINE: Final = rb"(?:[!-9;-~]+:[^\r\n]*\r\n)"
 _HEAD: Final = re.compile(
@@ -32,7 +33,8 @@ _HEAD: Final = re.compile(
 )
 _LENGTH: Final = b"content-length"
 _ALWAYS_JUDGED: Final = frozenset({b"webhook-signature", b"transfer-encoding"})
-"""What no remembered head may hold: a signature is of one body, and chunks end where they say."""
+"""Headers that no remembered head may have: a signature is valid for one body only, and a chunked
+body says by itself where it ends."""
 
 
 class KnownHead:
@@ -63,15 +65,15 @@ class KnownHead:
         self.key = key
         """The key's id."""
         self.generation = generation
-        """The registry's when the key was checked."""
+        """The registry's generation when the key was checked."""
         self.is_https = is_https
 
     def match(self, chunk: bytes) -> tuple[RawHeaders, bytes] | None:
-        """Give lines and body, where a chunk is this head and as many bytes as it says; else None.
+        """Give header lines and body if a chunk is this head with all of its body; else None.
 
-        The comparison takes as long whatever the chunk holds, for the head has a key in it. The
-        lines are those that the parser would give. Requests with bodies of the same length share
-        them, so nobody may change them.
+        The comparison takes constant time, because the head contains a key. The lines are those
+        that the parser would give. Requests with bodies of the same length share them, so they must
+        not be changed.
         """
         start = chunk.find(b"\r", self._length_at) + len(self._after)
         length = len(chunk) - start
@@ -79,7 +81,7 @@ class KnownHead:
         return (lines, chunk[start:]) if compare_digest(chunk[:start], text) else None
 
     def _with_length(self, length: int) -> tuple[bytes, RawHeaders]:
-        """Give this head, and its lines, before a body of so many bytes."""
+        """Give this head, and its lines, for a body of `length` bytes."""
         text = b"%b%d%b" % (self._before, length, self._after)
         lines = list(self._lines)
         lines[self._length_line] = (_LENGTH, b"%d" % length)
@@ -91,14 +93,14 @@ class KnownHead:
 def remember(
     chunk: bytes, request: RecentRequest, generation: int, *, is_https: bool
 ) -> KnownHead | None:
-    """Give the head of a chunk that was read as `request` and taken; None where it is unusual.
+    """Give the head of a chunk that was the accepted `request`; None if the head is unusual.
 
     `generation` is that of the registry when the key was checked.
     """
     text = _HEAD.match(chunk, 0, MOST)
     tenant, key, lines = request.tenant, request.sender, request.headers
     if text is None or tenant is None or key is None or _lines(text[0]) != lines:
-        return None  # the parser had more of it in an earlier chunk, or read it another way
+        return None  # part of it came in an earlier chunk, or the parser read it differently
     if not _ALWAYS_JUDGED.isdisjoint(name for name, _ in lines):
         return None
     head = KnownHead(text, lines, tenant, key, generation, is_https=is_https)

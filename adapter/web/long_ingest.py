@@ -1,4 +1,4 @@
-"""Take what a source posts by ASGI: its body may come in pieces, be large, or have to be unpacked.
+"""Take a source's POST through ASGI: its body may come in pieces, be large, or be compressed.
 
 The checks are those of `short_ingest`, in the same order: what costs less comes first.
 """
@@ -24,14 +24,14 @@ from adapter.web import intake, source_bodies
 from adapter.web.source_bodies import SenderGone
 
 UNPROVED = "unproved"
-"""Stands for the sender of a large body until its signature is checked: one name for all of them,
-so that strangers leave to those who have a key half of what large bodies may take."""
+"""Stands for the sender of a large body until its signature is checked. All such senders share this
+name, so strangers leave half of the room for large bodies to those who have a key."""
 
 T = TypeVar("T")
 
 Decode = Callable[[str, bytes, Held], Awaitable[Decoded]]
-"""Gives the events in a body; raises `MalformedInput`. It is told whose body it is, by the name
-under which its sender is limited, and where to count another body that it makes of it."""
+"""Gives the events in a body; raises `MalformedInput`. Its arguments are the name by which the
+sender is limited, the body, and where to count the bytes of a body that is unpacked from it."""
 
 
 class LongPost:
@@ -42,7 +42,7 @@ class LongPost:
         self.headers = intake.text_headers(scope["headers"])
         self.request = RecentRequest(source, datetime.now(UTC), scope["headers"])
         self.is_unread = intake.has_body(self.headers)
-        """Whether it has a body of which something may be still to come."""
+        """Whether it has a body that may not have been read to its end."""
         self._receive = receive
 
     async def take(self, tenant: Tenant, secret: str | None, limit: int, decode: Decode) -> Receipt:
@@ -86,7 +86,7 @@ async def _turn(services: Services, name: str, size: int, receive: Receive) -> N
 
     Raises:
         SenderGone: the sender did not wait.
-        Overloaded: too much of it waits.
+        Overloaded: too much of the sender's is waiting already.
     """
     if services.shares.try_begin(name):
         return
@@ -101,7 +101,7 @@ async def _turn(services: Services, name: str, size: int, receive: Receive) -> N
             pass
         tell(False)
 
-    # A large one counts among the `bodies`; here it would keep the small ones of its key out.
+    # `bodies` counts a large one already; counted here too, it would keep out its key's small ones.
     waiter = intake.wait(services, name, size if size <= SMALL else 0, partial(tell, True))
     try:
         async with asyncio.TaskGroup() as group:

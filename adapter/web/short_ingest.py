@@ -33,8 +33,9 @@ NOTHING: Final = Decoded()
 
 
 class Post(Job, kw_only=True, eq=False):
-    """One request, from its whole body to its answer. In the committer's queue it is a job itself,
-    as an object of its own for that would cost each event.
+    """One request, from its complete body to its answer.
+
+    It is itself the job in the committer's queue: a separate object would cost time for each event.
     """
 
     services: Services
@@ -49,7 +50,7 @@ class Post(Job, kw_only=True, eq=False):
         raise NotImplementedError
 
     def waits(self, waiter: Waiter) -> None:
-        """Hear that its sender's turn has to come first; `Shares.leave` may let go of it."""
+        """Learn that it waits for its sender's turn; `Shares.leave` ends the wait."""
         raise NotImplementedError
 
     def check(self, body: bytes) -> None:
@@ -82,7 +83,7 @@ class Post(Job, kw_only=True, eq=False):
         limit = self.services.settings.body_limit
         if length > limit:
             intake.require_short(headers, limit)
-            raise intake.too_long(limit)  # it came in chunks, with no length said
+            raise intake.too_long(limit)  # it was chunked, with no length declared
         return sender
 
     def _decode_in_turn(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
@@ -90,7 +91,7 @@ class Post(Job, kw_only=True, eq=False):
         if self.services.shares.try_begin(name):
             self._decode_and_queue(tenant, name, headers, body)
         else:
-            # A lambda would have its variables boxed for each request, and few have to wait.
+            # A lambda would box its variables for each request, and few have to wait.
             work = partial(self._resume, tenant, name, headers, body)
             self.waits(intake.wait(self.services, name, len(body), work))
 
@@ -141,7 +142,7 @@ class Post(Job, kw_only=True, eq=False):
         return pipeline.accept(batch, tenant, self.decoded, request.received)
 
     def tell(self, result: Receipt | Exception) -> None:
-        """Hear what has become of it."""
+        """Note the outcome and answer."""
         if isinstance(result, Receipt):
             intake.note(self.services, self.request, result)
             self.answer(intake.accepted(self.services, result))

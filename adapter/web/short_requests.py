@@ -1,9 +1,9 @@
-"""Answer the hot POST where the bytes come in, and leave every other request to uvicorn.
+"""Answer the hot POST where its bytes arrive, and leave every other request to uvicorn.
 
-A request for `/v1/events` whose body comes in one piece with its head, as that of nearly every
-source does, needs no ASGI: no scope, task or event for it, which cost more than the event itself
-(docs/decisions/0004-hot-path.md). Whatever is unusual (a body in pieces, a request that comes
-before the answer to the one before, HTTP/1.0, `Expect`, an upgrade) goes uvicorn's way.
+Nearly every source sends the body of its POST to `/v1/events` in one chunk with the head. Such a
+request needs no ASGI: the scope, task and event that it would get cost more than the contact event
+itself (docs/decisions/0004-hot-path.md). Anything unusual (a body in pieces, a request that comes
+before the previous answer, HTTP/1.0, `Expect`, an upgrade) is left to uvicorn.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ log = structlog.get_logger()
 TARGET: Final = b"/v1/events"
 ACCEPTED: Final = 202
 IN_VAIN: Final = 4
-"""Heads in a row that a connection remembers and does not meet again: then it remembers no more,
-as they seem to differ each time. So they do behind a proxy that numbers its requests."""
+"""Heads in a row that a connection remembers without meeting any of them again. After that it
+remembers no more: they evidently differ each time, as they do behind a proxy that numbers its
+requests."""
 _SCHEMES: Final = ("http", "https", "ws", "wss")
 
 
 class _Nobody:
-    """Nobody waits in a request on the short way, so nobody is woken."""
+    """Stand in for the event that uvicorn sets: on the short way nothing waits for one."""
 
     def set(self) -> None:
         """Do nothing."""
@@ -57,7 +58,7 @@ class ShortRequest(Post, kw_only=True, eq=False):
     keep_alive: bool = True
     is_https: bool = False
     chunk: bytes = b""
-    """The bytes that completed it, as they came."""
+    """The chunk that completed it, as it came."""
     disconnected: bool = False
     response_complete: bool = False
 
@@ -66,18 +67,18 @@ class ShortRequest(Post, kw_only=True, eq=False):
     message_event = _NOBODY
 
     def waits(self, waiter: Waiter) -> None:
-        """Keep what waits with the connection: if that ends first, it waits no longer."""
+        """Have the connection keep the waiter, which it takes off the line if it ends first."""
         self.connection.waiting = waiter
 
     def answer(self, answer: Answer | None) -> None:
-        """Have it written."""
+        """Have the connection write it."""
         self.connection.respond(self, answer)
 
 
 class _Answered:
-    """The `Cycle` of a connection whose last request is answered.
+    """The `Cycle` of a connection that has answered its last request.
 
-    It holds nothing, where the request would hold its body: many connections are idle for long.
+    It holds nothing. The request would hold its body, and many connections stay idle for long.
     """
 
     keep_alive = True
@@ -99,37 +100,37 @@ class ShortConnection(HttpConnection):
     _is_behind_proxy = False
     """Whether the peer is a proxy whose word on the scheme counts."""
     _incoming: ShortRequest | None = None
-    """The request whose body comes in, where it may go the short way."""
+    """The request that is being received, if it may go the short way."""
     _whole: ShortRequest | None = None
-    """The same once it is whole, until the parser returns."""
+    """The same request once it is complete, until the parser returns."""
     _known: KnownHead | None = None
-    """The head of the last request. While there is one, the last chunk was that request, and the
-    parser has not seen a byte of what comes next."""
+    """The head of the last request, if it is remembered. While it is, the last chunk was exactly
+    that request, and the parser has seen nothing of the next one."""
     _last_parsed: ShortRequest | None = None
-    """The request that the last parsed chunk completed, until its answer: if it is taken, its head
-    is remembered."""
+    """The request that the last parsed chunk completed, until it is answered: if it is accepted,
+    its head is remembered."""
     _in_vain = 0
-    """Heads remembered since one was met again."""
+    """How many heads were remembered since one last came again."""
     waiting: Waiter | None = None
-    """What waits for its sender's turn, or did so last."""
+    """The waiter of the request that waits for its sender's turn, or of the last one that did."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See whether this server can answer without its application."""
+        """Find out whether this server may answer without its application."""
         super().connection_made(transport)
         chosen = self.config
         is_plain = not (chosen.root_path or chosen.limit_concurrency or chosen.access_log)
-        # The demo has none there: it is several sites, and finds out by the host which is meant.
+        # The demo has no services here: it serves several sites and chooses by the host name.
         self._services = self.app_state.get("services") if is_plain else None
         if isinstance(self.app, ProxyHeadersMiddleware):
             host = self.client[0] if self.client else None
             self._is_behind_proxy = host in self.app.trusted_hosts
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of a request that has not begun: nobody was told that it is kept."""
+        """Drop a request that has not begun: its sender was not told that it is kept."""
         super().connection_lost(exc)
         if self.waiting is not None and self._services is not None:
             self._services.shares.leave(self.waiting)
-        # What leads back here holds its body until the collector comes.
+        # A request refers back to this connection, so only the collector would free its body.
         self.waiting = self._incoming = self._last_parsed = None
         if isinstance(self.cycle, ShortRequest):
             self.cycle = _ANSWERED
@@ -169,24 +170,25 @@ class ShortConnection(HttpConnection):
             self._incoming.pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """Keep the whole request until the parser returns: it would take our errors for its own."""
+        """Keep the complete request until the parser returns, as that would swallow our errors."""
         if self._incoming is None:
             super().on_message_complete()
         else:
             self._moved = True
-            # What follows on the connection waits for this, in uvicorn's own pipeline.
+            # uvicorn's own pipeline holds the next request on the connection back until this is
+            # done.
             self.cycle = self._whole = self._incoming
             self._incoming = None
 
     def drop_unfinished(self) -> bool:
-        """Take back a request of which no more is read; say whether its sender is owed a word."""
+        """Drop a request that will not be read to its end; say whether it is owed an answer."""
         if self._incoming is None:
             return super().drop_unfinished()
         self._incoming = None
         return True
 
     def after_reading(self, chunk: bytes) -> None:
-        """Take a request that is whole; one that is not goes the long way, with its deadlines."""
+        """Process a complete request; one that is not goes the long way, which has deadlines."""
         if self._whole is not None:
             request, self._whole = self._whole, None
             request.chunk = chunk
@@ -220,7 +222,7 @@ class ShortConnection(HttpConnection):
         super().begin_request()
 
     def _recognise(self, head: KnownHead, chunk: bytes) -> bool:
-        """Take a chunk that is one request with a known head; False where it is to be parsed."""
+        """Process a chunk that is one request with the known head; False if it must be parsed."""
         services, before = self._services, self.cycle
         if (
             services is None
@@ -257,7 +259,7 @@ class ShortConnection(HttpConnection):
             self.respond(request, None)
 
     def _is_https(self, lines: list[tuple[bytes, bytes]]) -> bool:
-        """Say whether the sender came by TLS, as uvicorn's proxy middleware finds it."""
+        """Say whether the sender used TLS, by the same rules as uvicorn's proxy middleware."""
         scheme: str | None = self.scheme
         if self._is_behind_proxy:
             said = dict(lines).get(b"x-forwarded-proto", b"").decode("latin-1").strip()
@@ -265,11 +267,11 @@ class ShortConnection(HttpConnection):
         return scheme == "https"
 
     def respond(self, request: ShortRequest, answer: Answer | None) -> None:
-        """Write the answer, unless the sender has gone: what it sent is kept."""
+        """Write the answer, unless the sender has gone; what it sent is kept either way."""
         if request.disconnected or request.response_complete:
             return
         request.response_complete = True
-        self.waiting = None  # it leads back to the request, and many connections are idle for long
+        self.waiting = None  # it refers to the request, and many connections stay idle for long
         if self.cycle is request:
             self.cycle = _ANSWERED
         if answer is None:
@@ -282,7 +284,7 @@ class ShortConnection(HttpConnection):
         self.on_response_complete()
 
     def _remember_head(self, request: ShortRequest, answer: Answer) -> None:
-        """Remember the head of a request that was taken, unless this peer's are never the same."""
+        """Remember the head of an accepted request, unless this peer's heads never come again."""
         may_come_again = request.keep_alive and self._reading is OPEN
         if answer.status == ACCEPTED and may_come_again and self._in_vain < IN_VAIN:
             self._in_vain += 1
@@ -301,20 +303,20 @@ class ShortConnection(HttpConnection):
         try:
             self.transport.write(text)
         except RuntimeError as error:
-            if "closed" not in str(error):  # uvloop knows of an end before the protocol does
+            if "closed" not in str(error):  # uvloop learns of the close before the protocol does
                 raise
         if not request.keep_alive:
             self.transport.close()
 
 
 class _OneAccepted:
-    """The answer of nearly all requests as it is written, until the date in it changes."""
+    """The answer to nearly all requests as bytes, kept until the date in it changes."""
 
     def __init__(self) -> None:
         self._kept: tuple[HeaderLines, bytes, bytes] = ([], b"", b"")
 
     def text(self, usual: HeaderLines, *, is_https: bool) -> bytes:
-        """Give its bytes; uvicorn makes a new list of the `usual` headers for a new date."""
+        """Give the bytes; uvicorn makes a new list of `usual` headers whenever the date changes."""
         kept = self._kept
         if kept[0] is not usual:
             plain = written(ONE_ACCEPTED, usual, is_https=False, keep_alive=True)
