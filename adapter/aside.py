@@ -1,16 +1,17 @@
-"""Keep aside what another program's lock on the database puts off, while everything else goes on.
+"""Keep aside the jobs that another program's lock on the database delays, while all else goes on.
 
-The order that is kept: of what waits here nothing passes another, and whatever needs a transaction
-later goes behind it, though the lock may be gone by then. Only what needs no transaction passes.
-Senders whose requests are under way together have set no order among them; one that needs an order
-waits for its answer, and no answer comes from here before the commit. So it is enough that
+The order that is kept: jobs that wait here do not overtake each other, and any later job that needs
+a transaction queues behind them, even if the lock has gone by then. Only jobs that need no
+transaction overtake. Among requests that are in flight together a sender has set no order; one that
+needs an order waits for its answer, and no answer leaves here before the commit. So it is enough
+that
 
 - a contact comes to the same state in every order of its events (decision 0006), and what is
   decided late is decided by that state: no pop for a contact that has ended meanwhile;
 - an alias that is learnt late takes over what its id was given meanwhile (`pipeline.merge`);
 - an erasure that waits finds what was kept meanwhile, and looks again when it is done (`erasure`).
 
-What cannot wait at all (`Committer.run_now`) is done at once where the lock has gone, or refused.
+What cannot wait at all (`Committer.run_now`) is done at once if the lock has gone, or refused.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from adapter.store.failures import lock_is_held
 from adapter.timer import Timer
 
 RETRY = 0.005
-"""Seconds until another program's lock is tried again."""
+"""Seconds between attempts while another program holds the lock."""
 
 PATIENCE = 2.0
 """Seconds that a job waits for another writer (a command line) before its sender is told 503; well
@@ -41,19 +42,19 @@ class Aside:
         self, room: Room, *, try_to_go_on: Callable[[], bool], take_back: Take, give_up: Take
     ) -> None:
         self.room = room
-        """Their own: they take no place in the queue of the others."""
+        """Their own room: they take none in the queue of the others."""
         self._try_to_go_on = try_to_go_on
-        """Makes way for them where it can, and tells whether they may go on."""
+        """Makes way for them if it can, and tells whether they may go on."""
         self._take_back = take_back
-        """Gets all that wait, in their order, when the lock has gone."""
+        """Takes all that wait, in their order, when the lock has gone."""
         self._give_up = give_up
-        """Gets those that have waited too long."""
+        """Takes those that have waited too long."""
         self.jobs: deque[Job] = deque()
         self._timer = Timer(self._try_again)
-        """Set while any wait: then the lock is tried again."""
+        """Set while any job waits: it tries the lock again."""
 
     def put(self, job: Job) -> None:
-        """Have a job wait behind the others.
+        """Queue a job behind the others that wait.
 
         Raises:
             Overloaded: too many events wait.
@@ -69,7 +70,7 @@ class Aside:
         self._try_soon()
 
     def try_now(self) -> None:
-        """Have all go on if the lock has gone."""
+        """Let all of them go on if the lock has gone."""
         if not self._try_to_go_on():
             return
         self._timer.stop()
@@ -91,7 +92,7 @@ class Aside:
             self._try_soon()
 
     def _take_impatient(self) -> list[Job]:
-        """Give those that have waited too long."""
+        """Remove and give the jobs that have waited too long."""
         jobs, taken, now = self.jobs, list[Job](), time.monotonic()
         while jobs and now - (jobs[0].refused_since or now) >= PATIENCE:
             taken.append(jobs.popleft())

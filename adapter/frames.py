@@ -16,7 +16,7 @@ _head_64 = struct.Struct(">BBQ").pack
 
 PING = b"\x89\x00"  # FIN + opcode 9, nothing in it
 EMPTY_PONG = b"\x8a\x80"
-"""How a client's answer to `PING` begins; four bytes of mask follow."""
+"""How a client's answer to `PING` begins; the four bytes of the mask follow."""
 EMPTY_PONG_LENGTH = 6
 
 
@@ -31,7 +31,7 @@ def text(payload: bytes) -> bytes:
 
 
 def from_client(length: int) -> int:
-    """Give the least length of a client's frame, by that of its payload (it may pad lengths)."""
+    """Give the least length of a client's frame with this payload (a client may pad lengths)."""
     if length < _LENGTH_16:
         return length + 6
     return length + (8 if length < 1 << 16 else 14)

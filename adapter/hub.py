@@ -36,7 +36,7 @@ class Panel:
 
     id: str
     anonymous: bool
-    """True where the client gave no id of its own (a service key without `panel=`)."""
+    """True if the client gave no id of its own (a service key without `panel=`)."""
     visible: bool = True
     interacted: float = -math.inf
     """When a person last used it; never, until it says so."""
@@ -49,15 +49,15 @@ class Feed(Protocol):
     agent: Agent | None
     """None on a wallboard."""
     panel: Panel | None
-    """None where nobody can open anything (read-only subprotocol, wallboard)."""
+    """None if nobody can open anything on it (read-only subprotocol, wallboard)."""
     key: str | None
     live: bool
-    """Whether the feed is caught up; until then it may own pops, but its replay brings them."""
+    """Whether the feed is caught up; until then it may own pops, but its replay delivers them."""
 
     def send(self, frame: bytes) -> bool:
-        """Write a whole frame, or close the feed where its buffer is full; never blocks.
+        """Write a whole frame, or close the feed if its buffer is full; never blocks.
 
-        True where the frame was written.
+        True if the frame was written.
         """
 
     def close(self, code: CloseCode) -> None:
@@ -68,12 +68,12 @@ class Feed(Protocol):
 
 
 class BestPanel(NamedTuple):
-    """Whose a new pop is."""
+    """The panel that a new pop goes to."""
 
     panel: Panel | None
-    """None where the agent has no panel."""
+    """None if the agent has no panel."""
     is_sole: bool
-    """Whether the agent has no other one."""
+    """Whether it is the agent's only one."""
 
 
 class Outgoing(msgspec.Struct):
@@ -92,10 +92,10 @@ class Hub:
         self._failed = Seldom()
         self._agents: dict[AgentKey, list[Feed]] = {}
         self._wallboards: dict[Tenant, dict[Feed, None]] = {}
-        """In their order, and each is found at once: thousands may leave together."""
+        """Dictionaries, to keep their order and find each at once: thousands may leave together."""
 
     def join(self, feed: Feed) -> None:
-        """Take in a feed: a panel may own pops from now on; messages come when it is `live`."""
+        """Add a feed: its panel may own pops from now on; messages follow once it is `live`."""
         if feed.agent is None:
             self._wallboards.setdefault(feed.tenant, {})[feed] = None
         else:
@@ -103,7 +103,7 @@ class Hub:
         self._metrics.feeds.labels(_kind(feed)).inc()
 
     def leave(self, feed: Feed) -> None:
-        """Forget a feed; harmless where it never joined."""
+        """Forget a feed; harmless if it never joined."""
         left = self._leave_wallboards(feed) if feed.agent is None else self._leave(feed, feed.agent)
         if left:
             self._metrics.feeds.labels(_kind(feed)).dec()
@@ -118,7 +118,7 @@ class Hub:
         return True
 
     def _leave(self, feed: Feed, agent: Agent) -> bool:
-        group = self._agents.get(agent, [])  # an agent has a few
+        group = self._agents.get(agent, [])  # an agent has only a few
         if feed not in group:
             return False
         group.remove(feed)
@@ -144,7 +144,7 @@ class Hub:
         return BestPanel(best, len(panels) == 1)
 
     def renamed(self, agent: Agent) -> None:
-        """Close the feeds of an id that means another agent now: they come back as that one."""
+        """Close the feeds of an id that means another agent now: they reconnect as that one."""
         for feed in list(self._agents.get(agent, ())):
             try:
                 feed.close(RENAMED)
@@ -157,7 +157,7 @@ class Hub:
         return [feed for group in grouped for feed in group]
 
     def fan_out(self, outgoing: Outgoing) -> int:
-        """Write one message to every socket that it is for; give how many took it.
+        """Write one message to every socket that it is for; give how many accepted it.
 
         Wallboards are not counted.
         """
@@ -165,7 +165,7 @@ class Hub:
         targets = self._targets(tenant, message.agents)
         wallboards: list[Feed] = []
         if self._wallboards and tenant in self._wallboards:
-            # Copied: a feed that is full leaves while it is written to.
+            # A copy, because a feed whose buffer is full leaves while it is written to.
             wallboards = [feed for feed in self._wallboards[tenant] if feed.live]
         if not targets and not wallboards:
             return 0
@@ -193,10 +193,10 @@ class Hub:
         return taken
 
     def _cut_off(self, feed: Feed, error: Exception) -> None:
-        """End a feed that has failed: its client resumes, and those behind it miss nothing."""
+        """End a feed that has failed: its client resumes, and the feeds after it miss nothing."""
         if (untold := self._failed.due()) is not None:
             log.error("a feed failed; it is cut off", exc_info=error, untold=untold)
-        with suppress(Exception):  # what is wrong with it may be in the way here too
+        with suppress(Exception):  # the same fault may strike here too
             feed.abandon()
         self.leave(feed)
 
@@ -214,7 +214,7 @@ class Hub:
         return [feed for group in groups for feed in group if feed.live]
 
     def _owner(self, pop: StoredPop) -> Feed | None:
-        """Give the one socket that may open a pop: of two with one panel's id, the newer."""
+        """Give the one socket that may open a pop; if two have the panel's id, the newer one."""
         panels = self.panels(Agent(pop.tenant, pop.agent))
         mine = (feed for feed in reversed(panels) if feed.panel and feed.panel.id == pop.owner)
         return next(mine, None)
@@ -253,12 +253,12 @@ def pop_data(pop: StoredPop, panel: str | None, now: datetime) -> bytes:
 
 
 def _own_frame(pop: StoredPop, message: Message, now: datetime) -> bytes:
-    """Give the frame that tells the owner of a pop that it is theirs."""
+    """Give the frame that tells the owner of a pop to open it."""
     return frames.text(messages.encode(pop.tenant, message, pop_data(pop, pop.owner, now)))
 
 
 def used_at(said: datetime, now: datetime) -> float:
-    """Give when a panel was used, by our clock; a panel's clock that is ahead counts as now."""
+    """Give when a panel was used, by our clock; a time that is ahead of ours counts as now."""
     aware = said if said.tzinfo is not None else said.replace(tzinfo=UTC)
     return monotonic() - max((now - aware).total_seconds(), 0.0)
 

@@ -1,9 +1,9 @@
-"""Know what the journal refuses, and say it once when that begins and once when it is over.
+"""Know what the journal refuses, and log once when that begins and once when it is over.
 
-There are three kinds. The database refuses: its senders are told 503. The redo log alone refuses
-(its disk or quota is full, it was made unwritable): what would have gone there is committed by the
-database, which is as durable and slower. The disk could not keep what was written: then nothing is
-promised any more in this process.
+There are three kinds. The database refuses: senders are told 503. Only the redo log refuses (its
+disk or quota is full, it was made unwritable): the database commits what would have gone there,
+which is as durable but slower. The disk could not keep what was written: then this process promises
+nothing any more.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from adapter.upkeep import Upkeep
 log = structlog.get_logger()
 
 RETRY = 1.0
-"""Seconds after which the redo log is tried again: to be refused may take a full disk long."""
+"""Seconds after which the redo log is tried again: a full disk may be slow to refuse."""
 
 QUIET = 5.0
-"""Seconds that it takes events, and refuses none, until it counts as well: a full disk may have
-room for a small one."""
+"""Seconds for which it must take events, and refuse none, before it counts as working: a full disk
+may have room for a small event."""
 
 
 class Troubles:
@@ -36,20 +36,20 @@ class Troubles:
         self._upkeep = upkeep
         self._metrics = metrics
         self.is_any = False
-        """Whether there is any trouble; while there is none nothing else is asked."""
+        """Whether there is any trouble; while there is none, nothing else here need be asked."""
         self.failure: StoreUnavailable | None = None
         """Why the last commit failed; None while the journal works."""
         self._lost: StoreUnavailable | None = None
         """What the disk could not keep: nothing may be built on it in this process."""
         self._redo_since: float | None = None
-        """Since when the redo log refuses."""
+        """When the redo log began to refuse."""
         self._rows = 0
-        """Rows that the database has taken in its place."""
+        """Rows that the database has taken in its place since then."""
         self._end_timer = Timer(self._end_redo_trouble)
-        """Set while it takes events again, and may yet refuse one."""
+        """Set while it takes events again but may yet refuse one."""
 
     def raise_final(self) -> None:
-        """Refuse what no other try can mend; raises `StoreUnavailable`."""
+        """Refuse if no further attempt can succeed; raises `StoreUnavailable`."""
         if self._lost is not None:
             raise StoreUnavailable(f"{self._lost}; restart the server", retry_after=30)
         if isinstance(self.failure, StoreCorrupt):
@@ -64,7 +64,7 @@ class Troubles:
 
     def refused(self, error: StoreUnavailable) -> None:
         """Note that a commit failed."""
-        if isinstance(error, StoreBusy):  # which goes by itself
+        if isinstance(error, StoreBusy):  # it passes by itself
             return
         if self.failure is None:
             log.critical("the journal refuses", error=str(error))
@@ -75,10 +75,10 @@ class Troubles:
     def committed(self, batch: Batch) -> None:
         """Note what begins and what is over, now that a commit has succeeded.
 
-        While there is no trouble it need not be told of what went into the redo log.
+        While there is no trouble, commits to the redo log need not be noted.
         """
         if not self.is_any or not (batch.transaction is not None or batch.rows):
-            return  # where nothing was written, nothing is proved
+            return  # a commit that wrote nothing proves nothing
         if self.failure is not None:
             log.info("the journal works again")
             self.failure = None

@@ -17,10 +17,10 @@ SEQUENCE_DIGITS = 12
 """CloudEvents `sequence` is ordered as a string, so it is zero-padded (12 digits last for ages)."""
 
 EPOCH_HEADER = "Screenpop-Epoch"
-"""Of the answer to a feed's handshake whose key is good."""
+"""A header of the answer to a feed's handshake, if its key is good."""
 
 EVERYONE = "*"
-"""The audience of a message that every feed of the tenant gets."""
+"""The audience of a message for every feed of the tenant."""
 
 UPDATED = CONTACT_PREFIX + "updated"
 POP = "screenpop.pop"
@@ -48,14 +48,14 @@ class Message(msgspec.Struct, frozen=True):
     sequence: int
     type: str
     subject: str | None
-    """The contact id, where the message is about a contact."""
+    """The contact id, if the message is about a contact."""
     time: datetime
     data: bytes
     """JSON."""
     agents: tuple[str, ...] = ()
     """The ids of the agents who get it; `EVERYONE` for all feeds. Wallboards get everything."""
     pop: str | None = None
-    """The pop's id, where the message announces one: then `data` differs by panel."""
+    """The pop's id, if the message announces one: then `data` differs by panel."""
 
 
 class PopView(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,9 +96,9 @@ def sequence_text(sequence: int) -> str:
 
 
 def encode(tenant: Tenant, message: Message, data: bytes | None = None) -> bytes:
-    """Give the CloudEvent (JSON format) of a message; `data` stands in for the message's own."""
-    # Put together from its parts: a fifth of what encoding a structure costs, for each event. Only
-    # the subject is a stranger's text; a tenant's name and the types have nothing to escape.
+    """Give the CloudEvent (JSON format) of a message; `data` replaces the message's own."""
+    # Put together from its parts, for each event, at a fifth of the cost of encoding a structure.
+    # Only the subject is a stranger's text; the tenant's name and the type need no escaping.
     sequence = b"%012d" % message.sequence
     about = b""
     if message.subject is not None:
@@ -128,7 +128,7 @@ def snapshot(
     epoch: str,
     gap: bool,
 ) -> bytes:
-    """Give the snapshot that is true for `sequence`; `gap` says that messages were missed."""
+    """Give the snapshot as of `sequence`; `gap` says that messages were missed."""
     text = sequence_text(sequence)
     data: dict[str, Any] = {"contacts": contacts, "pops": pops, "sequence": text, "epoch": epoch}
     if gap:
@@ -136,7 +136,8 @@ def snapshot(
     return _encoder.encode(
         _Envelope(
             specversion="1.0",
-            # Not an event of the journal: an id of its own, so that no client takes it for one.
+            # It is no event of the journal, so its id differs from those: no client takes it for
+            # one.
             id=f"snapshot-{text}",
             source=f"/tenants/{tenant}",
             type=SNAPSHOT,
@@ -163,11 +164,11 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     visible: bool = True
     interacted: datetime | None = None
     ancestors: Ancestors | None = None
-    """What the session is bound to that a key's ticket starts; None where the page cannot tell."""
+    """The session that a key's ticket starts is bound to them; None if the page cannot tell."""
 
 
 class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
-    """Whether the panel is in sight, and when it was last used."""
+    """Whether the panel is visible, and when it was last used."""
 
     visible: bool
     interacted: datetime | None = None
@@ -183,7 +184,7 @@ class PopOutcome(msgspec.Struct, frozen=True, tag_field="type", tag="pop.outcome
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
-    """A browser cannot see websocket pings, so a panel asks by message."""
+    """A panel's ping. It is a message, as a page cannot see websocket pings."""
 
 
 FromPanel = Hello | Presence | PopOutcome | Ping
@@ -205,7 +206,7 @@ def welcome(
     session: str | None,
     expires: datetime | None,
 ) -> bytes:
-    """Answer a `hello` that was taken."""
+    """Answer a `hello` that was accepted."""
     return _encoder.encode(
         {
             "type": "welcome",

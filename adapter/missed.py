@@ -1,4 +1,4 @@
-"""Find what a feed has missed, a part in each turn of the event loop."""
+"""Find what a feed has missed, part by part, each in a turn of the event loop."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CHAIN_ROWS = 250
 class Missing:
     """What a feed has missed, read in parts.
 
-    An agent's messages are found by going back all the way from the newest, once for all parts;
-    what comes meanwhile is found in the same way when these are read.
+    An agent's messages are found by following their chain all the way back from the newest, once
+    for all parts. What comes in meanwhile is found in the same way, when those have been read.
     """
 
     __slots__ = ("_ahead", "_chains", "_feed")
@@ -27,14 +27,15 @@ class Missing:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._chains: journal.Chains | None = None
-        """Where it is still looked for what an agent has missed."""
+        """The chains that are still being followed; None while there is no search."""
         self._ahead: list[int] = []
-        """Sequences that were found and are still to be read."""
+        """The sequences that were found and are yet to be read."""
 
     def read(self, cursor: Cursor, after: int) -> list[Message] | None:
-        """Read the next messages above `after`: none at the end, None where it takes more turns.
+        """Read the next messages above `after`: none at the end, None if it takes more turns.
 
-        Of what was found nothing is missing: where the retention removes it, the feed is closed.
+        Nothing that was found can be missing: if the retention removes some of it, the feed is
+        closed.
         """
         feed = self._feed
         if feed.agent is None:
@@ -59,6 +60,6 @@ class Missing:
         return bool(self._ahead)
 
     def give_back(self, missed: list[Message], after: int) -> None:
-        """Be told that what was read went out up to `after` alone: the rest is read again."""
+        """Note that what was read went out only up to `after`: the rest is read again."""
         if self._feed.agent is not None:
             self._ahead[:0] = [each.sequence for each in missed if each.sequence > after]

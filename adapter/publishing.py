@@ -1,4 +1,4 @@
-"""Push what a commit has made: messages to sockets, work to the outbox, and a line to the story."""
+"""Push the results of a commit: messages to sockets, work to the outbox, a line to the story."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ TRACED_PUSHES: Final = frozenset(
         CONTACT_PREFIX + Stage.MADE.value,
     )
 )
-"""The pushes that a contact's story tells: when the panel rang, and when it popped."""
+"""The pushes that go into a contact's story: when the panel rang, and when it popped."""
 
 
 class Publisher:
-    """Tells the world of committed batches; whoever misses it resumes from the journal."""
+    """Publishes committed batches; whoever misses a message resumes from the journal."""
 
     def __init__(self, database: Database, hub: Hub, queue: StepQueue, trace: Trace) -> None:
         self._database = database
@@ -61,7 +61,8 @@ class Publisher:
             if message.type in TRACED_PUSHES and message.subject is not None:
                 self._note_push(outgoing, count)
         except Exception:
-            # It is committed: its sender must hear so, and whoever missed it can resume.
+            # It is committed: its sender must still get the receipt, and a feed that missed it can
+            # resume.
             log.exception("a message was not pushed", sequence=message.sequence)
 
     def _see_to(self, batch: Batch) -> None:

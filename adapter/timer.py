@@ -1,4 +1,4 @@
-"""Call a function a while from now, once, and let the time be changed until then."""
+"""Call a function once, a while from now, at a time that may be changed until then."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Timer:
-    """Calls a function when the seconds that were last said have passed. Used by one event loop."""
+    """Calls a function when the seconds that were last set have passed. Used by one event loop."""
 
     __slots__ = ("_call", "_handle", "is_next")
 
@@ -23,7 +23,7 @@ class Timer:
         return self._handle is not None
 
     def set(self, seconds: float) -> None:
-        """Go off after so many seconds, instead of what was said before."""
+        """Go off after `seconds`, instead of what was set before."""
         self.stop()
         self.is_next = not seconds
         self._handle = asyncio.get_running_loop().call_later(seconds, self._go_off)

@@ -1,7 +1,7 @@
-"""Write behind the commits what can wait: rows from the redo log, and the journal's index.
+"""Write, behind the commits, what can wait: rows from the redo log, and the journal's index.
 
-Everything here may be late without anything being lost; what is missing in the database is in the
-redo log, and what is missing in the index is in the journal.
+All of it may be late without loss: what the database lacks is in the redo log, and what the index
+lacks is in the journal.
 """
 
 from __future__ import annotations
@@ -22,21 +22,24 @@ from adapter.timer import Timer
 log = structlog.get_logger()
 
 CATCH_UP_DELAY = 0.1
-"""Seconds for which rows may stay in the backlog: another process reads the journal so late."""
+"""Seconds for which rows may stay in the backlog, and so how late another process may see them."""
 
 MOST_WAITING = 256
 """Rows at which the backlog is written at once: about a millisecond of the loop."""
 
 BESIDE_OTHERS = 64
-"""The same where several sources send, of which one may send very much: the events of the others
-find the loop busy for a quarter of a millisecond at most. It is dearer than all at once."""
+"""The same while several sources send, one of them perhaps very much: the events of the others then
+find the loop busy for a quarter of a millisecond at most. It costs more than writing all at
+once."""
 
 SLICE_ROWS = 512
-"""Rows that are written in one go where the backlog has grown, because the database was locked: two
-to three milliseconds. Of a very large one a quarter is, or a flood would let it grow for ever."""
+"""Rows that are written in one go if the backlog has grown because the database was locked: two to
+three milliseconds. Of a very large backlog it is a quarter, or a flood would let it grow for
+ever."""
 
 TOO_MANY = 20_000
-"""Rows in the backlog from which on events are refused while the database cannot take them."""
+"""Rows in the backlog above which each group needs the database, and so waits or is refused while
+the database cannot take rows."""
 
 INDEX_ROWS = 65_536
 """Rows of the journal after which its index is written: many at once, because near ones share
@@ -44,24 +47,25 @@ pages and a contact's last row stands for those before it. A restart reads as ma
 second, and only floods come to so many within `INDEX_DELAY`."""
 
 INDEX_SLICE = 0.0005
-"""Seconds of the loop for which it is written, until other things have their turn; with the commit
-it becomes up to twice as long."""
+"""Seconds for which the index is written before other things have their turn; with the commit, up
+to twice as long."""
 
 LONGER_SLICE = 0.0015
-"""The same where so much comes in that each turn of the loop takes longer anyway: it is a third
-cheaper to write more at once."""
+"""The same when so much comes in that each turn of the loop takes longer anyway: writing more at
+once is a third cheaper."""
 
 BUSY = 32
-"""Rows in the backlog, a few milliseconds after it was written, from which on much comes in."""
+"""Rows in the backlog, a few milliseconds after it was written, above which much is coming in."""
 
 INDEX_PAUSE = 0.002
-"""Seconds until it goes on."""
+"""Seconds between two slices of the index."""
 
 INDEX_DELAY = 5.0
-"""Seconds after which it is written though they are fewer, so that a restart finds little to do."""
+"""Seconds after which the index is written even if the rows are fewer, so that a restart finds
+little to do."""
 
 RETRY = 0.02
-"""Seconds until another program's lock is tried again."""
+"""Seconds between attempts while another program holds the lock."""
 
 
 class Upkeep:
@@ -73,28 +77,28 @@ class Upkeep:
         self._catch_up_timer = Timer(self._on_catch_up_timer)
         self._index_timer = Timer(self._on_index_timer)
         self._is_index_put_off = False
-        """Whether the index is to be written when its timer goes off and not before."""
+        """Whether the index must wait for its timer."""
         self._writing: journal.IndexWriting | None = None
         """The index that is being written, a slice at a time."""
         self.are_several = are_several
         """Tells whether several sources send."""
         self._holds = 0
-        """Of those who want nothing written meanwhile (`held`)."""
+        """How many callers want nothing written just now (`held`)."""
         self._is_refused = False
-        """Whether the database did not take the backlog, and no lock was the reason."""
+        """Whether the database refused the backlog for another reason than a lock."""
         self._avoids_redo = False
         """Whether nothing may go into the redo log, because it refused a moment ago."""
         self._mistakes = Seldom()
 
     @property
     def needs_database(self) -> bool:
-        """Whether a commit is to be one of the database, and to take along the whole backlog."""
+        """Whether the next commit must be a transaction that also writes the whole backlog."""
         return self._avoids_redo or self._is_refused or len(self._durability.backlog) > TOO_MANY
 
     def after_commit(self) -> None:
-        """See to it that what was kept is written in time.
+        """Schedule the writing of what was committed.
 
-        Not in this turn of the loop: what was just sent is to leave the sockets first.
+        It is not done in this turn of the loop: what was just sent should leave the sockets first.
         """
         backlog = len(self._durability.backlog)
         if not backlog:
@@ -108,7 +112,7 @@ class Upkeep:
             self._schedule_index()
 
     def avoid_redo(self, seconds: float) -> None:
-        """Have nothing go into the redo log for a while, because it refuses."""
+        """Keep away from the redo log for a while, because it refuses."""
         self._avoids_redo = True
         asyncio.get_running_loop().call_later(seconds, self._try_redo_again)
 
@@ -124,7 +128,7 @@ class Upkeep:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Write nothing meanwhile, so that a checkpoint finds an end and the log begins anew."""
+        """Write nothing meanwhile, so that a checkpoint can finish and SQLite's log starts over."""
         self._holds += 1
         try:
             yield
@@ -137,7 +141,7 @@ class Upkeep:
         self._is_refused = False
 
     def shrink_backlog(self) -> bool:
-        """Write a part of the backlog where it is large; give whether it is small now.
+        """Write a part of the backlog if it is large; say whether it is small now.
 
         Raises:
             StoreUnavailable: as `catch_up`.
@@ -175,7 +179,8 @@ class Upkeep:
             log.info("index not written yet", error=str(error))
             self._put_index_off()
         except Exception:
-            # It stays in memory and in the journal: tried again, from its beginning, it is whole.
+            # It stays in memory and in the journal, so another try from the beginning writes all of
+            # it.
             if (untold := self._mistakes.due()) is not None:
                 log.exception("index not written; it is tried again", untold=untold)
             self._writing = None
@@ -186,9 +191,10 @@ class Upkeep:
         self._index_timer.set(INDEX_DELAY)
 
     def _write_slice(self) -> None:
-        """Write what there is time for, and see to the rest."""
+        """Write what there is time for, and schedule the rest."""
         if len(self._durability.backlog) > SLICE_ROWS:
-            # The index must not be ahead of the journal, and all together would take too long.
+            # The index must not be ahead of the journal, and writing both at once would take too
+            # long.
             self._write_part_of_backlog()
             self._index_timer.set(INDEX_PAUSE)
             return
@@ -218,7 +224,8 @@ class Upkeep:
         except StoreBusy:
             self._catch_up_timer.set(RETRY)
         except StoreUnavailable as error:
-            # From now on events are committed by the database itself, which refuses them aloud.
+            # From now on events are committed by the database itself, so their senders hear of
+            # refusals.
             if not self._is_refused:
                 log.warning("the redo log cannot be emptied", error=str(error))
             self._is_refused = True
@@ -229,7 +236,7 @@ class Upkeep:
                 self._catch_up_timer.set(CATCH_UP_DELAY)
 
     def _write_part_of_backlog(self) -> None:
-        # A quarter of it, where it is large, so that no flood can keep it from becoming smaller.
+        # Of a large backlog a quarter, so that no flood can keep it from shrinking.
         least = BESIDE_OTHERS if self.are_several() else SLICE_ROWS
         self._database.catch_up(max(least, len(self._durability.backlog) // 4))
         self._is_refused = False

@@ -29,10 +29,10 @@ _PATIENCE = 100
 """Milliseconds for which a reader waits for a lock; a command line holds it for one or two."""
 
 _IMPATIENCE = 2.0
-"""Seconds for which no reader waits again, after one that waited in vain."""
+"""Seconds for which no reader waits again after one has waited in vain."""
 
 REDO_SUFFIX = "-redo"
-"""What the redo log's name has behind the database's."""
+"""What follows the database's name in the redo log's."""
 
 
 class Database:
@@ -58,26 +58,27 @@ class Database:
         self.raw: TailedConnection = driver
         self.files = WatchedFiles(self.path)
         self.reader: Cursor = driver.cursor()
-        """For short reads, in a transaction or not. It is shared: read a statement to its end."""
+        """For short reads, in a transaction or not. It is shared: read each statement to its
+        end."""
         self.durability = Durability()
         self._impatient_until = 0.0
         self._rescued: set[str] = set()
-        """Of the logs that somebody has deleted, those whose content is in the database."""
+        """The deleted logs whose content has been saved into the database."""
         self._taken = 0
-        """How many rows of the backlog are in the transaction."""
+        """How many rows of the backlog the transaction contains."""
 
     def migrate(self) -> None:
-        """Bring the schema up to date; costs one query where it is."""
+        """Bring the schema up to date; costs one query if it is."""
         try:
             revisions.migrate(self.connection)
         except (DatabaseError, sqlite3.Error) as error:
             raise explain(error, self.path) from error
 
     def serve(self, *, outlives_power: bool = False) -> None:
-        """Prepare for the event loop: no commit waits for a lock, and none does a checkpoint.
+        """Prepare for the event loop: commits neither wait for a lock nor make a checkpoint.
 
-        Where commits must outlive a loss of power, each is followed by a sync of what it wrote,
-        here or by who commits (`transaction(synced=False)`, `Durability.keep`).
+        If commits must survive a loss of power, each is followed by a sync of what it wrote, here
+        or by the caller (`transaction(synced=False)`, `Durability.keep`).
         """
         belonging.begin_epoch_of_new(self.raw, self.path)
         self.raw.execute("PRAGMA busy_timeout=0")
@@ -112,25 +113,25 @@ class Database:
 
     def _recover(self, redo: Path) -> None:
         left = self.durability.open_redo(redo)
-        # On the disk before the file is emptied: what it holds may have been promised to outlive a
-        # loss of power, whatever this process promises.
+        # The rows must be on the disk before the file is emptied: an earlier process may have
+        # promised that they survive a loss of power, whatever this one promises.
         self.raw.execute("PRAGMA synchronous=FULL")
         try:
-            # Both in one transaction: with its commit the redo log begins its next cycle.
+            # Both in one transaction, because the redo log begins its next cycle with its commit.
             with self._former_redo() as former, self.transaction() as cursor:
                 for log, rows in (*former, (redo, left)):
                     if strange := restore(cursor, rows):
                         belonging.tell_rows(self.path, belonging.copy_aside(log), len(strange))
                         installation.begin_epoch(cursor)
         except BaseException:
-            self.durability.close_redo()  # with all that it holds
+            self.durability.close_redo()  # the file keeps its content
             raise
         finally:
             self.raw.execute("PRAGMA synchronous=NORMAL")
 
     @contextmanager
     def _former_redo(self) -> Iterator[list[tuple[Path, list[Row]]]]:
-        """Give what a former version has left beside a link to the database; then it may go."""
+        """Give what a former version has left beside a link to the database, then delete it."""
         path = self._named.with_name(self._named.name + REDO_SUFFIX)
         if not self._named.is_symlink() or path.is_symlink() or not path.is_file():
             yield []
@@ -143,13 +144,13 @@ class Database:
             log.close()
 
     def wipe_redo(self) -> None:
-        """Leave nothing in the redo log of what was erased from the database, within a moment."""
+        """Remove from the redo log, within a moment, what was erased from the database."""
         self.durability.wipe()
 
     def begin(self, *, most: int | None = None) -> sqlite3.Cursor:
-        """Begin to write, with the backlog of the redo log; `transaction` says what it raises.
+        """Begin a write that includes the redo log's backlog; raises what `transaction` does.
 
-        `most`: of the backlog at most so many rows, the oldest.
+        `most`: include at most so many rows of the backlog, the oldest.
         """
         self.files.check()
         return self._begin(most)
@@ -168,7 +169,7 @@ class Database:
         return cursor
 
     def is_locked(self) -> bool:
-        """Whether another program writes just now. Of any other trouble the next commit is told."""
+        """Whether another program is writing just now. Other troubles show at the next commit."""
         try:
             self.raw.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
@@ -177,9 +178,9 @@ class Database:
         return False
 
     def commit(self, *, synced: bool = True, promised: bool = True) -> None:
-        """Commit what was begun; `transaction` says what it raises.
+        """Commit what was begun; raises what `transaction` does.
 
-        `promised=False`: nobody is told of it, so the disk may have it whenever it likes.
+        `promised=False`: nobody is told of it, so it need not be on the disk soon.
         """
         try:
             self.raw.execute("COMMIT")
@@ -191,7 +192,7 @@ class Database:
             self.durability.sync()
 
     def roll_back(self) -> None:
-        """Give up what was begun, if anything."""
+        """Roll back what was begun, if anything."""
         if self.raw.in_transaction:
             self.raw.execute("ROLLBACK")
 
@@ -201,8 +202,8 @@ class Database:
     ) -> Iterator[sqlite3.Cursor]:
         """Write atomically: commit at the end, roll back on any exception.
 
-        `synced=False` leaves it to the caller to wait for the disk (`Durability.sync`,
-        `Durability.sync_later`); `most` and `promised` are as `begin` and `commit` have them.
+        `synced=False` leaves waiting for the disk to the caller (`Durability.sync`,
+        `Durability.sync_later`); `most` is that of `begin`, `promised` that of `commit`.
 
         Raises:
             StoreBusy: another process is writing.
@@ -224,10 +225,10 @@ class Database:
         self.commit(synced=synced, promised=promised)
 
     def catch_up(self, most: int | None = None, *, in_thread: bool = True) -> None:
-        """Write the redo log's backlog into the database; `transaction` says what it raises.
+        """Write the redo log's backlog into the database; raises what `transaction` does.
 
-        `most`: no more rows than so many, the oldest, so that the event loop goes on.
-        `in_thread`: a slow disk, which the redo log's next cycle may need, is not waited for here.
+        `most`: write at most so many rows, the oldest, so that the event loop can go on.
+        `in_thread`: if the redo log's next cycle needs a slow disk, wait for that in a thread.
         """
         durability = self.durability
         if not durability.is_redo_used or self.raw.in_transaction:
@@ -240,9 +241,10 @@ class Database:
             durability.sync_and_begin_cycle(in_thread=in_thread)
 
     def _catch_up_patiently(self) -> None:
-        """Wait a moment for another program's lock: a reader cannot be put off for it.
+        """Wait a moment for another program's lock: a reader cannot wait aside.
 
-        Not for each of very many readers, where a program keeps it: the loop would do nothing else.
+        If a program keeps the lock, not every one of many readers waits: the loop would do nothing
+        else.
         """
         self.raw.execute(f"PRAGMA busy_timeout={_PATIENCE}")
         try:
@@ -255,10 +257,10 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Read all that is committed, the backlog too; the driver's errors are turned into ours.
+        """Read all that is committed, including the backlog; turns the driver's errors into ours.
 
         Raises:
-            StoreUnavailable: as `transaction` does, where the redo log has a backlog.
+            StoreUnavailable: as `transaction`, if the redo log has a backlog.
         """
         try:
             self.catch_up()
@@ -271,9 +273,9 @@ class Database:
 
     @contextmanager
     def reading_tables(self) -> Iterator[None]:
-        """Do what `reading` does without the backlog, so that nobody's lock is in the way.
+        """Do what `reading` does without the backlog, so that no lock can be in the way.
 
-        For what only transactions write (pops, sessions, the outbox), and for those readers of the
+        For what only transactions write (pops, sessions, the outbox), and for readers of the
         journal that look in the backlog themselves (`journal.backlog`).
         """
         try:
@@ -296,17 +298,18 @@ class Database:
         return int(row[0])
 
     def rescue_logs(self) -> bool:
-        """Move into the database what a log holds, once, if somebody has deleted the log.
+        """Move the content of a log that somebody has deleted into the database, once.
 
-        It is open here and nowhere else: killed, we would take with us what was acknowledged.
-        Nothing is written to it any more (`WatchedFiles.check`). True where that was done just now.
+        Only this process still has the log open: if it were killed, what was acknowledged would be
+        lost. Nothing more is written to the log (`WatchedFiles.check`). True if it was moved just
+        now.
         """
         path, log, redo = str(self.path), f"{self.path}-wal", f"{self.path}{REDO_SUFFIX}"
         gone = {each for each in (log, redo) if self.files.is_gone(each)} - self._rescued
         if not gone:
             return False
         if self.files.is_gone(path) or self.raw.in_transaction:
-            return False  # another file is there, or none
+            return False  # the database is another file now, or gone; or a transaction is open
         if log in gone:
             locking.keep_from_last_checkpoint(self.path)
         with suppress(DatabaseError, sqlite3.Error, StoreUnavailable):
@@ -325,7 +328,7 @@ class Database:
         """Close the connection; SQLite checkpoints its log if this was the last one."""
         if not self.connection.closed:
             self.rescue_logs()
-        with suppress(StoreUnavailable):  # else the next start does it
+        with suppress(StoreUnavailable):  # otherwise the next start does it
             self.catch_up(in_thread=False)
         self.durability.close()
         self.connection.close()

@@ -1,8 +1,8 @@
-"""Keep what was committed: rows in the redo log until the database has them, both on the disk.
+"""Keep what was committed: rows in the redo log until the database has them, and both on the disk.
 
-Where a commit must outlive a loss of power, the file that it was written to is synced before
-anybody is told: the redo log, or the log of SQLite. What is written into the database behind the
-commits is promised by the redo log, and synced before that begins its next cycle.
+If a commit must survive a loss of power, the file that it was written to (the redo log, or SQLite's
+log) is synced before anybody is told. What is written into the database behind the commits is safe
+in the redo log, and is synced before the redo log begins its next cycle.
 """
 
 from __future__ import annotations
@@ -20,46 +20,48 @@ from adapter.store.journal.redo import RedoLog
 from adapter.store.syncing import DiskSync
 
 SYNC_EVERY = 0.1
-"""Seconds between two syncs of SQLite's log that are for the redo log's sake: under load the
-database takes rows from it many times more often."""
+"""Seconds at least between two syncs of SQLite's log for the redo log's sake: under load the
+database takes rows from the redo log many times more often."""
 
 LONGEST_DELAY = 1.0
-"""Seconds after which the loop itself waits for a slow disk, so that the next cycle can begin."""
+"""Seconds after which the loop itself waits for a slow disk, so that the next cycle begins at
+all."""
 
 
 class Durability:
-    """The redo log of one database, and the waiting for the disk.
+    """The redo log of one database, and what still has to reach the disk.
 
-    The commits of the database are counted: `_commits` were made, and the disk has the first
-    `_on_disk` of them for sure. It has the first `_asked` when the sync that was asked for is done.
-    The last that took rows out of the redo log was number `_needed`. So the redo log may begin its
-    next cycle when no row waits in it and `_on_disk >= _needed`.
+    The commits of the database are counted: `_commits` were made, and the first `_on_disk` of them
+    are on the disk for sure. When the sync that was asked for is done, the first `_asked` will be.
+    The last commit that took rows out of the redo log was number `_needed`. So the redo log may
+    begin its next cycle when no row waits in it and `_on_disk >= _needed`.
     """
 
     def __init__(self) -> None:
         self._redo: RedoLog | None = None
-        """None where this process does not write the journal."""
+        """None if this process does not write the journal."""
         self.backlog: list[Row] = []
         """The rows that the redo log has and the database lacks, the oldest first."""
         self.disk: DiskSync | None = None
-        """Waits for the disk; None where a commit need not outlive a loss of power."""
+        """Waits for the disk; None if a commit need not survive a loss of power."""
         self._wal: int | None = None
         """The descriptor of SQLite's log; None as with `disk`."""
         self._unsynced: set[int] = set()
-        """The files that hold what somebody is to be told of, and that the disk may lack."""
+        """The files with commits that somebody will be told of and that may not be on the disk
+        yet."""
         self._commits = self._on_disk = self._asked = self._needed = 0
         self._is_wal_asked = False
-        """Whether a thread syncs SQLite's log, for the next cycle."""
+        """Whether a thread is syncing SQLite's log for the next cycle."""
         self._is_wipe_due = False
-        """Whether what was in the redo log was erased meanwhile."""
+        """Whether something that was in the redo log has been erased."""
         self._cycle_began = 0.0
         self._late_since: float | None = None
-        """Since when the next cycle could begin, but for the disk."""
+        """Since when only the disk has been holding up the next cycle."""
         self._failed: StoreUnavailable | None = None
-        """What the disk could not keep."""
+        """The error with which the disk failed to keep something."""
 
     def outlive_power(self, log: Path) -> None:
-        """From now on see to it that commits outlive a loss of power; `log` is that of SQLite."""
+        """Make commits survive a loss of power from now on; `log` is SQLite's."""
         self._wal = os.open(log, os.O_RDWR)
         self.disk = DiskSync()
 
@@ -110,25 +112,25 @@ class Durability:
             self._unsynced.add(redo.descriptor)
 
     def committed(self, taken: int, *, promised: bool) -> None:
-        """Note that the database has committed, with so many rows of the backlog, the oldest.
+        """Note that the database has committed, including the `taken` oldest rows of the backlog.
 
-        `promised`: somebody is to be told of it, when the disk has it.
+        `promised`: somebody will be told of it when it is on the disk.
         """
         self._commits += 1
         if taken:
             del self.backlog[:taken]
             self._needed = self._commits
         if self._wal is None:
-            self._on_disk = self._commits  # as far as it is to be
+            self._on_disk = self._commits  # as far as it has to be
             self._begin_cycle_if_done()
         elif promised:
             self._unsynced.add(self._wal)
 
     def sync(self) -> None:
-        """Wait until the disk has all that somebody is to be told of.
+        """Wait until everything that somebody will be told of is on the disk.
 
         Raises:
-            StoreUnavailable: the disk cannot keep it, or could not at some time before.
+            StoreUnavailable: the disk cannot keep it, or once could not.
         """
         for descriptor in sorted(self._unsynced):
             self._sync_now(descriptor)
@@ -137,9 +139,9 @@ class Durability:
         self.note_synced()
 
     def sync_later(self, done: Callable[[StoreUnavailable | None], None]) -> bool:
-        """Do what `sync` does in a thread; False where `sync` is quick or has nothing to do.
+        """Do what `sync` does in a thread; False if `sync` is quick or has nothing to do.
 
-        When it is done `note_synced` must follow, unless somebody has called `sync` meanwhile.
+        Once it is done, call `note_synced`, unless somebody has called `sync` meanwhile.
         """
         if self.disk is None or not self._unsynced or self.disk.is_quick or self._failed:
             return False
@@ -149,16 +151,16 @@ class Durability:
         return True
 
     def note_synced(self) -> None:
-        """Note that the disk has all that somebody is to be told of."""
+        """Note that everything that somebody will be told of is on the disk."""
         self._unsynced.clear()
         self._on_disk = max(self._on_disk, self._asked)
         self._begin_cycle_if_done()
 
     def sync_and_begin_cycle(self, *, in_thread: bool) -> None:
-        """Begin the redo log's next cycle if the database has all of it, on the disk if it must.
+        """Begin the redo log's next cycle if the database has all rows, synced where required.
 
-        `in_thread`: not too often, and a slow disk is waited for in a thread, unless that takes too
-        long because new rows come in meanwhile.
+        `in_thread`: do so not too often, and wait for a slow disk in a thread, unless that takes
+        too long because new rows keep coming in.
 
         Raises:
             StoreUnavailable: the disk cannot keep it.
@@ -178,7 +180,7 @@ class Durability:
         self._begin_cycle_if_done()
 
     def wipe(self) -> None:
-        """Leave nothing in the redo log of what the database has: now, or with the next cycle."""
+        """Remove from the redo log what the database has: now, or with the next cycle."""
         self._is_wipe_due = True
         if self._redo is not None and not self._redo.is_used:
             with suppress(OSError):
@@ -202,7 +204,7 @@ class Durability:
 
     @property
     def _is_on_disk(self) -> bool:
-        """Whether the disk has what the database took out of the redo log, if it must."""
+        """Whether what the database took out of the redo log is on the disk, if it must be."""
         return self._on_disk >= self._needed
 
     def _begin_cycle_if_done(self) -> None:

@@ -1,7 +1,7 @@
-"""Read what the client of a websocket sends: a little when it comes, much in pieces and in turn.
+"""Read what a websocket's client sends: a little at once, much in pieces and in turn.
 
-A client may send more than it should, or not take what it is answered: then the transport is read
-no further until what has come is read, or what was written has gone.
+A client may send more than it should, or not read the answers: then no more is read from the
+transport until what came has been read, or what was written has gone out.
 """
 
 from __future__ import annotations
@@ -30,29 +30,31 @@ log = structlog.get_logger()
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message from a client: the largest we know of is a pop outcome."""
 LITTLE = 1024
-"""Bytes that are read when they come, twice what our panel sends at once, unless others have sent
-very many frames in the same turn of the loop. The rest is read in turns (`ReadingTurns`)."""
+"""Bytes that are read as soon as they come (twice what our panel sends at once), unless others have
+sent very many frames in the same turn of the loop. Anything more is read in turns
+(`ReadingTurns`)."""
 LAST_WORDS = 2 * MESSAGE_LIMIT
-"""Bytes that are read, after our own close, to find the client's: the rest of a message and more.
-What comes after that is thrown away unread, until the connection is cut."""
+"""Bytes that are read after our own close, to find the client's close frame: the rest of a message
+and more. What comes after that is discarded unread, until the connection is cut."""
 
 _mistakes = Seldom()
 
 
 class FeedReader(FeedWriter):
-    """The half of a `FeedSocket` that reads, above the half that writes what the core answers."""
+    """The half of a `FeedSocket` that reads, built on the half that writes."""
 
     __slots__ = ("_fragments", "_partial", "_pieces", "_waits", "heard")
 
     def __init__(self, services: Services, core: ServerProtocol) -> None:
         super().__init__(services, core)
         self._fragments: bytearray | None = None
-        """What has come of a message, or None between messages."""
+        """The part of a message that has come; None between messages."""
         self._partial = 0
-        """Bytes that have come and are not yet in a whole frame: at 0, the next byte begins one.
-        Never too few; too many where a client pads lengths. After our own close it only grows."""
+        """Bytes that have come and do not make a whole frame yet: at 0, the next byte begins one.
+        Never too low; too high if a client pads lengths. After our own close it only grows."""
         self._pieces: deque[bytes] | None = None
-        """Pieces that wait to be read, an empty one for the end; None while the transport reads."""
+        """Pieces that wait to be read, an empty one meaning the end; None while the transport
+        reads."""
         self._waits = False
         """Whether this socket waits for its turn to read a piece."""
         self.heard = 0.0
@@ -69,9 +71,9 @@ class FeedReader(FeedWriter):
         super().connection_lost(exc)
 
     def begin(self, url: bytes, lines: HeaderLines) -> None:
-        """Answer the request that begins the websocket, whose head was parsed and checked before.
+        """Answer the request that begins the websocket; its head has been parsed and checked.
 
-        Before this nothing is read, and after it frames are.
+        Nothing is read before this; after it, frames are.
         """
         self._services.reading_turns.has_read(1)
         try:
@@ -81,10 +83,10 @@ class FeedReader(FeedWriter):
             self._abandon_by_mistake(error)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the sans-I/O core, act on what it understood, and write what it wants to say.
+        """Feed the sans-I/O core, act on what it understood, and write what it has to send.
 
-        The answer to a ping, where it is all that came, is kept from the core, which would do
-        nothing with it (RFC 6455, 5.5.3): nearly all that idle panels ever say.
+        If all that came is the answer to a ping, the core never sees it, as it would do nothing
+        with it (RFC 6455, 5.5.3): idle panels send hardly anything else.
         """
         self.heard = monotonic()
         if (
@@ -103,10 +105,10 @@ class FeedReader(FeedWriter):
             self._schedule_next_piece()
 
     def eof_received(self) -> bool:
-        """Let the core see that the client will send no more, when it has seen all that it sent."""
+        """Tell the core that the client will send no more, once it has read all that came."""
         if self._pieces is not None:
             self._pieces.append(b"")
-            return True  # uvloop would close the connection
+            return True  # otherwise uvloop would close the connection
         self._read_or_abandon(b"")
         return False
 
@@ -117,7 +119,7 @@ class FeedReader(FeedWriter):
             self._schedule_next_piece()
 
     def _stop_reading(self) -> None:
-        """Have the transport read no more until what waits is read, or what is written has gone."""
+        """Pause reading until what waits has been read, or what was written has gone out."""
         if self._pieces is None and not self._transport.is_closing():
             self._pieces = deque()
             self._transport.pause_reading()
@@ -135,7 +137,7 @@ class FeedReader(FeedWriter):
             count = len(piece)
             self._read_or_abandon(piece)
         if self._pieces is None or self._is_full():
-            return count  # it is over, or the transport owes us a `resume_writing`
+            return count  # it has ended, or a `resume_writing` will follow
         if self._pieces:
             self._schedule_next_piece()
             return count
@@ -145,7 +147,7 @@ class FeedReader(FeedWriter):
         return count
 
     def _read_or_abandon(self, data: bytes) -> None:
-        """Read what came, where nothing stands for the end. If that fails, cut the connection."""
+        """Read what came; no bytes mean the end. If that fails, cut the connection."""
         try:
             if data:
                 self._feed_core(data)
@@ -156,8 +158,8 @@ class FeedReader(FeedWriter):
             self._abandon_by_mistake(error)
 
     def _abandon_by_mistake(self, error: Exception) -> None:
-        # Said by nobody else: in its handshake the connection is not this protocol's yet, and what
-        # it has put into lists would stay there.
+        # Nobody else would report it: during the handshake the connection is not this protocol's
+        # yet, and where the feed has registered itself it would stay.
         if (untold := _mistakes.due()) is not None:
             log.error("a feed made a mistake; it is cut off", exc_info=error, untold=untold)
         self.abandon()
@@ -180,7 +182,7 @@ class FeedReader(FeedWriter):
         elif frame.opcode is Opcode.TEXT:
             self._fragments = bytearray(frame.data)
         elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            # Joined as they come: empty ones are in no limit of the core's.
+            # Joined as they come: the core has no limit on empty ones.
             self._fragments += frame.data
             if frame.fin:
                 payload, self._fragments = bytes(self._fragments), None
@@ -189,10 +191,10 @@ class FeedReader(FeedWriter):
             self._fail(StandardClose.UNSUPPORTED_DATA, "text messages only")
 
     def _fail(self, code: StandardClose, why: str) -> None:
-        """Fail the connection: nothing behind this frame is obeyed (RFC 6455, 7.1.7).
+        """Fail the connection: nothing after this frame is obeyed (RFC 6455, 7.1.7).
 
-        The core has read on already, and may have failed or closed at a later frame: what it said
-        then is the last word.
+        The core has read ahead, and may have failed or closed at a later frame: then its own close
+        stands.
         """
         self._core.fail(code, why)
         self._leave()
@@ -204,13 +206,13 @@ class FeedReader(FeedWriter):
 
     @abstractmethod
     def _handle_message(self, payload: bytes) -> None:
-        """Take a whole text message, which may not be UTF-8."""
+        """Handle a whole text message, which may be invalid UTF-8."""
 
 
 def read_head(url: bytes, lines: HeaderLines) -> Request:
     """Give the request as the websockets library would parse it; `head_rules` has checked it."""
     headers = Headers()
     for name, value in lines:
-        # The parser leaves blanks behind a value (RFC 9110, 5.5: they are none of it).
+        # The parser leaves blanks after a value, which are no part of it (RFC 9110, 5.5).
         headers[name.decode("ascii")] = value.strip(b" \t").decode("latin-1")
     return Request(url.decode("ascii"), headers)

@@ -1,6 +1,6 @@
-"""Write to the client of a websocket, and end it: frames for the hub, what the core says, and cuts.
+"""Write to a websocket's client, and end it: the hub's frames, the core's answers, and the close.
 
-Nothing here waits. What a client does not take stays in the transport's buffer, up to a limit.
+Nothing here waits. What a client does not read stays in the transport's buffer, up to a limit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CLOSE_DEADLINE = 5.0
 class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
     """The half of a `FeedSocket` that writes and ends.
 
-    A class of its own and no object of its own: that would cost each idle socket its memory, and
+    It is a base class and not an object of its own, which would cost each idle socket memory and
     each message a call.
     """
 
@@ -33,7 +33,7 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         self._core = core
         self._services = services
         self._limit = services.settings.feed_buffer
-        """Bytes that wait for the client at most, before a message."""
+        """Bytes that may wait for the client when a message is to be written."""
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._close_timer: asyncio.TimerHandle | None = None
         self._go_on: Callable[[], None] | None = None
@@ -49,8 +49,8 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         self._leave()
         if self._close_timer is not None:
             self._close_timer.cancel()
-        # The core's parser leads back to the core: of panels that stayed for long only the
-        # collector's longest rounds, hours apart, would find that.
+        # The core's parser refers back to the core. For panels that stayed long, only the
+        # collector's full rounds, hours apart, would free that cycle.
         self._core.parser.close()
         self._core.parser_exc = None
 
@@ -63,8 +63,8 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
     def send(self, frame: bytes) -> bool:
         """Write a whole frame, or close a reader whose buffer is full. Never waits.
 
-        True where it was written. The frame itself may be larger than the buffer: a reader that is
-        up to date gets it.
+        True if it was written. The frame itself may be larger than the buffer: a reader that is up
+        to date still gets it.
         """
         if self._closing:
             return False
@@ -75,10 +75,10 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         return True
 
     def catch_up(self, frame: bytes) -> bool:
-        """Write a frame as `send` does, in one go with what the core still has to say before it.
+        """Write a frame as `send` does, in one write with what the core still has to send first.
 
-        That is the handshake's answer before the first frame; two writes are two calls into the
-        kernel, and two packets.
+        That is the handshake's answer, before the first frame; two writes would be two system calls
+        and two packets.
         """
         if self._closing:
             return False
@@ -101,8 +101,9 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
     def buffered(self) -> bool:
         """Whether a replay should wait: the buffer is half full.
 
-        `pause_writing` would not do: during the handshake it is uvicorn's protocol that hears it.
-        Above the same mark (`connection_made`) the transport owes us a `resume_writing`.
+        `pause_writing` would not do: during the handshake it is called on uvicorn's protocol. Above
+        this mark, which is also the transport's (`connection_made`), a `resume_writing` will
+        follow.
         """
         return self._transport.get_write_buffer_size() > self._limit // 2
 
@@ -115,20 +116,21 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         return not self._closing
 
     def abandon(self) -> None:
-        """Cut the connection, and forget it at once: its end might be told to another protocol."""
+        """Cut the connection, and forget it now: its end might be reported to another protocol."""
         self._transport.abort()
         self.connection_lost(None)
 
     def _flush_core(self) -> None:
-        """Write what the core wants to say, and end where it has ended."""
+        """Write what the core has to send, and close the connection if the core has."""
         said = self._core.data_to_send()
-        if said and not self._transport.is_closing():  # uvloop raises where it has closed already
+        if said and not self._transport.is_closing():  # uvloop raises if it has closed already
             if words := b"".join(said):
                 self._transport.write(words)
             if said[-1] == SEND_EOF and self._transport.can_write_eof():
                 self._transport.close()
             elif self._is_full():
-                # A client that takes no pongs is not read; `send` has a limit of its own.
+                # A client that does not read its pongs is read no further; `send` has its own
+                # limit.
                 self._stop_reading()
         if self._core.state is not State.OPEN and not self._closing:
             self._leave()
@@ -137,7 +139,7 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
             self._transport.close()
 
     def _leave(self) -> None:
-        """Take no more part: a socket that closes gets no message and owns no pop."""
+        """Leave the feed: a socket that closes gets no message and owns no pop."""
         if self._closing:
             return
         self._closing = True
@@ -155,8 +157,8 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
 
     @abstractmethod
     def _let_go(self) -> None:
-        """Be told, once, that no message goes out any more."""
+        """React, once, when no more messages will go out."""
 
     @abstractmethod
     def _stop_reading(self) -> None:
-        """Be told that the client does not take what it has asked for."""
+        """React when the client does not read what it has asked for."""

@@ -1,4 +1,4 @@
-"""Find events, contacts and agents in the journal: by its index, and by the tail that it lacks."""
+"""Find events, contacts and agents in the journal: by the index, and by the tail that it lacks."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from adapter.store.journal.tail import Mark, Newest, Tail
 from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 
 KEY_BITS = 63
-"""Of an event's key, which is spread evenly."""
+"""Bits of an event's key; keys are spread evenly."""
 
 _KEY_MASK = (1 << KEY_BITS) - 1
 
 
 def mark(cursor: sqlite3.Cursor, tenant: Tenant) -> Mark | None:
-    """Give a tenant's number and how far its index is; None where it has no row at all."""
+    """Give a tenant's number and how far its index is written; None if it has no row at all."""
     known = loaded(cursor)
     found = known.marks.get(tenant)
     if found is None:
@@ -41,7 +41,7 @@ def mark(cursor: sqlite3.Cursor, tenant: Tenant) -> Mark | None:
 
 
 def number_for_writing(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
-    """Give a tenant's number, a new one where it has none."""
+    """Give a tenant's number; a new one if it has none."""
     found = mark(cursor, tenant)
     if found is None:
         cursor.execute(
@@ -55,12 +55,13 @@ def number_for_writing(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
 
 
 def sequences(cursor: sqlite3.Cursor, tenant: Tenant) -> tuple[int, int]:
-    """Give the first kept and the last sequence of a tenant; (1, 0) where there is none."""
+    """Give the first kept and the last sequence of a tenant; (1, 0) if there is none."""
     found = mark(cursor, tenant)
     if found is None:
         return 1, 0
     end = position_of(found.number + 1, 0)
-    # Two subqueries: SQLite answers min or max from the index, but both in one by a full scan.
+    # Two subqueries: SQLite answers min or max alone from the index, but both in one by a full
+    # scan.
     first, last = cursor.execute(
         "SELECT (SELECT min(position) FROM journal WHERE position>?1 AND position<?2),"
         " (SELECT max(position) FROM journal WHERE position>?1 AND position<?2)",
@@ -73,7 +74,7 @@ def sequences(cursor: sqlite3.Cursor, tenant: Tenant) -> tuple[int, int]:
 
 
 def last_silent(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
-    """Give the number of a tenant's last row without a message; 0 where there is none."""
+    """Give the number of a tenant's last row without a message; 0 if there is none."""
     found = mark(cursor, tenant)
     if found is None:
         return 0
@@ -91,7 +92,7 @@ def event_key(tenant: Tenant, source: str, event: str) -> int:
 
 
 def next_key(key: int) -> int:
-    """Give the key to look under where an event of another identity stands (linear probing)."""
+    """Give the key to try next if another event has this one (linear probing)."""
     return (key + 1) & _KEY_MASK
 
 
@@ -100,7 +101,7 @@ def find_event(
 ) -> tuple[int, bool]:
     """Look an event up by its identity (source, id).
 
-    Gives its key and True, or the key that is free for it and False.
+    Gives its key and True; or, if it is new, a free key and False.
     """
     known = loaded(cursor)
     if key is None:
@@ -124,7 +125,7 @@ def is_taken(cursor: sqlite3.Cursor, key: int) -> bool:
 
 
 def has_contact(cursor: sqlite3.Cursor, key: ContactKey) -> bool:
-    """Whether anybody reported on a contact."""
+    """Whether anything was ever reported of a contact."""
     known = tail.of(cursor)
     if key not in known.contacts and not known.seen.contacts.may_hold(hash(key)):
         return False
@@ -145,7 +146,7 @@ def _is_event(cursor: sqlite3.Cursor, position: int, tenant: Tenant, fact: Fact 
 
 
 def newest(cursor: sqlite3.Cursor, key: ContactKey) -> Newest | None:
-    """Give a contact's newest row; None where nobody reported on it."""
+    """Give a contact's newest row; None if nothing was ever reported of it."""
     found = loaded(cursor).contacts.get(key)
     if found is not None:
         return found
@@ -158,10 +159,10 @@ def newest(cursor: sqlite3.Cursor, key: ContactKey) -> Newest | None:
 
 
 def last_to(cursor: sqlite3.Cursor, agent: AgentKey) -> int:
-    """Give the last sequence that went to an agent; 0 where none did."""
+    """Give the last sequence that went to an agent; 0 if none did."""
     known = loaded(cursor)
     found = known.known_agents.get(agent)
-    if found is None:  # 0 is known too: everybody, where nothing went to all
+    if found is None:  # 0 is known as well: that is `EVERYONE`, if nothing went to all
         found = known.agents.get(agent)
     if found is None:
         row = cursor.execute(
@@ -174,10 +175,10 @@ def last_to(cursor: sqlite3.Cursor, agent: AgentKey) -> int:
 
 
 def loaded(cursor: sqlite3.Cursor) -> Tail:
-    """Give the tail, read from the journal first where that is needed.
+    """Give the tail, after reading it from the journal if need be.
 
-    The writer reads it once; another process again whenever the journal may have grown, but not
-    while it reads it, which itself asks for it.
+    The writer reads it once; another process reads it again whenever the journal may have grown,
+    except during such a read, which calls this function itself.
     """
     known = tail.of(cursor)
     if not known.is_writer and not known.is_loading:
@@ -190,7 +191,7 @@ def loaded(cursor: sqlite3.Cursor) -> Tail:
         try:
             _load(cursor, known)
         except BaseException:
-            known.forget_all()  # a part of it would pass for all
+            known.forget_all()  # or a part of it would pass for the whole
             raise
         finally:
             known.is_loading = False
@@ -213,23 +214,25 @@ def _load(cursor: sqlite3.Cursor, known: Tail) -> None:
                 -end,
             ),
         )
-        # Each is cut down as it is read: after a flood they are many, with all that events say.
+        # Each is cut down as it is read: after a flood there are many, with all that the events
+        # say.
         ends = [
             _End(position, time, subject, links, None if report is None else unpack_brief(report))
             for position, time, subject, links, report in rows
         ]
         ends += _backlog_of(known, behind.number, {row.position for row in ends})
-        # Rows with and without a message count apart, so their order does not say which of a
-        # contact is newest: the one that no other names as the row before it.
+        # Rows with and without a message are numbered separately, so their order does not tell
+        # which row of a contact is the newest: it is the one that no other row names as its
+        # previous one.
         followed = {row.report.previous for row in ends if row.report is not None}
         for row in ends:
             _take_up(cursor, known, Tenant(tenant), row, is_last=row.position not in followed)
 
 
 def _backlog_of(known: Tail, number: int, found: set[int]) -> list[_End]:
-    """Give the rows of a tenant that the database lacks as well; none is older than those it has.
+    """Give a tenant's rows that even the database lacks; none is older than those it has.
 
-    In a transaction that takes them along they are found in both.
+    In a transaction that writes them they are found in both.
     """
     least, end = position_of(number, 0), position_of(number + 1, 0)
     backlog = known.backlog
@@ -273,7 +276,7 @@ def _take_up(
 
 
 def count(known: Tail, tenant: Tenant, position: int) -> None:
-    """Note that the index lacks one more row, of a tenant whose mark is known."""
+    """Count one more row that the index lacks, of a tenant whose mark is known."""
     known.rows += 1
     last, silent = known.ends.get(tenant) or known.marks[tenant][1:]
     if position > 0:

@@ -1,16 +1,16 @@
-"""Keep what was accepted in a file that takes one write, until the database has it.
+"""Keep what was accepted in a file, with one write for each group, until the database has it.
 
-A commit of SQLite costs ten times what an append does, and the page of a half-filled leaf is
-written again for each. So a group that does nothing but append rows to the journal is durable
-here first, and many groups go into the database together a moment later
-(docs/decisions/0016-redo-log.md). After a crash the rows are read back.
+A commit of SQLite costs ten times as much as an append, and writes the page of a half-filled leaf
+again each time. So a group that only appends rows to the journal is made durable here first, and
+many groups go into the database together a moment later (docs/decisions/0016-redo-log.md). After a
+crash the rows are read back.
 
-The file begins with a head: a magic number, how often it was wiped, and the number of the present
+The file begins with a head: a magic number, how often it was wiped, and the number of the current
 cycle. Records follow: length, CRC-32 and cycle, then the rows as MessagePack; all numbers are
-little-endian. When the database has all rows, the head gets the number of the next cycle, and
-records are written over the former ones from the beginning, because that costs the disk a third
-less than to cut the file off and have it grow again. So a record of another cycle is a former one,
-and the end; and what is torn at the end was acknowledged to nobody.
+little-endian. When the database has all rows, the head gets the number of the next cycle, and new
+records overwrite the former ones from the beginning, because that costs the disk a third less than
+cutting the file off and letting it grow again. So the first record of another cycle is a leftover,
+and marks the end. A record that is torn at the end was acknowledged to nobody.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ import msgspec
 from adapter.store.journal.backlog import Row
 
 _MAGIC = b"SPR2"
-"""As a length, with which the former format began, it would be more than there is memory for."""
+"""The former format began with a length; read as one, this would be more than there is memory
+for."""
 
 _FILE_HEAD = struct.Struct("<4sIQ")
 _HEAD = struct.Struct("<IIQ")
@@ -40,19 +41,19 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Row]).decode
 
 LONG = 64 << 20
-"""Bytes after which the next cycle is to begin even if everything has to wait for it."""
+"""Bytes above which the next cycle must begin, even if everything has to wait for it."""
 
 KEPT_SIZE = 4 << 20
-"""Bytes. A file that grew longer (the database was locked) is cut off with the next cycle."""
+"""Bytes. A file that has grown longer (the database was locked) is cut off with the next cycle."""
 
 
 class Progress(NamedTuple):
-    """How far another process has come with the file."""
+    """How far the process that writes the file has come."""
 
     cycle: int
-    """Another one as soon as the database has all that the file held."""
+    """Changes as soon as the database has all that the file held."""
     wipes: int
-    """Another one as soon as nothing former is left in it."""
+    """Changes as soon as no former record is left in it."""
     holds: bool
     """Whether the database may lack something."""
 
@@ -66,10 +67,11 @@ class RedoLog:
     """
 
     def __init__(self, path: Path) -> None:
-        # Customers' names and numbers are in it: nobody else may read it.
+        # It holds customers' names and numbers: nobody else may read it.
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # Who takes its rows into the database while its owner lives would make them twice.
+            # Rows that another process took into the database while the owner lives would be there
+            # twice.
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self.descriptor)
@@ -77,16 +79,16 @@ class RedoLog:
         self.is_used = True
         """Whether it holds anything that a restart would read."""
         self._is_ours = False
-        """Whether a cycle has begun since it was opened: before that it is not ours to shorten."""
+        """Whether a cycle has begun since it was opened: until then it must not be shortened."""
         self._cycle = secrets.randbits(62)
         self._wipes = secrets.randbits(31)
         self._seed = 0
-        """The checksum of the cycle, which that of a record goes on from."""
+        """The checksum of the cycle's number, from which a record's checksum continues."""
         self._end = _FILE_HEAD.size
         """Where the next record begins."""
 
     def read(self) -> list[Row]:
-        """Give the rows of all whole records."""
+        """Give the rows of all complete records."""
         text = memoryview(os.pread(self.descriptor, os.fstat(self.descriptor).st_size, 0))
         if len(text) < _FILE_HEAD.size or text[:4] != _MAGIC:
             return _read_former(text)
@@ -105,31 +107,31 @@ class RedoLog:
 
     @property
     def is_long(self) -> bool:
-        """Whether it is time for the next cycle, though that may cost something."""
+        """Whether the next cycle is due, even at a price."""
         return self._end > LONG
 
     def append(self, rows: list[Row]) -> None:
-        """Keep rows, all or none; raises `OSError` where the disk refuses."""
+        """Keep all of the rows or none; raises `OSError` if the disk refuses."""
         packed = _pack(rows)
         record = _HEAD.pack(len(packed), zlib.crc32(packed, self._seed), self._cycle) + packed
         refused: OSError | None = None
         try:
             written = os.pwrite(self.descriptor, record, self._end)
-            while written < len(record):  # the next write tells why, where the system refuses
+            while written < len(record):  # if the system refuses, the next write says why
                 written += os.pwrite(self.descriptor, record[written:], self._end + written)
         except OSError as error:
             refused = error
         if refused is not None:
-            with suppress(OSError):  # what is left of it is torn, and read by nobody
+            with suppress(OSError):  # what is left of it is torn, and is never read
                 os.ftruncate(self.descriptor, self._end)
             raise refused
         self._end += len(record)
         self.is_used = True
 
     def begin_cycle(self) -> None:
-        """Begin the next cycle, as the database has all rows of this one; raises `OSError`.
+        """Begin the next cycle, once the database has all rows of this one; raises `OSError`.
 
-        Their bytes stay until they are written over; `wipe` takes them away.
+        The old bytes stay until they are overwritten; `wipe` removes them.
         """
         if not self._is_ours or self._end > KEPT_SIZE:
             self.wipe()
@@ -137,8 +139,8 @@ class RedoLog:
             self._write_head()
 
     def wipe(self) -> None:
-        """Do what `begin_cycle` does, and leave nothing of the former records; raises `OSError`."""
-        self.is_used = True  # until it has a head again, which a full disk has no room for
+        """Begin the next cycle, and leave no byte of the former records; raises `OSError`."""
+        self.is_used = True  # until it has a head again, for which a full disk may have no room
         os.ftruncate(self.descriptor, 0)
         self._wipes = (self._wipes + 1) & 0xFFFFFFFF
         self._write_head()
@@ -154,7 +156,7 @@ class RedoLog:
         self.is_used = False
 
     def close(self) -> None:
-        """Close the file, and leave it empty where the database has all of it."""
+        """Close the file, and leave it empty if the database has all of it."""
         if self._is_ours and not self.is_used:
             with suppress(OSError):
                 os.ftruncate(self.descriptor, 0)
@@ -162,21 +164,21 @@ class RedoLog:
 
 
 def _read_former(text: memoryview) -> list[Row]:
-    """Read what a version before cycles has left: length and CRC-32 before each record."""
+    """Read a file of a version without cycles: length and CRC-32 before each record."""
     found: list[Row] = []
     at = 0
     while at + _FORMER_HEAD.size <= len(text):
         length, checksum = _FORMER_HEAD.unpack_from(text, at)
         packed = text[at + _FORMER_HEAD.size : at + _FORMER_HEAD.size + length]
         if not length or len(packed) < length or zlib.crc32(packed) != checksum:
-            break  # nothing is a record of no bytes: zeros, where the disk lost what was written
+            break  # no record is empty: these are zeros where the disk lost what was written
         found += _unpack(packed)
         at += _FORMER_HEAD.size + length
     return found
 
 
 def progress(path: Path) -> Progress:
-    """Look how far the process that writes the file has come; raises `OSError`."""
+    """Read how far the process that writes the file has come; raises `OSError`."""
     try:
         with path.open("rb", buffering=0) as file:
             text = os.pread(file.fileno(), _FILE_HEAD.size + _HEAD.size, 0)

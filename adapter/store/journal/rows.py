@@ -13,7 +13,7 @@ from adapter.store.journal.backlog import Row
 from adapter.store.journal.tail import Newest
 
 SEQUENCE_BITS = 40
-"""Sequences of a tenant before its number: a trillion messages."""
+"""Low bits of a position, which hold the sequence: a trillion messages for each tenant."""
 
 
 _MASK = (1 << SEQUENCE_BITS) - 1
@@ -26,9 +26,9 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     seen: AgentSeen | None
     received: datetime
     matched: str | None
-    """Why it popped or not."""
+    """Why the contact popped or did not."""
     failure: str | None
-    """Why it could not be handled, though it is kept."""
+    """Why the event could not be handled, though it is kept."""
     previous: int
     """Position of the contact's row before this one; 0 for its first."""
     depth: int
@@ -37,16 +37,16 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """What tells an event from all others of its tenant."""
+    """What distinguishes an event from all others of its tenant."""
 
     source: str
     id: str
 
 
 class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A `Report` without what the event said: a server that starts reads many.
+    """A `Report` without what the event said, as a server that starts reads many.
 
-    It is packed as an array, so its members are those of `Report`, place for place.
+    It is unpacked from the same array, so its members must be those of `Report`, in that order.
     """
 
     fact: Identity | None
@@ -61,7 +61,7 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 Links = list[tuple[str, int]]
-"""Each agent of a message with the sequence of the message to them before it; 0 for none."""
+"""Each agent of a message, with the sequence of the previous message to them; 0 for none."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,7 +74,7 @@ pack_report = _encode
 def pack_report_of(
     fact: ContactEvent | None, received: datetime, matched: str | None, previous: int, after: Newest
 ) -> bytes:
-    """Pack the report of a contact's row that was handled, without making one (the hot path)."""
+    """Pack the report of a contact's row without making a `Report` first (the hot path)."""
     return _encode(
         (fact, None, received, matched, None, previous, after.depth, after.agent, after.ended)
     )
@@ -82,7 +82,7 @@ def pack_report_of(
 
 unpack_report = msgspec.msgpack.Decoder(Report).decode
 unpack_brief = msgspec.msgpack.Decoder(Brief).decode
-"""Unpack of a packed `Report` what a `Brief` has."""
+"""Unpack from a packed `Report` what a `Brief` has."""
 pack_links = _encode
 """Pack `Links` for their row."""
 pack_pushes = _encode
@@ -101,8 +101,9 @@ def sequence_of(position: int) -> int:
 
 
 if sys.version_info < (3, 12):
-    # For each value that is no number and no text the driver looks how it wants to be written, by
-    # look-ups that fail with an exception: a quarter of the time of a row. Later ones are quick.
+    # For each value that is neither a number nor a text, the driver looks for an adapter, by
+    # look-ups that fail with an exception: a quarter of the time of a row. Later versions are
+    # quick.
     sqlite3.register_adapter(bytes, bytes)
     sqlite3.register_adapter(bool, int)
     sqlite3.register_adapter(type(None), lambda _: None)
@@ -119,10 +120,10 @@ def append(cursor: sqlite3.Cursor, rows: list[Row]) -> None:
 
 
 def restore(cursor: sqlite3.Cursor, rows: list[Row]) -> list[Row]:
-    """Append the rows that are not there yet; give those that do not go on from what is there.
+    """Append the rows that are not there yet; give those that do not continue what is there.
 
-    Where the database has another row it is of another history, as a backup is, and from there on
-    none is appended. Where it lacks the one before, none of that tenant's is.
+    If the database has another row at a position, it has another history, as a backup has, and no
+    further row is appended. If it lacks the row before, none of that tenant's rows is appended.
     """
     ends: dict[tuple[int, bool], int] = {}
     strange: list[Row] = []
@@ -146,7 +147,7 @@ def restore(cursor: sqlite3.Cursor, rows: list[Row]) -> list[Row]:
 
 def _is_another(cursor: sqlite3.Cursor, row: Row) -> bool:
     there = cursor.execute("SELECT time FROM journal WHERE position=?", (row[0],)).fetchone()
-    return there is not None and there[0] != row[1]  # it may have outlived the retention
+    return there is not None and there[0] != row[1]  # the retention may have removed it
 
 
 def _end_of(cursor: sqlite3.Cursor, number: int, has_message: bool) -> int:

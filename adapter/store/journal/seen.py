@@ -1,9 +1,9 @@
 """Know without asking the database that something is new: a Bloom filter beside the index.
 
-Nearly every event is one that was never seen, and half of them begin or end a contact. To find
-that out from the index costs as much as to decode the event. A filter that was never told of a
-number is sure that the index lacks it; of the others the index is asked (Bloom, "Space/Time
-Trade-offs in Hash Coding with Allowable Errors", 1970).
+Nearly every event is new, and half of them begin or end a contact. Finding that out from the index
+costs as much as decoding the event. If the filter does not hold a number, the index surely lacks
+it; only for the others the index is asked (Bloom, "Space/Time Trade-offs in Hash Coding with
+Allowable Errors", 1970).
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Final
 from adapter.tenants import ContactKey, Tenant
 
 _BITS_EACH: Final = 16
-"""Of a filter that is full: of sixty new numbers one is looked up."""
+"""Bits for each number in a full filter: one in sixty new numbers is then looked up."""
 _LEAST: Final = 1 << 25
 _MOST: Final = 1 << 29
-"""Bits: 4 MiB, full with two million numbers, and 64 MiB."""
+"""Bits: 4 MiB, which two million numbers fill, and 64 MiB."""
 
 _AT_ONCE: Final = 2_000
-"""Numbers that a scan takes until the event loop's thread may go on: a millisecond."""
+"""Numbers that a scan takes before it lets the event loop's thread go on: a millisecond."""
 
 
 class Filter:
-    """A set of 63-bit numbers, evenly spread, that may claim to hold more than it was told.
+    """A set of evenly spread 63-bit numbers that may claim to hold more than were added.
 
-    It knows nothing until it has taken in another, which was filled with what there was before.
+    It knows nothing until it `include`s another, which was filled with all that was there before.
     """
 
     __slots__ = ("_bits", "_late", "_mask", "_room")
@@ -39,13 +39,13 @@ class Filter:
         self._bits = bytearray()
         self._mask = 0
         self._room = 0
-        """How many numbers more it should take."""
+        """How many more numbers it should take."""
         self._late: list[int] | None = []
-        """What it was told since `watch`, until `include`."""
+        """What was added since `watch`, until `include`."""
 
     @classmethod
     def of(cls, count: int) -> Filter:
-        """Make one to be filled with so many numbers and taken in by another."""
+        """Make one that is to be filled with `count` numbers and then included by another."""
         made = cls()
         size = _LEAST
         while 2 * size < 3 * count * _BITS_EACH and size < _MOST:  # room for half as many again
@@ -63,7 +63,7 @@ class Filter:
             return True
         first = number & self._mask
         if not bits[first >> 3] >> (first & 7) & 1:
-            return False  # of what is new nearly always
+            return False  # nearly always so if it is new
         second = number >> 31 & self._mask
         return bool(bits[second >> 3] >> (second & 7) & 1)
 
@@ -83,15 +83,15 @@ class Filter:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is to be filled: it knows nothing yet, or claims too much by now."""
+        """Whether it must be filled anew: it knows nothing yet, or claims too much by now."""
         return not self._bits or self._room < 0
 
     def watch(self) -> None:
-        """Keep apart what is added from now on: another is filled, which does not hear of it."""
+        """Keep apart what is added from now on: another is being filled, which misses it."""
         self._late = []
 
     def include(self, other: Filter) -> None:
-        """Be what another is that was filled since `watch`, and what was added meanwhile."""
+        """Take over another that was filled since `watch`, and add what came meanwhile."""
         late, self._late = self._late, None
         self._bits, self._mask, self._room = other._bits, other._mask, other._room
         self.add(late or ())
@@ -108,16 +108,16 @@ class Seen:
 
     @property
     def is_due(self) -> bool:
-        """Whether the index is to be read for it."""
+        """Whether the index must be read to fill it."""
         return self.events.is_due or self.contacts.is_due
 
     def watch(self) -> None:
-        """Begin to keep what `read`, which comes next, may miss."""
+        """Begin to keep what the `read` that follows may miss."""
         self.events.watch()
         self.contacts.watch()
 
     def include(self, other: Seen) -> None:
-        """Be sure from now on, having been told of everything since `watch`."""
+        """Take over what was read, and add what came since `watch`: from now on it is complete."""
         self.events.include(other.events)
         self.contacts.include(other.contacts)
 
@@ -131,10 +131,10 @@ def read(path: Path) -> Seen:
         keys = reading.execute("SELECT key FROM event_keys")
         while some := keys.fetchmany(_AT_ONCE):
             found.events.add(key for (key,) in some)
-            time.sleep(0)  # the event loop has waited for this thread's lock
+            time.sleep(0)  # the event loop has waited for the lock that this thread holds
         heads = reading.execute("SELECT tenant, contact FROM contact_heads")
         while some := heads.fetchmany(_AT_ONCE):
-            # The hash of this process: it is kept nowhere.
+            # The hash is of this process only: it is stored nowhere.
             found.contacts.add(hash(ContactKey(Tenant(row[0]), row[1])) for row in some)
             time.sleep(0)
     return found

@@ -1,10 +1,10 @@
-"""Remember the end of the journal that is not in its index yet, beside its connection.
+"""Remember, for each connection, the end of the journal that is not in the index yet.
 
-The journal is the truth, and a row of it is all that a commit appends. Where an event, a contact
-or an agent stands in it is an index of three tables (`event_keys`, `contact_heads`, `agent_heads`),
-which many commits write together a moment later: by itself each event would change a page in each
-of them. Until then a tail holds what they lack; after a crash it is read again from the journal
-(docs/decisions/0010-one-row-per-event.md).
+The journal is the truth, and a commit appends nothing but rows of it. The index says where an
+event, a contact or an agent stands in it: three tables (`event_keys`, `contact_heads`,
+`agent_heads`), written for many commits at once a moment later, because each event by itself would
+change a page in each of them. Until then a tail holds what they lack; after a crash it is read
+again from the journal (docs/decisions/0010-one-row-per-event.md).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 
 KNOWN_STATES = 20_000
 KNOWN_AGENTS = 100_000
-"""What is kept in memory of what the index holds too."""
+"""Most states and agents kept in memory though the index has them too."""
 
 
 class Newest(msgspec.Struct, frozen=True, gc=False):
-    """The newest row of a contact, and what a list of open contacts asks of it."""
+    """The newest row of a contact, with what a list of open contacts needs of it."""
 
     position: int
     depth: int
-    """Rows before it, back to the last that holds the contact's whole state."""
+    """Rows since the last one that holds the contact's whole state."""
     agent: str | None
     """The tenant's id of the agent who has it."""
     ended: bool
@@ -41,7 +41,7 @@ class Newest(msgspec.Struct, frozen=True, gc=False):
 
 
 class Push(NamedTuple):
-    """That a message was written to sockets."""
+    """The record that a message was written to sockets."""
 
     position: int
     at: int
@@ -55,17 +55,17 @@ class Mark(NamedTuple):
     number: int
     """The tenant's number, the upper part of its positions."""
     sequence: int
-    """Of the last message that the index knows."""
+    """The sequence of the last message that the index knows."""
     silent: int
     """Number of the last row without a message that the index knows."""
 
 
 @dataclass(slots=True)
 class Tail:
-    """What the index lacks, and what was read from it."""
+    """What the index lacks, and what is kept of what was read from it."""
 
     is_writer: bool = False
-    """Whether this connection writes the journal: then nothing appears in it behind our back."""
+    """Whether this connection writes the journal: then no other adds to it."""
     is_loaded: bool = False
     is_loading: bool = False
     version: int = -1
@@ -79,18 +79,18 @@ class Tail:
     """Event key to position."""
     contacts: dict[ContactKey, Newest] = field(default_factory=dict)
     contacts_of: dict[Agent, set[ContactKey]] = field(default_factory=dict)
-    """Contacts that an agent has or had, of `contacts` and of what was there lately."""
+    """By agent, the contacts that they have or had, of those in `contacts` or lately there."""
     agents: dict[AgentKey, int] = field(default_factory=dict)
-    """The last sequence that went to an agent."""
+    """By agent, the last sequence that went to them."""
     ends: dict[Tenant, tuple[int, int]] = field(default_factory=dict)
     """The last sequence and the last silent number of the tenants that have rows here."""
     pushes: dict[Tenant, list[Push]] = field(default_factory=dict)
     known_agents: dict[AgentKey, int] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     backlog: Backlog = field(default_factory=lambda: Backlog([]))
-    """Empty where this connection does not write the journal."""
+    """Empty if this connection does not write the journal."""
     states: OrderedDict[ContactKey, tuple[Contact, Newest]] = field(default_factory=OrderedDict)
-    """Contacts as they are, those that came last at the end."""
+    """The states of open contacts, in the order in which they came in."""
 
     def put_contact(self, key: ContactKey, newest: Newest) -> None:
         """Note the newest row of a contact."""
@@ -102,8 +102,9 @@ class Tail:
     def put_state(self, key: ContactKey, state: Contact, newest: Newest) -> None:
         """Keep a contact's state in memory while it is open.
 
-        Of too many the one that came first goes, and comes back with its next event: to go by the
-        last use would cost each event a walk to neighbours that no cache has.
+        If there are too many, the one that came first is dropped, and comes back with its next
+        event. Dropping the least recently used would make each event touch neighbours that are in
+        no cache.
         """
         if newest.ended:
             self.states.pop(key, None)
@@ -126,9 +127,9 @@ class Tail:
         self.pushes.setdefault(tenant, []).append(push)
 
     def move_marks(self, ends: Mapping[Tenant, tuple[int, int]], rows: int) -> None:
-        """Note that the index knows all rows up to these, so many more than before."""
+        """Note that the index knows all rows up to `ends`, `rows` more than before."""
         for tenant, (sequence, silent) in ends.items():
-            if tenant in self.marks:  # else it is read again when it is needed
+            if tenant in self.marks:  # otherwise it is read again when it is needed
                 self.marks[tenant] = self.marks[tenant]._replace(sequence=sequence, silent=silent)
             if self.ends.get(tenant) == (sequence, silent):
                 del self.ends[tenant]
@@ -141,7 +142,7 @@ class Tail:
             self.known_agents.clear()
 
     def forget_written(self) -> None:
-        """Drop everything, which the index has now."""
+        """Drop everything: the index has it now."""
         for written in (self.events, self.contacts, self.agents, self.pushes):
             written.clear()
         self.move_marks(dict(self.ends), self.rows)
@@ -156,7 +157,7 @@ class Tail:
         self.is_loaded = False
 
     def open_of(self, agent: Agent) -> Iterator[tuple[ContactKey, Newest]]:
-        """Give what an agent has open, as far as the index lacks it."""
+        """Give the open contacts of an agent that the index lacks."""
         for key in self.contacts_of.get(agent, ()):
             newest = self.contacts.get(key)
             if newest is not None and newest.agent == agent.id and not newest.ended:

@@ -1,11 +1,11 @@
 """Write into the journal's index what it lacks: all of it, or a slice at a time.
 
-Near keys share pages, so thousands of them are written in the order of their tables, and not as
-they come in. That takes tens of milliseconds, in which no event would be served. So each slice is
-a transaction of its own, and events are taken in between.
+Neighbouring keys share pages, so thousands of them are written in the order of their tables, not in
+the order in which they came. That takes tens of milliseconds, in which no event would be served. So
+each slice is a transaction of its own, and events are taken in between.
 
-A crash between slices loses nothing: the marks are written last, so that all rows since the former
-ones are read again, and what the index had of them already is only written once more.
+A crash between slices loses nothing: the marks are written last, so all rows since the former marks
+are read again, and what the index already had of them is merely written once more.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from adapter.store.journal.tail import Push, Tail
 from adapter.tenants import Tenant
 
 _AT_ONCE = 16
-"""Keys after which the clock is looked at: in a large index each may have a page of its own."""
+"""Keys between two looks at the clock: in a large index each may be on a page of its own."""
 
 _SORTED_AT_ONCE = 16_384
-"""Events from which on their keys are sorted in parts: to sort all would stop the loop."""
+"""Events above which their keys are sorted in parts: sorting all at once would hold up the loop."""
 
 _RANGES_BITS = 3
-"""Two to the power of it: the parts."""
+"""Two to this power is the number of parts."""
 
 
 @dataclass(slots=True)
 class _Part:
-    """One table of the index, with the keys that it lacked."""
+    """One table of the index, or a range of it, with the keys that it lacked."""
 
     statement: str
     lacking: dict[Any, Any]
-    """Of the tail: what is written is what it says when its turn comes."""
+    """The tail's dictionary: what is written is what it holds when the key's turn comes."""
     row: Callable[[Any, Any], tuple[Any, ...]]
-    """Of a key and its value."""
+    """Makes the row of a key and its value."""
     choose: Callable[[], list[Any]]
-    """Gives the keys, when the turn of the part has come."""
+    """Gives the keys, called when the turn of the part comes."""
     see: Callable[[Iterable[Any]], None] | None = None
-    """Tells the filter of what is seen of keys."""
+    """Adds keys to the filter (`seen`)."""
     keys: list[Any] | None = None
-    """Those that it gave, in the order of the table."""
+    """The keys that `choose` gave, in the order of the table."""
     begun: int = 0
-    """Keys that are in the transaction or were in one before it."""
+    """How many keys are in this transaction or an earlier one."""
     done: int = 0
-    """Keys that are committed."""
+    """How many keys are committed."""
 
     def write(self, cursor: sqlite3.Cursor, until: float | None) -> None:
         """Write the next keys in the order of the table, as many as there is time for."""
@@ -74,7 +74,7 @@ class _Part:
                 break
 
     def forget_written(self) -> bool:
-        """Drop what is committed now; give whether that was all."""
+        """Drop what is committed now; say whether that was all."""
         keys = self.keys or []
         for key in keys[self.done : self.begun]:
             self.lacking.pop(key, None)
@@ -83,7 +83,7 @@ class _Part:
 
 
 def _sort(keys: list[Any]) -> None:
-    """Sort numbers, or pairs: those by each half, which takes a third of comparing pairs."""
+    """Sort numbers or pairs; pairs by each half in turn, at a third of the cost of comparing."""
     if keys and isinstance(keys[0], tuple):
         keys.sort(key=itemgetter(1))
         keys.sort(key=itemgetter(0))
@@ -92,7 +92,7 @@ def _sort(keys: list[Any]) -> None:
 
 
 class IndexWriting:
-    """What the index lacked at one moment, on its way there."""
+    """What the index lacked at one moment, while it is being written."""
 
     def __init__(self, known: Tail) -> None:
         self._tail = known
@@ -104,18 +104,18 @@ class IndexWriting:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the tail was read anew or written at once meanwhile."""
+        """Whether the tail has meanwhile been read anew, or written all at once."""
         return self._generation != self._tail.generation
 
     def write_some(self, cursor: sqlite3.Cursor, seconds: float) -> None:
-        """Write for about so long; `forget_written` must follow the commit."""
+        """Write for about `seconds`; `forget_written` must follow the commit."""
         if self._parts:
             self._parts[0].write(cursor, time.perf_counter() + seconds)
         else:
             _write_marks(cursor, self._ends)
 
     def forget_written(self) -> None:
-        """Drop from memory what was written and is committed."""
+        """Drop from memory what is written and committed."""
         if self._parts:
             if self._parts[0].forget_written():
                 del self._parts[0]
@@ -140,7 +140,7 @@ def _write_marks(cursor: sqlite3.Cursor, ends: Mapping[Tenant, tuple[int, int]])
 
 
 def _parts(known: Tail) -> list[_Part]:
-    """Say what is to be written, the parts of it that are large in pieces."""
+    """Say what is to be written; large tables are divided into ranges."""
     parts = [_events(known, choose) for choose in _ranges(list(known.events))]
     if known.contacts:
         parts.append(
@@ -185,7 +185,7 @@ def _events(known: Tail, choose: Callable[[], list[int]]) -> _Part:
 
 
 def _ranges(keys: list[int]) -> Iterator[Callable[[], list[int]]]:
-    """Give functions that each give a part of the keys, a range of the table after the other."""
+    """Give functions that each give the keys of one range of the table, in order."""
     if len(keys) <= _SORTED_AT_ONCE:
         if keys:
             yield keys.copy
