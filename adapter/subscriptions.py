@@ -1,4 +1,4 @@
-"""Bring a feed up to date and keep it: snapshot or replay first, then live, in order and once."""
+"""Bring a feed up to date and keep it so: snapshot or replay, then live, in order and once."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from adapter.tenants import Agent
 log = structlog.get_logger()
 
 _OF_ANOTHER_EPOCH = -1
-"""Where a feed goes on whose place is of another epoch: after nothing that there is."""
+"""The place at which a feed resumes if its own is of another epoch: it matches no message."""
 
 GRACE = 0.5
-"""Seconds in which a panel that lost its socket may come back before its pops go to another."""
+"""Seconds that a panel without its socket has to come back before its pops go to another."""
 
 AGAIN = 2.0
-"""Seconds until handing a panel's pops on is tried again, where the journal refuses. No less, as
-very many panels may have gone at once."""
+"""Seconds until the handing on of a panel's pops is tried again if the journal refuses. Not less,
+because very many panels may have gone at once."""
 
 
 class Subscriber(Feed, Protocol):
@@ -47,11 +47,11 @@ class Subscriber(Feed, Protocol):
     def catch_up(self, frame: bytes) -> bool:
         """Write a frame as `send` does, before the feed is live.
 
-        An answer to the handshake that has not left yet goes before it, in the same write.
+        An answer to the handshake that has not been sent yet goes before it, in the same write.
         """
 
     def buffered(self) -> bool:
-        """Whether enough waits in the socket's buffer that a replay should pause."""
+        """Whether so much waits in the socket's buffer that a replay should pause."""
 
     def when_drained(self, go_on: Callable[[], None]) -> None:
         """Call `go_on` once, when the buffer has room again."""
@@ -77,23 +77,23 @@ class Subscriptions:
         self._hub = hub
         self._metrics = metrics
         self.epoch = installation.epoch(database.raw.cursor())
-        """Of all sequences that are given and taken here."""
+        """The epoch of all sequences that are sent and received here."""
         self._unopened, self._broken_off, self._kept = Seldom(), Seldom(), Seldom()
         self._timers: dict[Agent, dict[str, asyncio.TimerHandle]] = {}
-        """Of the panels that have just lost their socket: when their pops go to another."""
+        """By agent and panel that has just lost its socket: the timer that hands its pops on."""
 
     def open(self, feed: Subscriber, after: int | None, epoch: str | None = None) -> None:
-        """Start a feed whose credential is good. It goes live in this call, or after its replay.
+        """Start a feed that has been let in. It goes live in this call, or after its replay.
 
-        Where its panel has to claim a pop, and another program holds the database's lock, it waits
-        for that as an event does. `epoch`: that of `after`, where the client says it.
+        If its panel has to claim a pop while another program holds the database's lock, the feed
+        waits for the lock as an event does. `epoch`: that of `after`, if the client says it.
         """
         if after is not None and epoch not in (None, self.epoch):
             after = _OF_ANOTHER_EPOCH
         self._attempt(feed, partial(self._open, feed, after))
 
     def _attempt(self, feed: Subscriber, work: Callable[[], None]) -> None:
-        """Do what begins a feed; close the feed where that cannot be."""
+        """Do what begins a feed; close the feed if that fails."""
         try:
             self._committer.publish_now()
             with self._database.reading_tables():
@@ -114,7 +114,7 @@ class Subscriptions:
             return
         pops = pop_claims.unfinished(self._database.raw.cursor(), feed.agent, datetime.now(UTC))
         job = self._claim(feed, feed.agent, feed.panel, resumed, pops)
-        if job is None:  # nothing has changed since, it is all one turn of the event loop
+        if job is None:  # nothing can have changed: it is all one turn of the event loop
             self._start(feed, resumed, gap=gap, pops=pops)
         else:
             now_or_unlocked(self._committer, job, partial(self._go_on_claimed, feed, after))
@@ -131,7 +131,7 @@ class Subscriptions:
         gap: bool,
         pops: list[StoredPop] | None = None,
     ) -> None:
-        """Send a feed that has its pops what it lacks; `pops`: those of its agent, once read."""
+        """Send a feed what it lacks, now that it has its pops; `pops`: its agent's, if read."""
         if resumed is not None:
             self._replay(feed, resumed)
             return
@@ -143,7 +143,7 @@ class Subscriptions:
             feed.live = True
 
     def _resumed(self, feed: Feed, after: int | None) -> tuple[int | None, bool]:
-        """Give after which message a feed goes on (None: by a snapshot), and if some are gone."""
+        """Give the message to resume after (None: by a snapshot), and whether some are gone."""
         if after is None:
             return None, False
         first, last = journal.sequences(self._database.raw.cursor(), feed.tenant)
@@ -158,7 +158,7 @@ class Subscriptions:
         after: int | None,
         pops: list[StoredPop],
     ) -> Work[None] | None:
-        """Give what claims for a panel what nobody else will open; None where there is nothing."""
+        """Give a job that claims for a panel the pops that nobody else will open; None if none."""
         among = frozenset(pop.id for pop in pops)
 
         def expected() -> frozenset[str]:
@@ -219,7 +219,8 @@ class Subscriptions:
                 self._go_on_soon(feed, after, missing)
                 return
             if not missed:
-                # Nothing was committed since the read: this is all one turn of the event loop.
+                # Nothing can have been committed since the read: it is all one turn of the event
+                # loop.
                 feed.live = True
                 return
             pops = stored_pops.by_ids(
@@ -234,7 +235,7 @@ class Subscriptions:
                     missing.give_back(missed, after)
                     feed.when_drained(partial(self._go_on, feed, after, missing))
                     return
-            if len(missed) == CHUNK or missing.is_more:  # a fast reader's buffer is never full
+            if len(missed) == CHUNK or missing.is_more:  # the buffer of a fast reader never fills
                 self._go_on_soon(feed, after, missing)
                 return
 
@@ -247,7 +248,7 @@ class Subscriptions:
             self._committer.publish_now()
             with self._database.reading_tables():
                 if self._is_forgotten(feed, after):
-                    feed.close(SLOW_READER)  # it resumes, and is told of the gap
+                    feed.close(SLOW_READER)  # it will resume, and be told of the gap
                 else:
                     self._replay(feed, after, missing)
         except StoreUnavailable as error:
@@ -261,9 +262,9 @@ class Subscriptions:
         return feed.is_open() and after < first - 1
 
     def closed(self, feed: Feed) -> None:
-        """Forget a feed whose socket is going, and hand its pops on after a moment of grace.
+        """Forget a feed that is closing, and hand its pops on after a moment of grace.
 
-        It reads and writes nothing: this may be in the middle of a fan-out, or one of very many.
+        It does no I/O: this may be in the middle of a fan-out, and one of very many.
         """
         self._hub.leave(feed)
         if feed.agent is None or feed.panel is None:
@@ -271,7 +272,7 @@ class Subscriptions:
         agent, panel = feed.agent, feed.panel.id
         if self._hub.has_panel(agent, panel):
             return  # it has a newer socket
-        # Its moment begins now, also where it was away a moment ago.
+        # The moment begins now, even if the panel was away just before.
         self._stop_waiting(agent, panel)
         self._release_later(agent, panel)
 
@@ -292,7 +293,7 @@ class Subscriptions:
     def _release(self, agent: Agent, panel: str) -> None:
         self._stop_waiting(agent, panel)
         if not self._hub.panels(agent) or self._hub.has_panel(agent, panel):
-            return  # it came back, or there is none: the next that comes claims what is left
+            return  # it came back; or no panel is left, and the next to come claims the pops
 
         def refused(error: BaseException) -> None:
             if (untold := self._kept.due()) is not None:
@@ -312,13 +313,13 @@ class Subscriptions:
             refused(error)
 
     def _has_pops(self, agent: Agent, panel: str) -> bool:
-        with self._database.reading_tables():  # what waits in the redo log has no pops
+        with self._database.reading_tables():  # no pops wait in the redo log
             cursor = self._database.raw.cursor()
             pops = pop_claims.unfinished(cursor, agent, datetime.now(UTC))
             return any(pop.owner == panel for pop in pops)
 
     def presence(self, feed: Feed, said: Presence) -> None:
-        """Keep what a panel says of itself; coming into sight is a use where it names no other."""
+        """Note what a panel says of itself; becoming visible counts as a use if it names none."""
         panel = feed.panel
         if panel is None:
             return
@@ -329,10 +330,10 @@ class Subscriptions:
         panel.visible = said.visible
 
     async def outcome(self, feed: Feed, report: PopOutcome) -> None:
-        """Keep what became of a pop, then tell the panel that it is kept.
+        """Store what became of a pop, then tell the panel that it is stored.
 
         Raises:
-            Unavailable: it is not kept; the panel sends it again.
+            Unavailable: it is not stored; the panel sends it again.
         """
         agent = feed.agent
         if agent is None:
@@ -342,7 +343,7 @@ class Subscriptions:
             self._metrics.pops.labels(report.outcome).inc()
             if report.outcome == "opened":
                 waited = (datetime.now(UTC) - pop.created).total_seconds()
-                self._metrics.pop_seconds.observe(max(waited, 0.0))  # the clock may go back
+                self._metrics.pop_seconds.observe(max(waited, 0.0))  # the clock may be set back
         feed.send(frames.text(messages.outcome_stored(report.pop)))
 
     def stop(self) -> None:
@@ -357,7 +358,7 @@ def _replayed(
 ) -> bytes | None:
     """Give the data of a message as this panel must see it now; None: as it was stored."""
     pop = pops.get(message.pop) if message.pop is not None else None
-    # A claim that was handed on since has a later message of its own.
+    # If the claim has been handed on since, a later message of its own says so.
     if pop is None or panel is None or pop.sequence != message.sequence:
         return None
     return pop_data(pop, panel.id, now)

@@ -1,9 +1,9 @@
-"""End a connection so that its peer gets every answer that it is owed, and hears why it ends.
+"""End a connection so that its peer gets every answer it is owed, and learns why it ends.
 
-A connection that is closed while bytes lie in it unread is reset, and what its peer has not yet got
-is lost (RFC 9112, 9.6). So behind the last words we end our half alone, and throw away what the
-peer still sends, up to a limit and for a while. A peer that takes nothing of what waits for it is
-cut off (`unread_answers`).
+A connection that is closed with unread bytes in it is reset, and what its peer has not received yet
+is lost (RFC 9112, 9.6). So after the last answer we close only our half, and discard what the peer
+still sends, up to a limit and for a while. A peer that reads nothing of what waits for it is cut
+off (`unread_answers`).
 
 `HttpConnection` is built on this: it reads, and sets the deadlines.
 """
@@ -26,7 +26,7 @@ from adapter.web.written_answers import written
 
 
 class Reading(Enum):
-    """What is done with the bytes that come in. A connection never goes back:
+    """What is done with the bytes that come in. A connection never returns to an earlier state:
 
     OPEN ──▶ LINGERING       they cannot be read, or do not come in time, and a refusal says so;
                              or the last answer is given, while its request still comes in
@@ -39,46 +39,47 @@ class Reading(Enum):
     OPEN = "open"
     """They are read as requests."""
     REFUSED = "refused"
-    """They are thrown away. When all that came before is answered, a refusal says why."""
+    """They are discarded. When all that came before is answered, a refusal says why."""
     LINGERING = "lingering"
-    """They are thrown away. All is said, and the peer has a while to get it; then it closes."""
+    """They are discarded. All is written, and the peer has a while to read it; then we close."""
     ENDED = "ended"
-    """None come any more. When all that came is answered, it closes."""
+    """No more will come. When all that came is answered, we close."""
     HANDED_ON = "handed on"
-    """They are the websocket's, which has taken the connection over."""
+    """They go to the websocket, which has taken the connection over."""
 
 
-# Of the class they would be looked up in vain first, until Python 3.12; each request asks for them.
+# Until Python 3.12 each lookup on the class begins with one that fails, and each request needs
+# these.
 OPEN, REFUSED, LINGERING, ENDED, HANDED_ON = Reading
 
 
 class EndingConnection(RequestReader):
-    """The part of a connection that ends it, above the one that reads its requests."""
+    """The part of a connection that ends it, built on the one that reads its requests."""
 
     small_body = 64 * 1024
-    """Bytes up to which a body is read to its end though nobody wants it: the connection stays."""
+    """Bytes up to which an unwanted body is read to its end, to keep the connection."""
     lingering_seconds = 5.0
     lingering_bytes = 8 * 1024 * 1024
-    """What a peer may still send when requests are read no more."""
+    """What a peer may still send when no more requests are read."""
     unread_seconds = 60.0
-    """Within these a peer has to take some of what waits to be sent."""
+    """Seconds within which a peer must read some of what waits to be sent."""
     unread_rate = body_pace.RATE
-    """Bytes a second that it has to take on the whole, when those seconds are over."""
+    """Bytes a second that it must read on average once those seconds are over."""
     ending_seconds = 2.0
-    """The same as `unread_seconds` while the server ends: less than its grace."""
+    """`unread_seconds` while the server shuts down: less than its grace."""
 
     _reading = OPEN
     _may_discard = 0
-    """Bytes that may still be thrown away, unless requests are read."""
+    """Bytes that may still be discarded, once no more requests are read."""
     _lingering_timer: asyncio.TimerHandle | None = None
     _refusal: Refusal | None = None
-    """What is to be said when all that came before it is answered."""
+    """The refusal to write when all that came before it is answered."""
     _answering: weakref.ref[RequestResponseCycle] | None = None
-    """What the application answers, or has answered last; other requests may wait behind it."""
+    """The request that the application is answering or answered last; others may wait behind it."""
     _unread: UnreadWatch | None = None
-    """Watches the peer while answers wait for it to take them."""
+    """Watches the peer while answers wait for it to read them."""
     _may_stay = False
-    """Whether the request lost its `keep_alive` only until its body is whole."""
+    """Whether the request's `keep_alive` is off only until its body is complete."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what waits, and tell the application."""
@@ -89,13 +90,13 @@ class EndingConnection(RequestReader):
             _forget(self.pipeline.pop()[0])
         self._unparsed = b""
         answering = self._answering() if self._answering is not None else None
-        if answering is not None:  # uvicorn tells the newest alone
+        if answering is not None:  # uvicorn tells only the newest
             answering.disconnected = True
             answering.message_event.set()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always has it closed
-        """Answer what came whole before the end (RFC 9112, 9.6); say whether there is such."""
+        """Answer what came complete before the end (RFC 9112, 9.6); say if anything is owed."""
         is_owed = self._reading is REFUSED
         if self._reading is OPEN and not self.transport.is_closing():
             self.drop_unfinished()
@@ -113,7 +114,7 @@ class EndingConnection(RequestReader):
         )
 
     def shutdown(self) -> None:
-        """End when what was read is answered, and do not wait for a peer that does not read."""
+        """End once what was read is answered, without waiting for a peer that does not read."""
         self._unparsed = b""
         self._may_stay = False
         self.unread_seconds = self.ending_seconds
@@ -127,30 +128,30 @@ class EndingConnection(RequestReader):
         self._reading = HANDED_ON
         self._stop_watching_unread()
         super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]  # it leads back here
+        self.parser = None  # type: ignore[assignment]  # it refers back here
 
     # --- a peer that does not take what is sent ---------------------------------------------
 
     def pause_writing(self) -> None:
-        """Wait for the peer to take what is sent, but not for ever."""
+        """Wait for the peer to read what is sent, but not for ever."""
         super().pause_writing()
         self._watch_unread()
 
     def resume_writing(self) -> None:
-        """Go on: the peer has taken most of it."""
+        """Go on: the peer has read most of it."""
         super().resume_writing()
         self._stop_watching_unread()
         if self.transport.is_closing():
             self._watch_unread()
 
     def _close_when_taken(self) -> None:
-        """Close when the peer has taken all that was written, or is too slow."""
+        """Close when the peer has read all that was written, or is too slow."""
         self.transport.close()
         self._watch_unread()
 
     def _watch_unread(self) -> None:
-        # Until a websocket has answered its handshake, it is still we who are told that the peer
-        # reads too slowly. The websocket has a limit of its own for that.
+        # Until a websocket has answered its handshake, this protocol is still the one to be told
+        # that the peer reads too slowly. The websocket has its own limit for that.
         if self._reading is HANDED_ON or self._unread is not None:
             return
         if self.transport.get_write_buffer_size():
@@ -166,7 +167,7 @@ class EndingConnection(RequestReader):
     # --- the last words ---------------------------------------------------------------------
 
     def drop_unfinished(self) -> bool:
-        """Take back a request of which no more is read; say whether its sender is owed a word."""
+        """Drop a request that will not be read to its end; say whether it is owed an answer."""
         cycle = self.cycle
         if cycle is None or self._head_has_begun or not cycle.more_body:
             return True
@@ -177,7 +178,7 @@ class EndingConnection(RequestReader):
             return False
         cycle.disconnected = True
         cycle.message_event.set()
-        # What is said next takes the place of its answer, unless that has begun.
+        # The refusal takes the place of its answer, unless that has begun.
         cycle.response_complete = not cycle.response_started
         return cycle.response_complete
 
@@ -197,7 +198,7 @@ class EndingConnection(RequestReader):
             self.flow.pause_reading()
 
     def _write_last_words(self) -> None:
-        """Say what is still to be said, now that all that came is answered."""
+        """Write the refusal, if there is one, now that all that came is answered."""
         refusal, self._refusal = self._refusal, None
         if refusal is None:
             self._close_when_taken()
@@ -210,7 +211,7 @@ class EndingConnection(RequestReader):
         self._linger()
 
     def _linger(self) -> None:
-        """Say no more, and throw away what the peer still sends until it has got all."""
+        """Write no more, and discard what the peer still sends until it has read everything."""
         self._unset_keepalive_if_required()
         self._cancel_deadline()
         self._reading, self._may_discard = LINGERING, self.lingering_bytes
@@ -219,7 +220,7 @@ class EndingConnection(RequestReader):
         self._lingering_timer = self.loop.call_later(self.lingering_seconds, self._close_when_taken)
 
     def _discard(self, data: bytes) -> None:
-        """Throw away what came; close where it is too much."""
+        """Discard what came; close if it is too much."""
         self._may_discard -= len(data)
         if self._may_discard < 0:
             self._close_when_taken()
@@ -234,10 +235,10 @@ class EndingConnection(RequestReader):
         super()._start_asgi_task(cycle, app)
 
     def _expect_early_answer(self, cycle: RequestResponseCycle) -> bool:
-        """Be ready for an answer before the body is whole; False where that was done before."""
+        """Be ready for an answer before the body is complete; False if that was done before."""
         if isinstance(cycle.transport, _Unfinished):
             return False
-        # A proxy: else it would lead back to itself, and only the collector would free it.
+        # A proxy, or it would refer back to itself and only the collector could free it.
         itself = weakref.proxy(cycle)
         cycle.transport = _Unfinished(self.transport, itself)
         cycle.on_response = partial(self._after_answer, itself)
@@ -247,7 +248,7 @@ class EndingConnection(RequestReader):
         return True
 
     def on_message_complete(self) -> None:
-        """Let the connection stay where the answer has not begun before the body was whole."""
+        """Keep the connection if the answer had not begun when the body was complete."""
         super().on_message_complete()
         cycle = self.cycle
         if self._may_stay and self._again is None and cycle is not None:
@@ -255,13 +256,13 @@ class EndingConnection(RequestReader):
             cycle.keep_alive = not cycle.response_started
 
     def _after_answer(self, cycle: RequestResponseCycle) -> None:
-        """Go on with the next request, or throw away the rest of this one's body."""
+        """Go on with the next request, or discard the rest of this one's body."""
         self.on_response_complete()
         if not cycle.more_body or self.transport.is_closing() or self._reading is not OPEN:
             return
         if not cycle.keep_alive or _declared(cycle) > self.small_body:
             self._linger()
-        # Else uvicorn drops the rest as it comes, and the deadline of a body holds.
+        # Otherwise uvicorn drops the rest as it comes, within the deadline of a body.
 
 
 def _nothing() -> None:
@@ -269,12 +270,12 @@ def _nothing() -> None:
 
 
 def _forget(cycle: RequestResponseCycle) -> None:
-    """Let go of a request that never began: what it would call at its answer leads back to it."""
+    """Release a request that never began: its callback for the answer refers back to it."""
     cycle.on_response = _nothing
 
 
 def _declared(cycle: RequestResponseCycle) -> float:
-    """Give the length of a body as the head says it; infinite where it does not."""
+    """Give the length of a body that the head declares; infinite if it declares none."""
     for name, value in cycle.scope["headers"]:
         if name == b"content-length":
             return int(value)  # the parser has refused what is no number
@@ -282,9 +283,9 @@ def _declared(cycle: RequestResponseCycle) -> float:
 
 
 class _Unfinished(asyncio.Transport):
-    """The transport of a request whose body comes in: after an early answer it stays open.
+    """The transport of a request that is still coming in: an early answer leaves it open.
 
-    uvicorn closes it behind the last answer, which would reset the connection; `_after_answer` ends
+    uvicorn closes it after the last answer, which would reset the connection; `_after_answer` ends
     it instead.
     """
 

@@ -1,6 +1,6 @@
 """Decide who may open which feed: host, path, origin, subprotocol, query and credential.
 
-Every refusal is an accept followed by a close code, because a browser sees nothing else.
+To refuse is to accept and then close with a code, because a browser sees nothing else.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FROM_KEY = "key "
 _SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
 _PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 _EPOCH = re.compile(r"[A-Za-z0-9._~-]{1,64}\Z")
-"""What needs no quoting in a URL (RFC 3986, 2.3): an epoch that is not ours may look otherwise."""
+"""What needs no quoting in a URL (RFC 3986, 2.3): an epoch that is not ours may look different."""
 _foreign = Seldom()
 
 
@@ -61,12 +61,12 @@ class Access:
     tenant: Tenant
     after: int | None
     epoch: str | None
-    """That of `after`, where the client says it."""
+    """The epoch of `after`, if the client says it."""
     panel: str | None
     speaks: bool
-    """Whether control messages are read (`screenpop.v1`), and pops may be given to it."""
+    """Whether its control messages are read (`screenpop.v1`), and it may own pops."""
     agent_known: bool = False
-    """False where a hello with a ticket must still say who it is."""
+    """False if a hello with a ticket must still say who it is."""
     agent: Agent | None = None
     """None on a wallboard too."""
     key: str | None = None
@@ -80,10 +80,10 @@ class Greeted:
     key: str | None
     session: bytes | None
     expires: datetime
-    """When the session is over, and the feed with it."""
+    """When the session ends, and the feed with it."""
     welcome: bytes
     unkept: StoredSession | None
-    """The session where it is new: it is to be kept before the welcome tells of it."""
+    """The session, if it is new: it must be stored before the welcome is sent."""
 
 
 def check(services: Services, path: str, headers: Headers, subprotocol: str | None) -> Access:
@@ -121,7 +121,7 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
 
 
 def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
-    """Check the ticket of a hello; a ticket made by a key starts a session, which is to be kept.
+    """Check the ticket of a hello; a ticket made by a key starts a session, yet to be stored.
 
     Raises:
         Refused: the ticket is wrong, used or too old.
@@ -160,7 +160,7 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
         services.greetings.note(
             ticket.agent, hello.panel, Greeting(datetime.now(UTC), hello.version)
         )
-    # A session that a key began ends with the key, and its feeds do.
+    # A session that a key began ends with the key, and so do its feeds.
     key = session.origin.removeprefix(_FROM_KEY) if session.origin.startswith(_FROM_KEY) else None
     unkept = session if bearer is not None else None
     return Greeted(ticket.agent, key, session.chain, session.expires, welcome, unkept)
@@ -169,7 +169,7 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
 def welcome_key(
     services: Services, tenant: Tenant, agent: Agent | None, panel: Panel | None
 ) -> bytes:
-    """Answer the hello of a client that its key has let in already."""
+    """Answer the hello of a client that was already let in by its key."""
     return messages.welcome(
         agent=agent.id if agent else "*",
         panel=panel.id if panel else None,

@@ -48,21 +48,21 @@ log = structlog.get_logger()
 HELLO_DEADLINE = 5.0
 """Seconds that a panel has to say who it is."""
 SHUTDOWN_DEADLINE = 1.0
-"""Seconds that a client has to answer our close frame when the server ends: one that hangs must
-not hold it."""
+"""Seconds that a client has to answer our close frame when the server stops: one that hangs must
+not hold the server up."""
 PING_AFTER = 20.0
-"""Seconds of silence above which the next look pings a peer: our panel speaks after 20 s itself.
-A peer that only answers is pinged every 25 s, with every second look: its answer comes a moment
-after the first."""
+"""Seconds of silence above which the next sweep pings a peer; our panel sends something after 20 s
+by itself. A peer that only answers pings is pinged every 25 s, at every second sweep, because its
+answer comes a moment after the sweep that pinged it."""
 DEAD_AFTER = 55.0
-"""Seconds of silence above which the next look takes a peer for dead."""
+"""Seconds of silence above which the next sweep takes a peer for dead."""
 
 
 class _Core(ServerProtocol):
-    """The sans-I/O core. Methods, because functions given to it would lead back to it."""
+    """The sans-I/O core. It has methods, because functions handed to it would refer back to it."""
 
     def parse(self) -> Generator[None]:
-        """Parse frames from the first byte on: the head of the handshake is parsed before."""
+        """Parse frames from the first byte on: the head of the handshake is parsed already."""
         return Protocol.parse(self)
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
@@ -76,8 +76,8 @@ class _Core(ServerProtocol):
 class FeedSocket(FeedReader):
     """One websocket, from its handshake on.
 
-    uvicorn makes one when a request asks for an upgrade; `connections` is uvicorn's set of what
-    it must shut down.
+    uvicorn makes one when a request asks for an upgrade; `connections` is uvicorn's set of the
+    protocols that it must shut down.
     """
 
     __slots__ = (
@@ -132,15 +132,15 @@ class FeedSocket(FeedReader):
         try:
             self.close(RESTARTING)
             self._cut_off_in(SHUTDOWN_DEADLINE)
-        except Exception:  # the others must hear it too, and the server end as it should
+        except Exception:  # the others must be told too, and the server must stop as it should
             log.exception("a feed could not be closed; it is cut off")
             self.abandon()
 
     def sweep(self, now: float, date: datetime, excused: float = 0.0) -> None:
         """Ping a silent peer and cut off a dead one (one sweep over all sockets, no timer each).
 
-        `now` is by `monotonic`, `date` the same moment for people. Of its silence so many seconds
-        are `excused`, because the server stood still.
+        `now` is by `monotonic`, `date` is the same moment as a date. `excused` seconds of its
+        silence do not count, because the server itself stood still.
         """
         silent = now - self.heard
         if silent - excused > DEAD_AFTER:
@@ -156,7 +156,8 @@ class FeedSocket(FeedReader):
         response = self._core.accept(request)
         if response.status_code >= 400:  # noqa: PLR2004
             if (error := self._core.handshake_exc) is not None:
-                # It is kept with the request, and its frames, and theirs, lead back to both.
+                # The error is kept with the request, and its frames (and its causes') refer back to
+                # both.
                 error.__traceback__ = error.__cause__ = error.__context__ = None
             self._answer(handshake_refusals.worded(request, response))
             return
@@ -170,9 +171,9 @@ class FeedSocket(FeedReader):
             return
         self._access, self.tenant = access, access.tenant
         if access.agent_known:
-            # A client that resumes gets no snapshot, which would say it. Scripts cannot see it.
+            # A client that resumes gets no snapshot to tell it the epoch. Scripts cannot see this.
             response.headers[messages.EPOCH_HEADER] = self._services.subscriptions.epoch
-            self._core.send_response(response)  # what catches the feed up takes it along
+            self._core.send_response(response)  # leaves with what catches the feed up
             self._start(access.agent, access.key)
         else:
             self._answer(response)
@@ -185,7 +186,7 @@ class FeedSocket(FeedReader):
 
     def _start(self, agent: Agent | None, key: str | None, hello: Hello | None = None) -> None:
         access = cast(Access, self._access)
-        # Clients that come together, as after a restart, would be pinged together ever after.
+        # Otherwise clients that come together, as after a restart, would always be pinged together.
         self.heard -= random.uniform(0, PING_AFTER / 2)  # noqa: S311 - jitter
         self.agent, self.key = agent, key
         if agent is not None and access.speaks:
@@ -232,7 +233,7 @@ class FeedSocket(FeedReader):
             self._handle_request(said)
         elif self._core.state is State.OPEN:
             self._handle_first(said)
-        # Else it ends in the same piece: a feed that opened now would only claim pops.
+        # Otherwise the client has closed already: a feed opened now would only claim pops.
 
     def _handle_first(self, said: messages.FromPanel) -> None:
         if isinstance(said, Hello):
@@ -252,7 +253,7 @@ class FeedSocket(FeedReader):
         except Unavailable:
             self.close(OVERLOADED)
             return
-        self.key = greeted.key  # by which it is closed, should that be revoked meanwhile
+        self.key = greeted.key  # so that the feed is closed if the key is revoked meanwhile
         new = greeted.unkept
         if new is None:
             self._welcome(hello, greeted, None)
@@ -277,7 +278,7 @@ class FeedSocket(FeedReader):
         if isinstance(said, Ping):
             self.send(frames.text(messages.PONG))
         elif self.agent is None and not cast(Access, self._access).agent_known:
-            return  # its session is still to be kept
+            return  # its session is not stored yet
         elif isinstance(said, Presence):
             self._services.subscriptions.presence(self, said)
         elif isinstance(said, PopOutcome):

@@ -1,4 +1,4 @@
-"""Say which heads of requests are taken: their size, and what RFC 9112 has a server refuse."""
+"""Say which request heads are accepted: their size, and what a server must refuse (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ HeaderLines = list[tuple[bytes, bytes]]
 """Names in lower case, and values."""
 
 MOST_BYTES: Final = 64 * 1024
-"""Of a head, and of what follows the last byte of a body: as much as nginx and h11 would hold.
-Cookies and tokens together take a quarter of it."""
+"""Bytes of a head, and of what follows the last byte of a body: as much as nginx and h11 would
+hold. Cookies and tokens together take a quarter of it."""
 MOST_LINES: Final = 128
-"""Of a head: what the websockets library takes at most. Browsers behind proxies send forty."""
+"""Lines of a head: the most that the websockets library accepts. Browsers behind proxies send
+forty."""
 SOCKET_LINE: Final = 8000
-"""Bytes of a line in a websocket's head: that library takes 8192, with the line's end."""
+"""Bytes of a line in a websocket's head: that library accepts 8192, including the line's end."""
 
 _LONGEST_LENGTH: Final = 19
 """Digits of a Content-Length: ten exabytes. Python would refuse to read more than 4,300."""
@@ -48,7 +49,7 @@ _LONG_LINE: Final = unreadable.too_large(
 
 
 def check(method: bytes, url: bytes, version: str, lines: HeaderLines) -> None:
-    """Check a whole head; raises `Unreadable`."""
+    """Check a complete head; raises `Unreadable`."""
     if version not in _VERSIONS:
         raise Unreadable(OTHER_VERSION)
     if len(lines) > MOST_LINES:
@@ -59,7 +60,7 @@ def check(method: bytes, url: bytes, version: str, lines: HeaderLines) -> None:
     host = _host(version, names, lines)
     if not url.startswith(b"/"):
         _check_authority(url, host)
-    if b"content-length" in names:  # once: the parser has seen to it, and that it is digits
+    if b"content-length" in names:  # the parser has made sure that it is there once, and digits
         length = lines[names.index(b"content-length")][1]
         if len(length) > _LONGEST_LENGTH:
             raise Unreadable(_LONG_LENGTH)
@@ -70,8 +71,8 @@ def check(method: bytes, url: bytes, version: str, lines: HeaderLines) -> None:
 def check_protocol(method: bytes, url: bytes, piece: bytes) -> None:
     """Check that a first line in a piece is not one of RTSP or ICE; raises `Unreadable`.
 
-    The parser takes these too, and gives the number of a version without its name. A line that came
-    in two pieces passes as HTTP. That does no harm: it is judged as HTTP then.
+    The parser accepts these too, and reports the version's number without the protocol's name. A
+    line that came in two pieces passes as HTTP. That does no harm: then it is treated as HTTP.
     """
     for name in (b"RTSP", b"ICE"):
         line = b"%b %b %b/" % (method, url, name)
@@ -80,7 +81,7 @@ def check_protocol(method: bytes, url: bytes, piece: bytes) -> None:
 
 
 def _host(version: str, names: list[bytes], lines: HeaderLines) -> bytes:
-    """Give the Host, and check that there is one good one (RFC 9112, 3.2)."""
+    """Give the Host, after checking that there is exactly one and it is valid (RFC 9112, 3.2)."""
     hosts = names.count(b"host")
     if hosts != 1 and (hosts or version == "1.1"):
         wrong = "is given more than once" if hosts else "is missing"
@@ -92,7 +93,7 @@ def _host(version: str, names: list[bytes], lines: HeaderLines) -> bytes:
 
 
 def _check_authority(url: bytes, host: bytes) -> None:
-    """Check that an address with a host in it names the one that Host does (RFC 9112, 3.2.2)."""
+    """Check that an address with a host in it names the same one as Host (RFC 9112, 3.2.2)."""
     if url == b"*":
         return
     absolute = _ABSOLUTE.fullmatch(url)
@@ -106,12 +107,12 @@ def _check_authority(url: bytes, host: bytes) -> None:
 
 @lru_cache(maxsize=256)
 def _is_host(value: bytes) -> bool:
-    """Whether a value is a host; the same few are asked about again and again."""
+    """Whether a value is a host; cached, because the same few come again and again."""
     return addresses.is_host(value.decode("latin-1"))
 
 
 def _check_coding(version: str, values: list[bytes]) -> None:
-    """Check a Transfer-Encoding (RFC 9112, 6.1: a coding that is not known is 501)."""
+    """Check a Transfer-Encoding (RFC 9112, 6.1: an unknown coding gets 501)."""
     if version == "1.0":
         raise Unreadable(unreadable.malformed("HTTP/1.0 knows no Transfer-Encoding"))
     if [value.strip().lower() for value in values] != [b"chunked"]:
@@ -126,13 +127,13 @@ def check_address(url: bytes) -> None:
         path = httptools.parse_url(url).path
     except httptools.HttpParserInvalidURLError:
         raise Unreadable(_BAD_ADDRESS) from None
-    # None where there is a host and nothing behind it, whatever its types say.
+    # None if there is a host and nothing after it, whatever the library's types say.
     if not path or not path.isascii():
         raise Unreadable(_BAD_ADDRESS)
 
 
 def check_length(url: bytes, lines: HeaderLines) -> None:
-    """Check the length of a whole head; raises `Unreadable`."""
+    """Check the length of a complete head; raises `Unreadable`."""
     if len(url) + sum(len(name) + len(value) + 4 for name, value in lines) > MOST_BYTES:
         raise Unreadable(LONG_HEAD)
 
@@ -140,7 +141,7 @@ def check_length(url: bytes, lines: HeaderLines) -> None:
 def is_handshake(method: bytes, version: str, lines: HeaderLines) -> bool:
     """Whether a head begins a websocket (RFC 6455, 4.1), so that no request may follow it.
 
-    Any other wish for an upgrade is not heard (RFC 9110, 7.8): the request is an ordinary one.
+    Any other request for an upgrade is ignored (RFC 9110, 7.8) and treated as an ordinary one.
     """
     wished = [value.lower() for name, value in lines if name == b"upgrade"]
     is_plain = method == b"GET" and version == "1.1" and wished == [b"websocket"]
@@ -160,7 +161,7 @@ def _has_body(lines: HeaderLines) -> bool:
 
 
 def check_handshake(url: bytes, lines: HeaderLines) -> None:
-    """Check that a head is one that the websockets library would read; raises `Unreadable`."""
+    """Check that the websockets library would accept a head; raises `Unreadable`."""
     if len(url) > SOCKET_LINE or any(len(n) + len(v) > SOCKET_LINE for n, v in lines):
         raise Unreadable(_LONG_LINE)
     if not url.isascii():
@@ -168,6 +169,6 @@ def check_handshake(url: bytes, lines: HeaderLines) -> None:
 
 
 def without_upgrade(method: bytes, url: bytes, version: str, lines: HeaderLines) -> bytes:
-    """Write a head again, as one that asks for no upgrade."""
+    """Write a head anew, without its request for an upgrade."""
     kept = b"".join(b"%b: %b\r\n" % line for line in lines if line[0] != b"upgrade")
     return b"%b %b HTTP/%b\r\n%b\r\n" % (method, url, version.encode(), kept)

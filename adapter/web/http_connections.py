@@ -1,10 +1,10 @@
-"""Give a connection deadlines: what a peer leaves half said must not be held open for ever.
+"""Give a connection deadlines: a request left unfinished must not hold it open for ever.
 
 uvicorn has one timeout, for idle connections between requests. This adds one for a request's head
-and one for its body. A request that comes in one piece, as nearly all do, sets no timer: that of an
-idle connection is left to run and looks, when it is due, how long there has been nothing to do.
+and one for its body. A request that comes in one piece, as nearly all do, sets no timer: the idle
+timer is left running, and checks, when it is due, for how long the connection has been idle.
 
-What a deadline leads to is in `connection_ends`. Websockets leave before any of it: `feed_socket`
+What happens at a deadline is in `connection_ends`. Websockets are handed on before: `feed_socket`
 has deadlines of its own.
 """
 
@@ -23,7 +23,7 @@ from adapter.web.refusal_log import refusals
 from adapter.web.unreadable import TOO_SLOW
 
 _SPREAD = 1.25
-"""By how much longer than another a connection may be idle."""
+"""Factor up to which a connection's idle time is lengthened, at random."""
 
 _ONE_READ = 0.001
 """Seconds after which the loop has read at least once."""
@@ -33,30 +33,32 @@ class HttpConnection(EndingConnection):
     """One connection, until it ends or becomes a websocket."""
 
     head_seconds = 15.0
-    """For a whole head, from its first byte on."""
+    """Seconds for a whole head, from its first byte on."""
     body_silence = 30.0
     """Seconds of silence within a body; a slow line may take longer for the whole."""
     body_grace = body_pace.GRACE
     body_rate = body_pace.RATE
 
     _head_timer: asyncio.TimerHandle | None = None
-    """While a head comes in; bytes do not set it back. Of the two only one is set."""
+    """Set while a head comes in; more bytes do not reset it. Only one of the two is set at a
+    time."""
     _body_timer: asyncio.TimerHandle | None = None
-    """While a body comes in; each piece of it sets it back, as `_pace` allows."""
+    """Set while a body comes in; each piece of it resets it, as far as `_pace` allows."""
     _pace: BodyPace | None = None
-    """Of the body that comes in or came in last."""
+    """The pace of the body that is coming in, or of the last one."""
     _idle_seconds: float
-    """For which it may be idle."""
+    """Seconds for which it may be idle."""
     _idle_since: float | None = None
-    """When it connected or the last answer was complete, in the loop's seconds; None since bytes
-    have come."""
+    """When it connected or the last answer was complete, by the loop's clock; None once bytes have
+    come."""
     _idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Be idle: pools connect in advance, and one that is closed early loses a request."""
+        """Start idle: pools connect in advance, and a connection closed too early loses a request."""
         super().connection_made(transport)
-        # A pool's connections would all be closed in one moment, and a request that is just then on
-        # its way would find one of them: nothing says of it whether it was taken.
+        # Without the spread, a pool's connections would all be closed at one moment, and a request
+        # on its way just then would hit one of them: its sender could not tell whether it was
+        # accepted.
         self._idle_seconds = self.timeout_keep_alive * random.uniform(1, _SPREAD)  # noqa: S311
         self._be_idle()
 
@@ -83,10 +85,10 @@ class HttpConnection(EndingConnection):
         self._read_no_more(refusal if is_owed else None)
 
     def after_reading(self, chunk: bytes) -> None:
-        """Do what waits until the parser has returned from a chunk."""
+        """Do what must wait until the parser has returned from a chunk."""
 
     def on_response_complete(self) -> None:
-        """Begin the next request that has come already, end, or be idle."""
+        """Begin the next request if it has come already; or end, or be idle."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._watch_unread()
@@ -103,12 +105,12 @@ class HttpConnection(EndingConnection):
 
     def _resume_after_pipeline(self) -> None:
         if self._unparsed:
-            self.loop.call_soon(self.parse_on)  # not while the parser may be at work
+            self.loop.call_soon(self.parse_on)  # not now: the parser may be at work
         else:
             self.flow.resume_reading()
 
     def handle_websocket_upgrade(self) -> None:
-        """Set no deadline any more, and hand the connection on."""
+        """Clear the deadlines, and hand the connection on."""
         self._cancel_deadline()
         self._cancel_idle_timer()
         super().handle_websocket_upgrade()
@@ -121,18 +123,18 @@ class HttpConnection(EndingConnection):
             self._idle_timer = self.loop.call_later(self._idle_seconds, self._idle_time_passed)
 
     def _unset_keepalive_if_required(self) -> None:
-        """Be busy: uvicorn calls this where it would cancel its own timer."""
+        """Be busy: uvicorn calls this when it would cancel its own timer."""
         self._idle_since = None
 
     def _idle_time_passed(self) -> None:
         self._idle_timer = None
         if self._idle_since is None:
-            return  # the next answer sets a timer again
+            return  # the next answer sets the timer again
         left = self._idle_since + self._idle_seconds - self.loop.time()
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._idle_time_passed)
         else:
-            # A loop that is late runs its timers before it reads: a request may lie there already.
+            # A loop that is late runs its timers before it reads: a request may be waiting already.
             self._idle_timer = self.loop.call_later(_ONE_READ, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
@@ -148,7 +150,7 @@ class HttpConnection(EndingConnection):
     # --- within a request -------------------------------------------------------------------
 
     def _set_deadline(self, came: int) -> None:
-        """Wait for what is missing after so many bytes, if anything is."""
+        """Set the deadline for what is still missing after `came` more bytes, if anything is."""
         cycle = self.cycle
         was_late, self._was_late = self._was_late, False
         if self._reading is HANDED_ON or self.transport.is_closing():
@@ -194,7 +196,7 @@ class HttpConnection(EndingConnection):
             self._head_timer = self.loop.call_later(self.body_silence, self._head_time_passed)
         elif self._head_has_begun:
             self._refuse_as_too_slow()
-        else:  # there are empty lines alone
+        else:  # there were only empty lines
             self._close_when_taken()
 
     def _body_time_passed(self) -> None:

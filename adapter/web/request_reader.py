@@ -1,8 +1,8 @@
-"""Read requests from the bytes of a connection: with limits, and no upgrade but a websocket's.
+"""Read requests from a connection's bytes: within limits, and with no upgrade but a websocket's.
 
-The parser (llhttp) has no limits of its own. And where a request wishes for an upgrade, the parser
-takes it to end with its head: a body behind it would be read as another request. So such a head,
-unless it is a websocket's, is given to a fresh parser once more, without the wish.
+The parser (llhttp) has no limits of its own. And if a request asks for an upgrade, the parser takes
+it to end with its head: a body after it would be read as another request. So such a head, unless it
+is a websocket's, is given to a fresh parser again, without the Upgrade header.
 
 A client that sends requests faster than they are answered has to wait: what follows the first few
 stays unparsed, and no more is read (docs/decisions/0018-reading-requests.md).
@@ -24,20 +24,20 @@ from adapter.web.head_rules import LONG_HEAD, LONG_TRAILER, MOST_BYTES
 from adapter.web.unreadable import Refusal, Unreadable
 
 _PIECE: Final = 16 * 1024
-"""Bytes of a large chunk that are parsed before the limits are looked at again."""
+"""Bytes of a large chunk that are parsed before the limits are checked again."""
 
 MOST_WAITING: Final = 8
-"""Requests that may wait for the answer to the one before; more stay unparsed."""
+"""Requests that may wait for the answer to an earlier one; more stay unparsed."""
 _HEAD_END: Final = b"\r\n\r\n"
 """The end of each head: the parser takes no bare line feed."""
 _SMALL_PIECE: Final = 512
-"""Bytes that are parsed at once of a chunk that may hold many heads: thirty of the shortest."""
+"""Bytes parsed at once of a chunk that may hold many heads: at most thirty of the shortest."""
 _SMALL_CHUNK: Final = 1024
-"""Bytes up to which the heads in a chunk are not counted: each has eighteen at least."""
+"""Bytes up to which the heads in a chunk are not counted: a head has at least eighteen."""
 
 
 class Flow(FlowControl):
-    """Whether bytes are read: not while there are some that wait to be parsed."""
+    """Whether bytes are read: not while some wait to be parsed."""
 
     is_held = False
 
@@ -53,31 +53,31 @@ class Flow(FlowControl):
 
 
 class RequestReader(HttpToolsProtocol):
-    """The part of a connection that makes requests of its bytes, above uvicorn's own."""
+    """The part of a connection that turns its bytes into requests, built on uvicorn's."""
 
     method = b""
     version = ""
-    """This and the method are those of the head that was whole last."""
+    """This and the method are those of the last complete head."""
     _head_has_begun = False
-    """Whether a head has begun and is not yet whole."""
+    """Whether a head has begun and is not complete yet."""
     _in_pieces = False
-    """Whether the head that is read may be too long: it is not all in one small chunk."""
+    """Whether the head being read may be too long: it is not all in one small chunk."""
     _again: bytes | None = None
-    """A head without its wish for an upgrade, until it is parsed once more."""
+    """A head without its Upgrade header, until it is parsed again."""
     _begins_socket = False
-    """Whether the head was that of a websocket that may begin here."""
+    """Whether the last head was that of a websocket that may begin here."""
     _moved = False
-    """Whether the last piece began or ended something, or brought bytes of a body."""
+    """Whether the last piece began or ended something, or contained bytes of a body."""
     _unmoved = 0
-    """Bytes since a piece did: they are all of one head, or stand between or behind chunks."""
+    """Bytes since a piece last did: all belong to one head, or stand between or after chunks."""
     _piece = b""
-    """The bytes that are parsed just now."""
+    """The bytes that are being parsed."""
     _is_first = False
-    """Whether the next head to be whole is the first in that piece."""
+    """Whether the next head to be completed is the first in that piece."""
     _was_late = False
     """Whether the body that has just ended came after the answer to its request."""
     _unparsed = b""
-    """The bytes behind the requests that wait: they are parsed when none waits any more."""
+    """The bytes after the requests that wait: they are parsed when none waits any more."""
     flow: Flow
     cycle: Cycle | None  # type: ignore[assignment]  # uvicorn says that it is always one of its own
     """The request that began last; None before the first."""
@@ -88,7 +88,7 @@ class RequestReader(HttpToolsProtocol):
         self.flow = Flow(self.transport)
 
     def read(self, data: bytes) -> Refusal | None:
-        """Parse what has come; give the reason where nothing more can be read."""
+        """Parse what has come; give a refusal if nothing more can be read."""
         if self._unparsed or len(self.pipeline) >= MOST_WAITING:
             self._hold(self._unparsed + data)
             return None
@@ -152,7 +152,7 @@ class RequestReader(HttpToolsProtocol):
             raise Unreadable(LONG_TRAILER if self._is_in_body() else LONG_HEAD)
 
     def _parse_to_upgrade(self, data: bytes) -> bytes:
-        """Parse up to the end of the first head that wishes for an upgrade; give what is left."""
+        """Parse up to the end of the first head that asks for an upgrade; give what is left."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as stopped:
@@ -168,18 +168,19 @@ class RequestReader(HttpToolsProtocol):
         return b""
 
     def _hand_on(self, rest: bytes) -> None:
-        """Give the websocket that has begun what came behind its handshake.
+        """Give the websocket that has begun the bytes that came after its handshake.
 
-        A client may send nothing before the answer (RFC 6455, 4.1). Some do, and of a frame that
-        has begun here the rest is still to come.
+        A client must send nothing before the answer (RFC 6455, 4.1). Some do, and the rest of a
+        frame that begins here is still to come.
         """
         if rest and not self.transport.is_closing():
             cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
 
     def handle_websocket_upgrade(self) -> None:
-        """Let a websocket begin with the head that is parsed.
+        """Begin a websocket with the head that has been parsed.
 
-        uvicorn would write it as bytes again, which cost more to parse than all that a feed checks.
+        uvicorn would turn it into bytes again, and parsing those costs more than all that a feed
+        checks.
         """
         self.connections.discard(self)
         make: Any = self.ws_protocol_class
@@ -200,7 +201,7 @@ class RequestReader(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, and no trailer for one (RFC 9110, 6.5.1)."""
+        """Keep a header, and ignore a trailer (RFC 9110, 6.5.1)."""
         if not self._head_has_begun:
             return
         name = name.lower()
@@ -209,7 +210,7 @@ class RequestReader(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Check a whole head, and begin its request."""
+        """Check a complete head, and begin its request."""
         self._head_has_begun = False
         self._moved = True
         parser, lines = self.parser, self.headers
@@ -217,7 +218,7 @@ class RequestReader(HttpToolsProtocol):
         version = self.version = parser.get_http_version()
         is_first, self._is_first = self._is_first, False
         at = len(method) + len(self.url) + 2
-        if not (is_first and self._piece.startswith(b"HTTP/", at)):  # as it nearly always does
+        if not (is_first and self._piece.startswith(b"HTTP/", at)):  # nearly always it does
             head_rules.check_protocol(method, self.url, self._piece)
         head_rules.check(method, self.url, version, lines)
         if self._in_pieces:
@@ -229,7 +230,7 @@ class RequestReader(HttpToolsProtocol):
                 self._again = head_rules.without_upgrade(method, self.url, version, lines)
                 return
             head_rules.check_handshake(self.url, lines)
-            return  # the feed reads the rest: no request begins, and nobody needs its scope
+            return  # the feed reads the rest: no request begins, and no scope is needed
         self.begin_request()
 
     def _may_be_socket(self) -> bool:
@@ -240,13 +241,13 @@ class RequestReader(HttpToolsProtocol):
         return is_free and is_asked and self._should_upgrade_to_ws()
 
     def _should_upgrade(self) -> bool:
-        """Tell uvicorn whether a websocket begins: it would go by fewer signs."""
+        """Tell uvicorn whether a websocket begins: its own test is weaker."""
         return self._begins_socket
 
     def begin_request(self) -> None:
         """Have uvicorn begin a request whose head is good."""
         self._head_has_begun = False
-        if self.version == "1.0":  # whose senders do not know of it (RFC 9110, 10.1.1)
+        if self.version == "1.0":  # its senders do not know of it (RFC 9110, 10.1.1)
             self.expect_100_continue = False
         head_rules.check_address(self.url)
         super().on_headers_complete()
@@ -257,7 +258,7 @@ class RequestReader(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Note the end of a request, unless only its head was read and is read again."""
+        """Note the end of a request, unless this was only a head that will be read again."""
         self._moved = True
         if self._again is None:
             super().on_message_complete()
