@@ -54,7 +54,7 @@ class HttpConnection(EndingConnection):
     _idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start idle: pools connect in advance, and a connection closed too early loses a request."""
+        """Start idle: pools connect in advance, and closing one too early loses a request."""
         super().connection_made(transport)
         # Without the spread, a pool's connections would all be closed at one moment, and a request
         # on its way just then would hit one of them: its sender could not tell whether it was
