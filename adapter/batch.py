@@ -57,7 +57,7 @@ class Batch:
         """The sequence of each tenant's last staged message."""
         self.contacts: dict[ContactKey, Known] = {}
         self._unhandled: dict[ContactKey, Newest] = {}
-        """The newest rows of contacts of which nothing could be handled yet."""
+        """The newest rows of contacts that have no state yet, as no event could be handled."""
         self.outgoing: list[Staged] = []
         self._silent: list[Silent] = []
         self._silent_numbers: dict[Tenant, int] = {}
@@ -326,7 +326,7 @@ class Batch:
             journal.append(self.cursor, rows)
 
     def remember(self) -> None:
-        """Note, after the commit, where everything stands in the journal."""
+        """Note in memory, after the commit, where everything is in the journal."""
         self.is_remembered = True
         self._committed_sequences.update(self.last_sequences)
         known = self._tail

@@ -66,12 +66,12 @@ class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def channel(self) -> str | None:
-        """`voice`, `chat`, `task`, … where it is known."""
+        """`voice`, `chat`, `task`, …, if known."""
         return self.scalars.values.get("channel")
 
     @property
     def direction(self) -> str | None:
-        """`inbound` or `outbound` where it is known."""
+        """`inbound` or `outbound`, if known."""
         return self.scalars.values.get("direction")
 
     @property
@@ -158,7 +158,7 @@ def view(
 ) -> dict[str, Any]:
     """Give the contact as the outside sees it (design 5.2), `agent` being the tenant's id.
 
-    `linked` replaces the contact's own links where the caller also knows who links to it.
+    `linked` replaces the contact's own links if the caller also knows the links to it.
     """
     scalars = contact.scalars.values
     stages = contact.stages

@@ -73,7 +73,7 @@ class Troubles:
         self._metrics.store_failures.inc()
 
     def committed(self, batch: Batch) -> None:
-        """Note what begins and what is over, now that a commit has succeeded.
+        """Note which troubles a successful commit ends, or begins to end.
 
         While there is no trouble, commits to the redo log need not be noted.
         """

@@ -73,7 +73,7 @@ def count(metrics: Metrics, receipt: Receipt) -> None:
 
 
 def _accept_entry(batch: Batch, tenant: Tenant, entry: Entry, received: datetime) -> bool:
-    """Take one event; False where all that it says was known (a duplicate)."""
+    """Take one event; give False if everything in it was known (a duplicate)."""
     new = False
     for fact in entry.facts:
         key = batch.new_event_key(tenant, fact)
@@ -203,7 +203,7 @@ def learn_alias(batch: Batch, tenant: Tenant, source_id: str, agent_id: str) -> 
 
 
 def merge(batch: Batch, source: Agent, target: Agent) -> None:
-    """Give an agent what is open at an id that turned out to be theirs."""
+    """Give an agent the open contacts of an id that turned out to be theirs."""
     for key, known in batch.open_contacts(source):
         view = contacts.view(known[0], agent=target.id)
         batch.put_contact(

@@ -37,7 +37,7 @@ class Bounds(msgspec.Struct, frozen=True, omit_defaults=True):
     """What must be remembered besides the values, so that the order of reports does not matter."""
 
     heaviest: dict[str, int] = {}
-    """Bytes of the largest value that a name had, where the present one is smaller."""
+    """Bytes of the largest value that a name ever had, if its present value is smaller."""
     end: str | None = None
     """The first name that did not fit: it and all after it stay out."""
 
@@ -51,7 +51,7 @@ class Registers(msgspec.Struct, Generic[V], frozen=True, array_like=True, gc=Fal
 
     values: dict[str, V] = {}
     stamp: Stamp | None = None
-    """The newest stamp that a value has; None where there is no value."""
+    """The newest stamp of any value; None if there is no value."""
     bounds: Bounds = UNBOUNDED
     older: dict[str, Stamp] = {}
     """The stamps of the values that do not have the newest one."""
@@ -114,7 +114,7 @@ def bounded(known: Registers[V], said: dict[str, V], stamp: Stamp, limit: Limit)
 def _newly_bounded(
     known: Registers[V], said: dict[str, V], stamp: Stamp, limit: Limit
 ) -> Registers[V]:
-    """Do what `bounded` does where something is new."""
+    """Do what `bounded` does if something is new."""
     bounds = known.bounds
     if bounds.end is not None:
         end = _place(bounds.end)
@@ -151,7 +151,7 @@ def _heaviest(
 
 
 def _cut(merged: Registers[V], bounds: Bounds, limit: Limit) -> Registers[V]:
-    """Give what fits within `limit` of `merged`, with the resulting `bounds`."""
+    """Give the part of `merged` that fits within `limit`, with the resulting bounds."""
     values, heaviest = merged.values, bounds.heaviest
     fits = len(_pack(values)) + sum(heaviest.values()) <= limit.size
     if len(values) > limit.names or not fits:  # seldom, so each name is looked at only now

@@ -31,7 +31,7 @@ from adapter.tenants import Agent
 log = structlog.get_logger()
 
 _OF_ANOTHER_EPOCH = -1
-"""The place at which a feed resumes if its own is of another epoch: it matches no message."""
+"""Stands for a place of another epoch: before every message, so that the feed is told of a gap."""
 
 GRACE = 0.5
 """Seconds that a panel without its socket has to come back before its pops go to another."""

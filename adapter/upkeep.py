@@ -232,7 +232,7 @@ class Upkeep:
         else:
             if self._durability.backlog:
                 self._catch_up_timer.set(0.0)
-            elif self._durability.is_redo_used:  # the disk has to be waited for
+            elif self._durability.is_redo_used:  # the next cycle waits for the disk
                 self._catch_up_timer.set(CATCH_UP_DELAY)
 
     def _write_part_of_backlog(self) -> None:

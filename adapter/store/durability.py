@@ -249,7 +249,7 @@ class Durability:
         def done(error: StoreUnavailable | None) -> None:
             self._is_wal_asked = False
             if error is not None:
-                self._failed = error  # whoever commits next is told
+                self._failed = error  # the next commit reports it
                 return
             self._on_disk = max(self._on_disk, commits)
             self._begin_cycle_if_done()

@@ -70,7 +70,7 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 def read(body: bytes, received: datetime) -> ContactEvent | None:
-    """Give the event of a contact, or None where `cloudevents` has to look at it."""
+    """Give the event of a contact, or None if `cloudevents` must look at the body."""
     # JSON can hold U+0000 only as an escape. To look for the backslash alone first is faster.
     if len(body) > MAX_BODY or (_BACKSLASH in body and b"\\u0000" in body):
         return None
@@ -118,7 +118,7 @@ def _contact_event(event: _Event, time: datetime) -> ContactEvent | None:
 
 
 def _said(customer: dict[str, str]) -> dict[str, str]:
-    """Strip blanks from what is known of a person; nearly always give it as it came."""
+    """Strip blanks from the customer's fields; nearly always give them as they came."""
     for text in customer.values():
         if not text or text != text.strip():
             return {name: text.strip() for name, text in customer.items() if text.strip()}

@@ -159,7 +159,7 @@ class FeedReader(FeedWriter):
 
     def _abandon_by_mistake(self, error: Exception) -> None:
         # Nobody else would report it: during the handshake the connection is not this protocol's
-        # yet, and where the feed has registered itself it would stay.
+        # yet, and the feed would stay in the lists in which it has put itself.
         if (untold := _mistakes.due()) is not None:
             log.error("a feed made a mistake; it is cut off", exc_info=error, untold=untold)
         self.abandon()

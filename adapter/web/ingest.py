@@ -191,7 +191,7 @@ class _Sending:
 
 
 def _token(services: Services, scope: Scope) -> str | None:
-    """Give the key in the query (CloudEvents Web Hooks, section 3.2), where a setting allows it."""
+    """Give the key in the query (CloudEvents Web Hooks, section 3.2), if a setting allows it."""
     if not services.settings.allow_access_token_query:
         return None
     query = parse_qs(str(scope["query_string"], "latin-1"))

@@ -66,7 +66,7 @@ class Sender(NamedTuple):
 
     tenant: Tenant
     key: str | None
-    """The key's id; None where only a signature of the body can tell."""
+    """The key's id; None if only a signature of the body can tell."""
     now: float
     """Unix time in seconds at which the head was checked: a signature's age is judged by it,
     however long the body takes."""
@@ -179,7 +179,7 @@ def charge(services: Services, name: str) -> None:
     """Charge a body that cannot be decoded to its sender's allowance, as if it were one event.
 
     Raises:
-        Overloaded: the sender sends too much, and is told that instead.
+        Overloaded: the sender sends too much; it is told this, not what is wrong with the body.
     """
     services.event_limit.take(name, 1, time.monotonic())
 
@@ -187,7 +187,7 @@ def charge(services: Services, name: str) -> None:
 def take(
     services: Services, tenant: Tenant, name: str, request: RecentRequest, decoded: Decoded
 ) -> Decoded:
-    """Charge what was decoded to the sender's allowance, and give what is to be kept of it.
+    """Charge the decoded events to the sender's allowance, and give those to be kept.
 
     Raises:
         Overloaded: the sender sends too much.
@@ -266,4 +266,4 @@ FAULT: Final = problem(
     problems.plain(500, "fault", "The server made a mistake", "The fault is in the server's log."),
     CLOSE,
 )
-"""The answer where the fault is ours, on the ways that Starlette does not see."""
+"""The answer if the fault is ours, on the routes that bypass Starlette."""

@@ -42,7 +42,7 @@ class Flow(FlowControl):
     is_held = False
 
     def hold(self) -> None:
-        """Read no more, even where uvicorn would read on."""
+        """Read no more, even when uvicorn would read on."""
         self.is_held = True
         self.pause_reading()
 
@@ -63,7 +63,7 @@ class RequestReader(HttpToolsProtocol):
     _in_pieces = False
     """Whether the head being read may be too long: it is not all in one small chunk."""
     _again: bytes | None = None
-    """A head without its Upgrade header, until it is parsed again."""
+    """A head rewritten without its Upgrade header, until it is parsed again."""
     _begins_socket = False
     """Whether the last head was that of a websocket that may begin here."""
     _moved = False
@@ -245,7 +245,7 @@ class RequestReader(HttpToolsProtocol):
         return self._begins_socket
 
     def begin_request(self) -> None:
-        """Have uvicorn begin a request whose head is good."""
+        """Have uvicorn begin a request, now that its head is known to be good."""
         self._head_has_begun = False
         if self.version == "1.0":  # its senders do not know of it (RFC 9110, 10.1.1)
             self.expect_100_continue = False

@@ -57,7 +57,7 @@ class Post(Job, kw_only=True, eq=False):
         """Check who sends, decode and queue; the answer comes now or after the commit."""
         services, request = self.services, self.request
         headers = intake.text_headers(request.headers)
-        unread = intake.has_body(headers)  # as on the long way, where it is not read yet
+        unread = intake.has_body(headers)  # as on the long way, which has not read it yet
         self.generation = services.registry.generation
         try:
             tenant = intake.tenant(services, headers, request)
@@ -87,7 +87,7 @@ class Post(Job, kw_only=True, eq=False):
         return sender
 
     def _decode_in_turn(self, tenant: Tenant, name: str, headers: Headers, body: bytes) -> None:
-        """Decode and queue in this turn of the loop or, where others send too, in a later one."""
+        """Decode and queue in this turn of the loop or, while others send too, in a later one."""
         if self.services.shares.try_begin(name):
             self._decode_and_queue(tenant, name, headers, body)
         else:

@@ -96,9 +96,9 @@ class ShortConnection(HttpConnection):
     """A connection on which the hot POST takes the short way."""
 
     _services: Services | None = None
-    """None where no request may go the short way."""
+    """None if no request may go the short way."""
     _is_behind_proxy = False
-    """Whether the peer is a proxy whose word on the scheme counts."""
+    """Whether the peer is a proxy that is trusted to name the scheme."""
     _incoming: ShortRequest | None = None
     """The request that is being received, if it may go the short way."""
     _whole: ShortRequest | None = None
@@ -136,7 +136,7 @@ class ShortConnection(HttpConnection):
             self.cycle = _ANSWERED
 
     def data_received(self, data: bytes) -> None:
-        """Take a request whose head is known, and have everything else parsed."""
+        """Process a request with a known head; have everything else parsed."""
         if self._known is None or not self._recognise(self._known, data):
             self._known = self._last_parsed = None
             super().data_received(data)
