@@ -26,6 +26,7 @@ from bench import (
     places,
     readme,
     report,
+    single,
     turns,
 )
 from bench.contenders import CONTENDERS, REFERENCE, Contender
@@ -48,6 +49,7 @@ def main() -> None:
     if options.readme:
         readme.update()
         return
+    single.begin(places.WORK)
     plan = _plan(options)
     _warn(noise.before())
     chosen = _installed(_chosen(options.only, extras=options.extras))

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench import install, places
+from bench import install, places, single
 from bench.contenders import CONTENDERS
 from bench.load import Figures
 from bench.rounds import AT_ONCE, FULL, Run, running
@@ -83,6 +83,7 @@ def main() -> None:
     """Run, print a line a sample, and end with 1 where memory grew or an event was lost."""
     options = _options()
     places.prepare()
+    single.begin(places.WORK)
     install.generator()
     contender = next(each for each in CONTENDERS if each.name == options.contender)
     with running(contender, FULL) as run:

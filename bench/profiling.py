@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from bench import install, places
+from bench import install, places, single
 from bench.contenders import CONTENDERS
 from bench.load import Load
 from bench.processes import LOAD_CORE, Server, pinned
@@ -31,6 +31,7 @@ def main() -> None:
     """Record twice under the same load: once as a graph, once for the table."""
     options = _options()
     places.prepare()
+    single.begin(places.WORK)
     install.generator()
     BUILD.mkdir(exist_ok=True)
     graph, folded = BUILD / "profile.svg", BUILD / "profile.folded"
