@@ -25,7 +25,7 @@ class Workbench:
     """Begins a transaction of the database for a batch that began without one. It is given the
     version at which the batch has read tables (`Database.data_version`; None: it has not)."""
     redo_refused: Callable[[StoreUnavailable], None]
-    """Is told where the redo log does not take what a batch has staged."""
+    """Is told when the redo log refuses what a batch has staged."""
     last_sequences: dict[Tenant, int] = field(default_factory=dict)
-    """The sequence of each tenant's last committed message, where anybody asked for it. Written
-    after each commit (`Batch.remember`)."""
+    """The sequence of each tenant's last committed message, if it was ever asked for.
+    Updated after each commit (`Batch.remember`)."""

@@ -11,12 +11,13 @@ from sqlalchemy.pool import StaticPool
 from adapter.store.journal.tail import Connection
 
 PAGE = 8192
-"""Bytes of a page of a new database; one that is there keeps its own. A row of the journal has a
-thousand, so that fewer are left empty at the end of a page, and the log has half as many pages."""
+"""Bytes of a page of a new database; an existing one keeps its own. A row of the journal has about
+a thousand: in larger pages fewer bytes stay empty behind the last row, and the log has half as many
+pages."""
 
 
 def engine(path: Path, *, busy_timeout: float) -> Engine:
-    """Give what makes the one connection to a file; it waits so many seconds for a lock."""
+    """Give the engine of one connection, which waits `busy_timeout` seconds for a lock."""
     made = create_engine(
         URL.create("sqlite", database=str(path)),  # a path may hold what a URL may not
         poolclass=StaticPool,

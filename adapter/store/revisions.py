@@ -12,7 +12,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a schema up to date; costs one query where it is.
+    """Bring a schema up to date; costs one query if it already is.
 
     Raises:
         StoreUnavailable: the database is of a newer version.
@@ -25,7 +25,8 @@ def migrate(connection: Connection) -> None:
             f"the database was written by a newer version (its schema is {found}, this version "
             f"knows {_newest_revision()}): run that version, or restore a backup"
         )
-    # Alembic costs a tenth of a second, and this is seldom: every command asks.
+    # Importing Alembic takes a tenth of a second, which only an upgrade should cost: every command
+    # comes here.
     from adapter.store.migrations import upgrade  # noqa: PLC0415
 
     upgrade.to_head(connection)
