@@ -31,25 +31,29 @@ _NO_ROW = Newest(position=0, depth=-1, agent=None, ended=False, updated=0)
 class Batch:
     """One transaction in the making.
 
-    Jobs of one batch see each other's changes; the world sees them after the commit.
+    Jobs of one batch see each other's changes; the world sees them after the commit. It may be made
+    long before it begins.
     """
 
-    def __init__(self, workbench: Workbench, transaction: Cursor | None, now: datetime) -> None:
+    now: datetime
+    """When it began: the time of all that it stages."""
+    _micros: int
+    """The same, in microseconds since 1970."""
+
+    def __init__(self, workbench: Workbench) -> None:
         self._database = workbench.database
-        self._begin = workbench.begin
+        self._begin_transaction = workbench.begin
         self._redo_refused = workbench.redo_refused
         self.registry = workbench.registry
         self.hub = workbench.hub
         self.step_queue = workbench.step_queue
-        self.transaction = transaction
+        self.transaction: Cursor | None = None
         """The database transaction; None while only rows of the journal are to be written."""
+        self._tail = self._database.raw.tail
         self._reader = self._database.reader
         """For what is read without a transaction of its own (`Database.reader`)."""
         self._read_at: int | None = None
         """The version of the database when its tables were first read without a transaction."""
-        self.now = now
-        self._tail = journal.loaded(self._reader)
-        self._micros = micros(now)
         self._numbers: dict[Tenant, int] = {}
         """The journal's number of each tenant that has rows in this batch."""
         self._committed_sequences = workbench.last_sequences
@@ -80,11 +84,18 @@ class Batch:
         self.seconds = 0.0
         """How long its commit took."""
 
+    def begin(self, transaction: Cursor | None, now: datetime) -> None:
+        """Begin at `now`, which is the time of all that it stages."""
+        self.transaction = transaction
+        self.now = now
+        self._micros = micros(now)
+        journal.loaded(self._reader)
+
     @property
     def cursor(self) -> Cursor:
         """Give the cursor to read and write anything with; begins the transaction if need be."""
         if self.transaction is None:
-            self.transaction = self._begin(self._read_at)
+            self.transaction = self._begin_transaction(self._read_at)
         return self.transaction
 
     @property

@@ -180,7 +180,9 @@ class Hub:
                 targets.remove(owner)
                 taken = self._write([owner], _own_frame(pop, message, now))
         taken += self._write(targets, frame)
-        self._metrics.messages.count += taken + self._write(wallboards, frame)
+        self._metrics.messages.count += taken
+        if wallboards:
+            self._metrics.messages.count += self._write(wallboards, frame)
         return taken
 
     def _write(self, feeds: list[Feed], frame: bytes) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -36,6 +36,10 @@ _OF_ANOTHER_EPOCH = -1
 GRACE = 0.5
 """Seconds that a panel without its socket has to come back before its pops go to another."""
 
+TOGETHER = 16 * 1024
+"""Bytes of a replay that are written at once: a write for each message would cost a system call and
+a packet each. A slow reader's buffer holds many times as much."""
+
 AGAIN = 2.0
 """Seconds until the handing on of a panel's pops is tried again if the journal refuses. Not less,
 because very many panels may have gone at once."""
@@ -44,10 +48,10 @@ because very many panels may have gone at once."""
 class Subscriber(Feed, Protocol):
     """A feed that can be caught up."""
 
-    def catch_up(self, frame: bytes) -> bool:
-        """Write a frame as `send` does, before the feed is live.
+    def catch_up(self, frames: bytes) -> bool:
+        """Write frames as `send` does one, before the feed is live.
 
-        An answer to the handshake that has not been sent yet goes before it, in the same write.
+        An answer to the handshake that has not been sent yet goes before them, in the same write.
         """
 
     def buffered(self) -> bool:
@@ -226,11 +230,9 @@ class Subscriptions:
             pops = stored_pops.by_ids(
                 cursor, feed.tenant, [each.pop for each in missed if each.pop is not None]
             )
-            now = datetime.now(UTC)
-            for message in missed:
-                data = _replayed(message, pops, feed.panel, now)
-                feed.catch_up(frames.text(messages.encode(feed.tenant, message, data)))
-                after = message.sequence
+            for last, joined in _joined(_replayed(missed, pops, feed)):
+                feed.catch_up(joined)
+                after = last
                 if feed.buffered():
                     missing.give_back(missed, after)
                     feed.when_drained(partial(self._go_on, feed, after, missing))
@@ -354,11 +356,29 @@ class Subscriptions:
 
 
 def _replayed(
-    message: Message, pops: dict[str, StoredPop], panel: Panel | None, now: datetime
-) -> bytes | None:
-    """Give the data of a message as this panel must see it now; None: as it was stored."""
-    pop = pops.get(message.pop) if message.pop is not None else None
-    # If the claim has been handed on since, a later message of its own says so.
-    if pop is None or panel is None or pop.sequence != message.sequence:
-        return None
-    return pop_data(pop, panel.id, now)
+    missed: list[Message], pops: dict[str, StoredPop], feed: Feed
+) -> Iterator[tuple[int, bytes]]:
+    """Give the sequence and the frame of each message, as this feed must see it now."""
+    now = datetime.now(UTC)
+    for message in missed:
+        data = None  # as it was stored
+        pop = pops.get(message.pop) if message.pop is not None else None
+        # If the claim has been handed on since, a later message of its own says so.
+        if pop is not None and feed.panel is not None and pop.sequence == message.sequence:
+            data = pop_data(pop, feed.panel.id, now)
+        yield message.sequence, frames.text(messages.encode(feed.tenant, message, data))
+
+
+def _joined(framed: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Join frames that are to be written at once; each time with the sequence of the last one."""
+    joined: list[bytes] = []
+    size = last = 0
+    for last, frame in framed:
+        joined.append(frame)
+        size += len(frame)
+        if size >= TOGETHER:
+            yield last, b"".join(joined)
+            joined.clear()
+            size = 0
+    if joined:
+        yield last, b"".join(joined)

@@ -70,6 +70,8 @@ class Transactions:
         self._workbench = Workbench(
             database, registry, hub, step_queue, self._begin_midway, troubles.redo_refused
         )
+        self._next_batch: Batch | None = None
+        """Made after a commit, so that the next event does not wait for it."""
 
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""
@@ -93,8 +95,8 @@ class Transactions:
         self._check_files(started)
         try:
             transaction = self._begin_upfront() if upfront or self._upkeep.needs_database else None
-            # Positional: keyword arguments would cost each lone event a dictionary.
-            batch = Batch(self._workbench, transaction, datetime.now(UTC))
+            batch, self._next_batch = self._next_batch or Batch(self._workbench), None
+            batch.begin(transaction, datetime.now(UTC))
             outcomes = []
             for job in jobs:  # a comprehension would box `batch`
                 outcomes.append((job, job.work(batch)))  # noqa: PERF401
@@ -126,6 +128,8 @@ class Transactions:
                 self._metrics.events["failed"].count += batch.failed
                 for source, target in batch.learnt.items():
                     self._registry.learn(source.tenant, source.id, target.id)
+        if self._next_batch is None:
+            self._next_batch = Batch(self._workbench)
 
     def _check_files(self, now: float) -> None:
         if self._troubles.is_any:

@@ -25,7 +25,8 @@ NOBODY = cast(Any, None)
 def batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Open a transaction, commit it, and remember where everything stands."""
     with database.transaction() as cursor:
-        made = Batch(_workbench(database), cursor, now)
+        made = Batch(_workbench(database))
+        made.begin(cursor, now)
         yield made
         made.finish()
     made.remember()
@@ -34,7 +35,8 @@ def batch(database: Database, now: datetime) -> Iterator[Batch]:
 @contextmanager
 def waiting_batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Do what `batch` does, but leave the rows in the redo log."""
-    made = Batch(_workbench(database), None, now)
+    made = Batch(_workbench(database))
+    made.begin(None, now)
     yield made
     made.finish()
     made.remember()

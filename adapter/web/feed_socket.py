@@ -271,8 +271,9 @@ class FeedSocket(FeedReader):
         if self._closing:
             return
         self.session, self._expires = greeted.session, greeted.expires
-        self.send(frames.text(greeted.welcome))
+        self._core.send_text(greeted.welcome)  # leaves with what catches the feed up
         self._start(greeted.agent, greeted.key, hello)
+        self._flush_core()  # in vain where something did
 
     def _handle_request(self, said: messages.FromPanel) -> None:
         if isinstance(said, Ping):

@@ -74,8 +74,8 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         self._transport.write(frame)
         return True
 
-    def catch_up(self, frame: bytes) -> bool:
-        """Write a frame as `send` does, in one write with what the core still has to send first.
+    def catch_up(self, frames: bytes) -> bool:
+        """Write frames as `send` does one, in one write with what the core has to send first.
 
         That is the handshake's answer, before the first frame; two writes would be two system calls
         and two packets.
@@ -83,9 +83,9 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         if self._closing:
             return False
         if self._transport.get_write_buffer_size() > self._limit:
-            self._flush_core()  # `send` will refuse the frame, and the answer must not go with it
-            return self.send(frame)
-        return self.send(b"".join((*self._core.data_to_send(), frame)))
+            self._flush_core()  # `send` will refuse the frames, and the answer must not go too
+            return self.send(frames)
+        return self.send(b"".join((*self._core.data_to_send(), frames)))
 
     def close(self, code: CloseCode) -> None:
         """Start the closing handshake; the connection is cut if the client does not answer."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import httptools
@@ -13,12 +16,17 @@ from websockets.server import ServerProtocol
 
 from adapter import app, settings
 from adapter.close_codes import SLOW_READER
+from adapter.hub import monotonic
+from adapter.services import Services
+from adapter.tenants import DEFAULT, Agent
 from adapter.web import feed_reading, head_rules
 from adapter.web.feed_socket import FeedSocket
 from adapter.web.head_rules import HeaderLines
 from tests.feed.local import Local
-from tests.feed.raw import handshake
+from tests.feed.raw import TEXT, encode, handshake
 from tests.feed.test_lone_pongs import Written
+
+ALICE = Agent(DEFAULT, "alice")
 
 names = st.sampled_from([b"Host", b"Cookie", b"X-Odd.Name_~", b"cookie", b"Authorization"])
 values = st.binary(max_size=20).map(
@@ -79,10 +87,40 @@ async def test_the_answer_comes_before_all_else_and_in_one_write_with_what_is_fi
     said = [bytes(each) for each in transport.said if isinstance(each, bytes)]
     head, _, first = said[0].partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")
-    frames = [each for each in (first, *said[1:]) if each]
-    found = [re.findall(rb'"type":"screenpop.([a-z.]+)"', each) for each in frames]
-    assert found == [[each.encode()] for each in types]
+    assert said[1:] == []
+    assert [each.decode() for each in re.findall(rb'"type":"screenpop.([a-z.]+)"', first)] == types
     assert socket.live
+
+
+@pytest.mark.parametrize(
+    ("query", "types"),
+    [
+        ("", ["welcome", "snapshot"]),
+        ("?after=1", ["welcome", "answered"]),
+        ("?after=2", ["welcome"]),
+    ],
+)
+@pytest.mark.parametrize("is_locked", [False, True])
+async def test_a_welcome_leaves_in_one_write_with_what_is_first(
+    tmp_path: Path, query: str, types: list[str], is_locked: bool
+) -> None:
+    services, _ = with_two_messages(tmp_path)
+    transport = Written()
+    socket = FeedSocket(services, set())
+    socket.connection_made(transport)
+    panel = [line for line in handshake("") if line[0] != b"authorization"]
+    socket.begin(b"/v1/feed" + query.encode(), [*panel, (b"origin", b"http://localhost")])
+    transport.said.clear()
+    ticket = services.tickets.issue(ALICE, key="k", session=None, now=monotonic())
+    with locked(services.database.path) if is_locked else nullcontext():
+        socket.data_received(encode(TEXT, b'{"type":"hello","ticket":"%b"}' % ticket.encode()))
+        assert bool(transport.said) != is_locked  # its session must be stored first
+    await services.committer.drain()
+    (said,) = (bytes(each) for each in transport.said if isinstance(each, bytes))
+    found = re.findall(rb'"type":"(?:screenpop.)?(?:contact.)?([a-z]+)"', said)
+    assert [each.decode() for each in found] == types
+    assert socket.live
+    services.database.close()
 
 
 class Full(Written):
@@ -109,14 +147,28 @@ async def test_a_slow_reader_of_what_came_before_gets_the_answer_before_the_clos
     socket.connection_lost(None)
 
 
-def begun(folder: Path, transport: Written, query: str = "") -> FeedSocket:
-    """Give a feed of an agent with two messages, as it is after its handshake."""
+def with_two_messages(folder: Path) -> tuple[Services, str]:
+    """Give services whose journal has two messages for alice, and a feed key."""
     with Local(folder) as server:
         server.report("offered", "c-1", agent="alice")
         server.report("answered", "c-1", agent="alice")
-    services = app.create_services(settings.load(data_dir=folder))
+    return app.create_services(settings.load(data_dir=folder)), server.key("feed")
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Hold the lock on a database, as another program may."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def begun(folder: Path, transport: Written, query: str = "") -> FeedSocket:
+    """Give a feed of an agent with two messages, as it is after its handshake."""
+    services, key = with_two_messages(folder)
     socket = FeedSocket(services, set())
     socket.connection_made(transport)
-    socket.begin(b"/v1/feed?agent=alice" + query.encode(), handshake(server.key("feed")))
+    socket.begin(b"/v1/feed?agent=alice" + query.encode(), handshake(key))
     services.database.close()
     return socket

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,12 +15,17 @@ from typing import Any, cast
 
 import pytest
 
+from adapter import app, settings
 from adapter.events import ContactEvent, Stage
 from adapter.missed import CHAIN_ROWS, CHUNK, Missing
 from adapter.store.database import Database
+from adapter.subscriptions import TOGETHER
 from adapter.tenants import Agent, Tenant
+from adapter.web.feed_socket import FeedSocket
 from tests import journal_rows as rows
 from tests.feed.local import Local
+from tests.feed.raw import handshake
+from tests.feed.test_lone_pongs import Written
 from tests.server import PATIENCE
 
 HERE = Tenant("here")
@@ -156,3 +163,48 @@ def test_anothers_event_is_pushed_before_a_long_replay_has_ended(
         told = [int(away.next()["sequence"]) for _ in range(theirs)]
         assert told == list(range(1, theirs + 1))
         assert parts.was_told
+
+
+class Reader(Written):
+    """A transport that keeps what is written as waiting until its peer reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = 0
+
+    def write(self, data: Any) -> None:
+        super().write(data)
+        self.waiting += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+
+async def test_a_long_replay_leaves_in_few_writes_and_goes_on_where_a_full_buffer_stopped_it(
+    tmp_path: Path,
+) -> None:
+    count, buffer = 300, 8 * TOGETHER
+    with Local(tmp_path) as server:
+        events = [server.event("updated", "c-1", agent="alice") for _ in range(count)]
+        assert server.post(*events).json()["accepted"] == count
+    services = app.create_services(settings.load(data_dir=tmp_path, feed_buffer=buffer))
+    transport = Reader()
+    socket = FeedSocket(services, set())
+    socket.connection_made(transport)
+    socket.begin(b"/v1/feed?agent=alice&after=0", handshake(server.key("feed")))
+    pauses = 0
+    while not socket.live:
+        await asyncio.sleep(0)
+        if transport.waiting > buffer // 2:
+            assert transport.waiting <= buffer // 2 + 2 * TOGETHER
+            transport.waiting, pauses = 0, pauses + 1
+            socket.resume_writing()
+    services.database.close()
+    head, *said = [bytes(each) for each in transport.said if isinstance(each, bytes)]
+    assert head.endswith(b"\r\n\r\n")  # alone, as the search took longer than its turn
+    found = re.findall(rb'"sequence":"(\d+)"', b"".join(said))
+    assert [int(each) for each in found] == list(range(1, count + 1))
+    assert pauses > 1
+    assert {each[0] for each in said} == {0x81}  # each write begins with a frame
+    assert max(map(len, said)) < 2 * TOGETHER
+    assert sum(len(each) < TOGETHER for each in said) <= 2  # the last of each part

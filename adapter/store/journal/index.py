@@ -24,6 +24,8 @@ KEY_BITS = 63
 """Bits of an event's key; keys are spread evenly."""
 
 _KEY_MASK = (1 << KEY_BITS) - 1
+_EMPTY = hashlib.blake2b(digest_size=8)
+"""Copied for each event, which takes two thirds of the time of making one."""
 
 
 def mark(cursor: sqlite3.Cursor, tenant: Tenant) -> Mark | None:
@@ -87,8 +89,9 @@ def last_silent(cursor: sqlite3.Cursor, tenant: Tenant) -> int:
 
 def event_key(tenant: Tenant, source: str, event: str) -> int:
     """Give the first key under which an event of this identity is looked for: 63 bits of a hash."""
-    digest = hashlib.blake2b(f"{tenant}\0{source}\0{event}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") & _KEY_MASK
+    hashed = _EMPTY.copy()
+    hashed.update(f"{tenant}\0{source}\0{event}".encode())
+    return int.from_bytes(hashed.digest(), "big") & _KEY_MASK
 
 
 def next_key(key: int) -> int:
