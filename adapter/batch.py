@@ -24,15 +24,13 @@ from adapter.workbench import Workbench
 Known = tuple[Contact, Newest]
 """A contact's state and its newest row."""
 
-
 _NO_ROW = Newest(position=0, depth=-1, agent=None, ended=False, updated=0)
 
 
 class Batch:
     """One transaction in the making.
 
-    Jobs of one batch see each other's changes; the world sees them after the commit. It may be made
-    long before it begins.
+    Jobs of one batch see each other's changes; the world sees them after the commit.
     """
 
     now: datetime
