@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from adapter.batch import Batch
@@ -29,7 +28,7 @@ from adapter.tenants import Tenant
 from adapter.upkeep import Upkeep
 from adapter.workbench import Workbench
 
-LOOK_EVERY = 0.005
+LOOK_EVERY = 0.02
 """Seconds for which a look at the files stays valid while rows go into the redo log. That is safe:
 the redo log keeps what the database cannot take, and a command that erases waits until the server
 has noticed."""
@@ -94,9 +93,10 @@ class Transactions:
         started = time.perf_counter()
         self._check_files(started)
         try:
-            transaction = self._begin_upfront() if upfront or self._upkeep.needs_database else None
+            is_needed = upfront or self._upkeep.needs_database()
+            transaction = self._begin_upfront() if is_needed else None
             batch, self._next_batch = self._next_batch or Batch(self._workbench), None
-            batch.begin(transaction, datetime.now(UTC))
+            batch.begin(transaction, time.time_ns() // 1_000)
             outcomes = []
             for job in jobs:  # a comprehension would box `batch`
                 outcomes.append((job, job.work(batch)))  # noqa: PERF401

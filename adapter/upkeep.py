@@ -90,7 +90,6 @@ class Upkeep:
         """Whether nothing may go into the redo log, because it refused a moment ago."""
         self._mistakes = Seldom()
 
-    @property
     def needs_database(self) -> bool:
         """Whether the next commit must be a transaction that also writes the whole backlog."""
         return self._avoids_redo or self._is_refused or len(self._durability.backlog) > TOO_MANY

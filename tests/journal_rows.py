@@ -14,6 +14,7 @@ from adapter.messages import UPDATED
 from adapter.step_queue import StepQueue
 from adapter.store import journal
 from adapter.store.database import Database
+from adapter.store.times import micros
 from adapter.tenants import ContactKey, Tenant
 from adapter.workbench import Workbench
 
@@ -26,7 +27,7 @@ def batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Open a transaction, commit it, and remember where everything stands."""
     with database.transaction() as cursor:
         made = Batch(_workbench(database))
-        made.begin(cursor, now)
+        made.begin(cursor, micros(now))
         yield made
         made.finish()
     made.remember()
@@ -36,7 +37,7 @@ def batch(database: Database, now: datetime) -> Iterator[Batch]:
 def waiting_batch(database: Database, now: datetime) -> Iterator[Batch]:
     """Do what `batch` does, but leave the rows in the redo log."""
     made = Batch(_workbench(database))
-    made.begin(None, now)
+    made.begin(None, micros(now))
     yield made
     made.finish()
     made.remember()

@@ -91,7 +91,7 @@ async def test_nobody_is_refused_and_the_order_goes_on_without_a_hole(workshop: 
             number += 1
             assert await said(workshop, str(number)) == [number]
         assert workshop.committer.failure is None
-    await until(lambda: not workshop.committer.upkeep.needs_database)
+    await until(lambda: not workshop.committer.upkeep.needs_database())
     assert await said(workshop, "c", "d") == [number + 1, number + 2]
     assert len(workshop.database.durability.backlog) == 2
     assert workshop.hub.published == list(range(1, number + 3))
@@ -129,7 +129,7 @@ async def test_it_is_said_once_when_it_begins_and_once_when_it_ends(workshop: Wo
                 await said(workshop, "more")
                 sent += 1
 
-        await until(lambda: not workshop.committer.upkeep.needs_database)
+        await until(lambda: not workshop.committer.upkeep.needs_database())
         await said(workshop, "in the redo log")
         await until(lambda: ENDS in [each["event"] for each in logs])
         await said(workshop, "later")
@@ -148,7 +148,7 @@ async def test_who_is_taken_now_and_refused_then_is_one_trouble(
         for _ in range(3):
             with refusing(workshop):
                 await said(workshop, "by the database")
-            await until(lambda: not workshop.committer.upkeep.needs_database)
+            await until(lambda: not workshop.committer.upkeep.needs_database())
             await said(workshop, "by the redo log")
             assert len(workshop.database.durability.backlog) == 1
     assert [each["event"] for each in logs] == [BEGINS]
@@ -165,7 +165,7 @@ async def test_where_both_refuse_all_is_refused_and_nothing_is_kept(
         for _ in range(3):
             with pytest.raises(StoreUnavailable):
                 await said(workshop, "no")
-            assert workshop.committer.upkeep.needs_database  # the redo log is left alone
+            assert workshop.committer.upkeep.needs_database()  # the redo log is left alone
         raw.execute("PRAGMA query_only=0")
         assert await said(workshop, "yes") == [2]
     events = [each["event"] for each in logs]

@@ -147,6 +147,7 @@ def test_a_broken_socket_is_looked_at_once_and_the_others_are_still_pinged(local
         local.loop.call_soon_threadsafe(local.services.sockets.add, each)
     with Raw(local) as raw:
         raw.open("alice")
+        eventually(lambda: all(each.looks for each in broken), "a sweep has seen them all")
         for _ in range(3):
             assert raw.frame().opcode == PING
     assert {(each.looks, each.abandoned) for each in broken} == {(1, 1)}
