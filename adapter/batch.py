@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from adapter import contacts, messages
@@ -17,6 +17,7 @@ from adapter.store.database import Cursor
 from adapter.store.journal import Links, Report, Row, TraceLine
 from adapter.store.journal.tail import Newest
 from adapter.store.pops import StoredPop
+from adapter.store.times import moment
 from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 from adapter.workbench import Workbench
 
@@ -32,32 +33,28 @@ class Batch:
     Jobs of one batch see each other's changes; the world sees them after the commit.
     """
 
-    # With a dictionary each would be made and read for 6,000 instructions more.
+    # With dictionaries, objects of thirty attributes or more share no layout, and cost twice as much.
     __slots__ = (
-        *("_agents", "_begin_transaction", "_committed_sequences", "_database", "_events"),
-        *("_micros", "_numbers", "_read_at", "_reader", "_redo_refused", "_silent"),
-        *("_silent_numbers", "_tail", "_traces", "_unhandled", "contacts", "due", "erased"),
-        *("failed", "hub", "is_remembered", "last_sequences", "learnt", "now", "outgoing"),
-        *("registry", "renamed", "seconds", "step_queue", "transaction"),
+        *("_agents", "_events", "_micros", "_numbers", "_read_at", "_reader", "_silent"),
+        *("_silent_numbers", "_tail", "_traces", "_unhandled", "_workbench", "contacts", "due"),
+        *("erased", "failed", "hub", "is_remembered", "last_sequences", "learnt", "now"),
+        *("outgoing", "registry", "renamed", "seconds", "step_queue", "transaction"),
     )
 
     def __init__(self, workbench: Workbench) -> None:
-        self._database = workbench.database
-        self._begin_transaction = workbench.begin
-        self._redo_refused = workbench.redo_refused
+        self._workbench = workbench
         self.registry = workbench.registry
         self.hub = workbench.hub
         self.step_queue = workbench.step_queue
         self.transaction: Cursor | None = None
         """The database transaction; None while only rows of the journal are to be written."""
-        self._tail = self._database.raw.tail
-        self._reader = self._database.reader
+        self._tail = workbench.database.raw.tail
+        self._reader = workbench.database.reader
         """For what is read without a transaction of its own (`Database.reader`)."""
         self._read_at: int | None = None
         """The version of the database when its tables were first read without a transaction."""
         self._numbers: dict[Tenant, int] = {}
         """The journal's number of each tenant that has rows in this batch."""
-        self._committed_sequences = workbench.last_sequences
         self.last_sequences: dict[Tenant, int] = {}
         """The sequence of each tenant's last staged message."""
         self.contacts: dict[ContactKey, Known] = {}
@@ -89,14 +86,14 @@ class Batch:
         """Begin at a time, in microseconds since 1970: that of all that it stages."""
         self.transaction = transaction
         self._micros = micros
-        self.now = datetime.fromtimestamp(micros / 1_000_000, UTC)  # exact until 2242
+        self.now = moment(micros)
         journal.loaded(self._reader)
 
     @property
     def cursor(self) -> Cursor:
         """Give the cursor to read and write anything with; begins the transaction if need be."""
         if self.transaction is None:
-            self.transaction = self._begin_transaction(self._read_at)
+            self.transaction = self._workbench.begin(self._read_at)
         return self.transaction
 
     @property
@@ -110,7 +107,7 @@ class Batch:
         if self.transaction is not None:
             return self.transaction
         if self._read_at is None:
-            self._read_at = self._database.data_version()
+            self._read_at = self._workbench.database.data_version()
         return self._reader
 
     @property
@@ -303,7 +300,7 @@ class Batch:
         """Give the sequence that the next message of a tenant will have."""
         last = self.last_sequences.get(tenant)
         if last is None:
-            last = self._committed_sequences.get(tenant)
+            last = self._workbench.last_sequences.get(tenant)
         if last is None:
             # Of a tenant that nothing was written for yet, no row can wait in the redo log.
             last = journal.sequences(self._reader, tenant)[1]
@@ -328,11 +325,11 @@ class Batch:
             rows.append(silent.row(self._micros))  # noqa: PERF401
         if rows and self.transaction is None:
             try:
-                self._database.durability.keep(rows)
+                self._workbench.database.durability.keep(rows)
             except StoreUnavailable as error:
                 # A transaction is as durable, and writes the backlog first, so that no row
                 # overtakes another.
-                self._redo_refused(error)
+                self._workbench.redo_refused(error)
                 journal.append(self.cursor, rows)
         elif rows:
             journal.append(self.cursor, rows)
@@ -340,7 +337,7 @@ class Batch:
     def remember(self) -> None:
         """Note in memory, after the commit, where everything is in the journal."""
         self.is_remembered = True
-        self._committed_sequences.update(self.last_sequences)
+        self._workbench.last_sequences.update(self.last_sequences)
         known = self._tail
         for key in self.erased:
             known.drop_contact(key)
@@ -361,7 +358,7 @@ class Batch:
         for tenant in self._numbers:
             last, silent_number = known.ends.get(tenant) or known.marks[tenant][1:]
             known.ends[tenant] = (
-                self._committed_sequences.get(tenant, last),
+                self._workbench.last_sequences.get(tenant, last),
                 self._silent_numbers.get(tenant, silent_number),
             )
 

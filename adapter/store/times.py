@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EXACT = (1 << 32) * 1_000_000
+"""Up to here (the year 2106), a float of seconds is nearer to its microsecond than to any other."""
 
 
 def micros(moment: datetime) -> int:
@@ -14,5 +16,7 @@ def micros(moment: datetime) -> int:
 
 
 def moment(micros: int) -> datetime:
-    """Give the aware UTC time of a count of microseconds."""
+    """Give the aware UTC time of a count of microseconds, exactly."""
+    if 0 <= micros < _EXACT:  # half the time of the other way
+        return datetime.fromtimestamp(micros / 1_000_000, UTC)
     return _EPOCH + timedelta(microseconds=micros)

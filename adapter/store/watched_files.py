@@ -87,7 +87,7 @@ def _changed(path: str) -> tuple[int, int] | None:
 
 def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - before each commit, and a Path costs as much again
+        found = os.stat(path)  # noqa: PTH116 - often, and a Path costs as much again
     except OSError:
         return None
     return found.st_dev, found.st_ino

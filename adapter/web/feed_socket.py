@@ -273,7 +273,7 @@ class FeedSocket(FeedReader):
         self.session, self._expires = greeted.session, greeted.expires
         self._core.send_text(greeted.welcome)  # leaves with what catches the feed up
         self._start(greeted.agent, greeted.key, hello)
-        self._flush_core()  # in vain where something did
+        self._flush_core()  # if there was nothing to catch up on, or it has to wait
 
     def _handle_request(self, said: messages.FromPanel) -> None:
         if isinstance(said, Ping):
