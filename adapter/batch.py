@@ -33,7 +33,7 @@ class Batch:
     Jobs of one batch see each other's changes; the world sees them after the commit.
     """
 
-    # With dictionaries, objects of thirty attributes or more share no layout, and cost twice as much.
+    # With dictionaries, objects of thirty attributes or more share no layout, and cost double.
     __slots__ = (
         *("_agents", "_events", "_micros", "_numbers", "_read_at", "_reader", "_silent"),
         *("_silent_numbers", "_tail", "_traces", "_unhandled", "_workbench", "contacts", "due"),
