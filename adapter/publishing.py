@@ -80,7 +80,7 @@ class Publisher:
     def _note_push(self, outgoing: Staged, count: int) -> None:
         if outgoing.pop is None:
             push = Push(outgoing.position, time.time_ns() // 1000, count)
-            self._database.raw.tail.put_push(outgoing.tenant, push)
+            self._database.raw.tail.put_push(push)
             return
         message = outgoing.message
         sockets = "1 socket" if count == 1 else f"{count} sockets"

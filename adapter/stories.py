@@ -44,7 +44,7 @@ def story(database: Database, key: ContactKey) -> dict[str, Any]:
         cursor = database.raw.cursor()
         events = journal.events_of(cursor, key)
         lines = journal.trace_of(cursor, key)
-        lines += journal.pushes_of(cursor, key.tenant, events)
+        lines += journal.pushes_of(cursor, events)
         pops = stored_pops.of_contact(cursor, key.tenant, key.id)
     if not events and not lines:
         raise NotFound(f"there is no contact {key.id}")

@@ -19,7 +19,8 @@ from adapter.store import journal
 from adapter.store.database import Database
 from adapter.store.journal import index, writing as writing_behind
 from adapter.store.journal.rows import Brief, Report
-from adapter.tenants import Agent, ContactKey, Tenant
+from adapter.store.journal.tail import Tail
+from adapter.tenants import Agent, AgentKey, ContactKey, Tenant
 from tests import journal_rows as rows
 
 HERE, THERE = Tenant("here"), Tenant("there")
@@ -69,6 +70,7 @@ class Model:
 
     def check(self, database: Database) -> None:
         cursor = database.raw.cursor()
+        _check_contacts_of(journal.loaded(cursor))
         for key, kept in self.events.items():
             assert journal.contact(cursor, key) == self.state(key)
             assert [each.event for each in journal.events_of(cursor, key)] == kept
@@ -95,6 +97,15 @@ class Model:
         for name in AGENTS:
             mine = {key for key in running if (states[key] or Contact(id="")).agent == name}
             assert set(journal.agents_contacts(cursor, Agent(tenant, name))) == mine
+
+
+def _check_contacts_of(known: Tail) -> None:
+    """See that it is by agent what `contacts` is by contact."""
+    mine: dict[AgentKey, set[ContactKey]] = {}
+    for key, newest in known.contacts.items():
+        if newest.agent is not None:
+            mine.setdefault((key.tenant, newest.agent), set()).add(key)
+    assert known.contacts_of == mine
 
 
 _step = st.tuples(
@@ -212,36 +223,13 @@ def test_a_brief_report_has_the_members_of_a_report_in_their_places() -> None:
     assert Brief.__struct_fields__ == Report.__struct_fields__
 
 
-def test_of_many_events_the_index_is_written_a_range_of_keys_after_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writing_behind, "_SORTED_AT_ONCE", 100)
-    database = opened(tmp_path / "j.db")
-    with rows.batch(database, START) as batch:
-        for number in range(200):
-            rows.keep(batch, HERE, event(number, f"c-{number}", "alice"))
-    expected = dict(database.raw.tail.events)
-    order: list[int] = []
-    left: journal.IndexWriting | None = journal.IndexWriting(database.raw.tail)
-    written: set[int] = set()
-    while left is not None:
-        left = rows.write_slice(database, left)
-        keys = {key for (key,) in database.raw.execute("SELECT key FROM event_keys")}
-        order += sorted({key >> 60 for key in keys - written})
-        written = keys
-    assert order == sorted(order)
-    assert set(order) == set(range(8))
-    assert dict(database.raw.execute("SELECT key, position FROM event_keys")) == expected
-    assert not database.raw.tail.rows
-    database.close()
-
-
 def test_a_slice_that_fails_is_written_again(tmp_path: Path) -> None:
     database = opened(tmp_path / "j.db")
     with rows.batch(database, START) as batch:
         for number in range(5):
             rows.keep(batch, HERE, event(number, f"c-{number}", "alice"))
     writing = journal.IndexWriting(database.raw.tail)
+    rows.write_slice(database, writing)  # the keys are divided
 
     def fail() -> None:
         with database.transaction() as cursor:

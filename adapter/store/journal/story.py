@@ -93,13 +93,11 @@ def trace_of(cursor: sqlite3.Cursor, key: ContactKey) -> list[Traced]:
     return [Traced(moment(at), what, detail) for at, what, detail in rows]
 
 
-def pushes_of(
-    cursor: sqlite3.Cursor, tenant: Tenant, events: Iterable[StoredEvent]
-) -> list[Traced]:
+def pushes_of(cursor: sqlite3.Cursor, events: Iterable[StoredEvent]) -> list[Traced]:
     """Tell when the messages of events were written to sockets, as far as that was kept."""
     told = []
     for event in events:
-        push = _push(cursor, tenant, event.position)
+        push = _push(cursor, event.position)
         if push is not None:
             kind, links = cursor.execute(
                 "SELECT type, links FROM journal WHERE position=?", (event.position,)
@@ -110,10 +108,12 @@ def pushes_of(
     return told
 
 
-def _push(cursor: sqlite3.Cursor, tenant: Tenant, position: int) -> Push | None:
-    fresh = loaded(cursor).pushes.get(tenant, ())
+def _push(cursor: sqlite3.Cursor, position: int) -> Push | None:
+    fresh = loaded(cursor).pushes.get(position)
+    if fresh is not None:
+        return fresh
     row = cursor.execute(
         "SELECT body FROM pushes WHERE position<=? ORDER BY position DESC LIMIT 1", (position,)
     ).fetchone()
     kept = [] if row is None else _push_list.decode(row[0])
-    return next((push for push in (*fresh, *kept) if push.position == position), None)
+    return next((push for push in kept if push.position == position), None)

@@ -40,7 +40,7 @@ class Newest(msgspec.Struct, frozen=True, gc=False):
     """Microseconds since 1970."""
 
 
-class Push(NamedTuple):
+class Push(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The record that a message was written to sockets."""
 
     position: int
@@ -78,13 +78,14 @@ class Tail:
     events: dict[int, int] = field(default_factory=dict)
     """Event key to position."""
     contacts: dict[ContactKey, Newest] = field(default_factory=dict)
-    contacts_of: dict[Agent, set[ContactKey]] = field(default_factory=dict)
-    """By agent, the contacts that they have or had, of those in `contacts` or lately there."""
+    contacts_of: dict[AgentKey, set[ContactKey]] = field(default_factory=dict)
+    """By agent, the contacts that they have, of those in `contacts`."""
     agents: dict[AgentKey, int] = field(default_factory=dict)
     """By agent, the last sequence that went to them."""
     ends: dict[Tenant, tuple[int, int]] = field(default_factory=dict)
     """The last sequence and the last silent number of the tenants that have rows here."""
-    pushes: dict[Tenant, list[Push]] = field(default_factory=dict)
+    pushes: dict[int, Push] = field(default_factory=dict)
+    """By position."""
     known_agents: dict[AgentKey, int] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     backlog: Backlog = field(default_factory=lambda: Backlog([]))
@@ -96,8 +97,25 @@ class Tail:
         """Note the newest row of a contact."""
         before = self.contacts.get(key)
         self.contacts[key] = newest
-        if newest.agent is not None and (before is None or before.agent != newest.agent):
-            self.contacts_of.setdefault(Agent(key.tenant, newest.agent), set()).add(key)
+        if before is None or before.agent != newest.agent:
+            if before is not None:
+                self._leave(key, before)
+            if newest.agent is not None:
+                self.contacts_of.setdefault((key.tenant, newest.agent), set()).add(key)
+
+    def forget_contact(self, key: ContactKey) -> None:
+        """Forget the newest row of a contact; harmless if it is not known."""
+        newest = self.contacts.pop(key, None)
+        if newest is not None:
+            self._leave(key, newest)
+
+    def _leave(self, key: ContactKey, newest: Newest) -> None:
+        if newest.agent is not None:
+            agent = key.tenant, newest.agent
+            keys = self.contacts_of[agent]
+            keys.remove(key)
+            if not keys:
+                del self.contacts_of[agent]
 
     def put_state(self, key: ContactKey, state: Contact, newest: Newest) -> None:
         """Keep a contact's state in memory while it is open.
@@ -116,15 +134,15 @@ class Tail:
     def drop_contact(self, key: ContactKey) -> None:
         """Forget a contact that was erased."""
         self.states.pop(key, None)
-        self.contacts.pop(key, None)
+        self.forget_contact(key)
 
     def put_agent(self, agent: AgentKey, sequence: int) -> None:
         """Note the last sequence that went to an agent."""
         self.agents[agent] = self.known_agents[agent] = sequence
 
-    def put_push(self, tenant: Tenant, push: Push) -> None:
+    def put_push(self, push: Push) -> None:
         """Note that a message was pushed; a crash before the index is written forgets it."""
-        self.pushes.setdefault(tenant, []).append(push)
+        self.pushes[push.position] = push
 
     def move_marks(self, ends: Mapping[Tenant, tuple[int, int]], rows: int) -> None:
         """Note that the index knows all rows up to `ends`, `rows` more than before."""
@@ -134,17 +152,16 @@ class Tail:
             if self.ends.get(tenant) == (sequence, silent):
                 del self.ends[tenant]
         self.rows -= rows
-        self.contacts_of.clear()
-        for key, newest in self.contacts.items():
-            if newest.agent is not None:
-                self.contacts_of.setdefault(Agent(key.tenant, newest.agent), set()).add(key)
         if len(self.known_agents) > KNOWN_AGENTS:
             self.known_agents.clear()
 
     def forget_written(self) -> None:
         """Drop everything: the index has it now."""
-        for written in (self.events, self.contacts, self.agents, self.pushes):
-            written.clear()
+        self.events.clear()
+        self.contacts.clear()
+        self.contacts_of.clear()
+        self.agents.clear()
+        self.pushes.clear()
         self.move_marks(dict(self.ends), self.rows)
         self.generation += 1
 
