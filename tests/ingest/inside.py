@@ -109,3 +109,6 @@ class Inside(Client):
         self._ready.set()
         with contextlib.suppress(asyncio.CancelledError):
             self._server.run()
+        database = self.services.database
+        if not database.connection.closed:  # who ends it by force leaves it open
+            database.close()
