@@ -143,14 +143,18 @@ class Committer:
         """Call a function in a transaction of its own, now (where an answer cannot wait).
 
         Raises:
-            StoreUnavailable: nothing was written.
+            StoreUnavailable: nothing was written, or the disk may have lost it.
         """
         self.publish_now()
         if self._aside.jobs:
             self._aside.try_now()  # the lock may have gone a moment ago
         result, batches = self._attempt_alone(work)
         self._transactions.remember(batches)
-        self._durability.sync()
+        try:
+            self._durability.sync()
+        except StoreUnavailable as error:
+            self._troubles.lost(error)
+            raise
         self._publisher.publish(batches)
         return result
 
@@ -280,9 +284,8 @@ class Committer:
 
     def _on_synced(self, group: _Group, error: StoreUnavailable | None) -> None:
         """Tell a group's jobs that it is on the disk, or that the disk cannot keep it."""
-        if self._unsynced is not group:  # `publish_now` did not wait for the thread
+        if self._unsynced is not group:  # `publish_now` did not wait for the thread's answer
             if error is not None:
-                # The system reports a failure once: to the thread, so `publish_now` heard of none.
                 self._troubles.lost(error)
             return
         self._unsynced = None

@@ -58,9 +58,11 @@ class Troubles:
 
     def lost(self, error: StoreUnavailable) -> None:
         """Note that the disk could not keep what was committed."""
-        log.critical("the disk refuses", error=str(error))
-        self._lost = error
+        if self._lost is None:
+            log.critical("the disk refuses", error=str(error))
+        self._lost = self.failure = error
         self.is_any = True
+        self._metrics.store_failures.inc()
 
     def refused(self, error: StoreUnavailable) -> None:
         """Note that a commit failed."""

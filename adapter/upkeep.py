@@ -231,7 +231,7 @@ class Upkeep:
         else:
             if self._durability.backlog:
                 self._catch_up_timer.set(0.0)
-            elif self._durability.is_redo_used:  # the next cycle waits for the disk
+            elif self._durability.is_cycle_awaited:  # it waits for the disk
                 self._catch_up_timer.set(CATCH_UP_DELAY)
 
     def _write_part_of_backlog(self) -> None:

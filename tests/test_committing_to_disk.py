@@ -13,6 +13,7 @@ import pytest
 from adapter import upkeep
 from adapter.batch import Batch
 from adapter.errors import StoreUnavailable
+from adapter.hub import Outgoing
 from adapter.store import durability, syncing
 from adapter.store.database import REDO_SUFFIX
 from tests.test_committer import Workshop, fail, say
@@ -28,8 +29,8 @@ class Disk:
         self.is_broken = False
         self.tells_threads_only = False
         """Whether the failure was told by the time that the event loop asks."""
+        self.fails_once = False
         self.synced = 0
-
         self.synced_by_the_loop = 0
 
     def fdatasync(self, descriptor: int) -> None:
@@ -37,6 +38,9 @@ class Disk:
         in_loop = threading.current_thread() is threading.main_thread()
         self.synced_by_the_loop += in_loop
         if self.is_broken and not (self.tells_threads_only and in_loop):
+            raise OSError(5, "Input/output error")
+        if self.fails_once:
+            self.fails_once = False
             raise OSError(5, "Input/output error")
         os.fdatasync(descriptor)
         self.synced += 1
@@ -124,12 +128,14 @@ async def test_a_failure_that_a_thread_alone_was_told_counts_too(
     await a_moment()
     disk.is_broken = disk.tells_threads_only = True
     disk.may_go_on.set()
-    workshop.committer.publish_now()
-    assert await waiting == 1
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        workshop.committer.publish_now()  # which waits for the thread
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        await waiting
     await a_moment()
     with pytest.raises(StoreUnavailable, match="restart the server"):
         await workshop.committer.submit(say("later"))
-    assert workshop.hub.published == [1]
+    assert workshop.hub.published == []
 
 
 async def test_who_reads_what_waits_leaves_a_slow_disk_to_the_thread(
@@ -249,13 +255,94 @@ async def test_when_the_disk_fails_behind_the_commits_the_redo_log_stays_and_all
     disk.is_broken = True
     workshop.database.catch_up(100)
     await a_moment()
-    disk.is_broken = False
+    disk.is_broken = False  # the system reports a failure once
+    asks_again(workshop)
+    assert redo_of(workshop) == kept
     with pytest.raises(StoreUnavailable, match="Input/output error"):
         await workshop.committer.submit(say("second"))
     with pytest.raises(StoreUnavailable, match="restart the server"):
         await workshop.committer.submit(say("third"))
     workshop.database.close()
     assert redo_of(workshop).startswith(kept)
+
+
+async def test_when_the_disk_fails_a_commit_the_redo_log_stays_for_the_next_start(
+    workshop: Workshop, disk: Disk
+) -> None:
+    await known_here(workshop)
+    await workshop.committer.submit(say("first"))
+    kept = redo_of(workshop)
+    disk.is_broken = True
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        await workshop.committer.submit(write)  # which takes along what waits in the redo log
+    disk.is_broken = False
+    asks_again(workshop)
+    assert redo_of(workshop) == kept
+    workshop.database.close()
+    assert redo_of(workshop) == kept
+    again = Workshop(workshop.database.path, outlives_power=True)
+    assert again.kept == [b'"before"', b'"first"']
+    assert redo_of(workshop) != kept
+    assert await again.committer.submit(say("second")) == 3
+    again.database.close()
+
+
+def asks_again(workshop: Workshop) -> None:
+    """Do all that begins the redo log's next cycle, as timers and an erasure do."""
+    workshop.database.catch_up(100)
+    workshop.database.catch_up(in_thread=False)
+    workshop.database.wipe_redo()
+    with workshop.database.transaction(synced=False, promised=False):
+        pass
+
+
+def write(batch: Batch) -> None:
+    batch.cursor.execute("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, 1)")
+
+
+async def test_after_a_failure_behind_the_commits_no_thread_says_that_the_disk_has_one(
+    workshop: Workshop, disk: Disk
+) -> None:
+    await known_here(workshop)
+    await workshop.committer.submit(say("first"))
+    disk.may_go_on.clear()
+    workshop.database.catch_up(100)  # its sync is the thread's turn, and will fail
+    waiting = workshop.committer.submit(write)
+    await a_moment()
+    disk.fails_once = True
+    disk.may_go_on.set()
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        await waiting
+
+
+async def test_who_cannot_wait_is_published_when_the_disk_has_it(
+    workshop: Workshop, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known_here(workshop)
+    synced = disk.synced
+    seen: list[int] = []
+    fan_out = workshop.hub.fan_out
+
+    def look(outgoing: Outgoing) -> int:
+        seen.append(disk.synced)
+        return fan_out(outgoing)
+
+    monkeypatch.setattr(workshop.hub, "fan_out", look)
+    workshop.committer.run_now(say("now"))
+    assert seen == [synced + 1]
+
+
+async def test_where_the_disk_fails_who_cannot_wait_it_is_known_at_once(
+    workshop: Workshop, disk: Disk
+) -> None:
+    await known_here(workshop)
+    disk.is_broken = True
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        workshop.committer.run_now(say("lost"))
+    assert workshop.committer.failure is not None
+    with pytest.raises(StoreUnavailable, match="restart the server"):
+        workshop.committer.run_now(say("later"))
+    assert workshop.hub.published == [1]
 
 
 async def test_a_group_that_was_split_is_told_when_both_files_are_on_the_disk(
@@ -265,7 +352,7 @@ async def test_a_group_that_was_split_is_told_when_both_files_are_on_the_disk(
     synced = disk.synced
 
     def written(batch: Batch) -> int:
-        batch.cursor.execute("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, 1)")
+        write(batch)
         sequence: int = say("in the database")(batch)
         return sequence
 

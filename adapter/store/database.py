@@ -117,6 +117,8 @@ class Database:
         # promised that they survive a loss of power, whatever this one promises.
         self.raw.execute("PRAGMA synchronous=FULL")
         try:
+            if left:
+                self._write_log_anew()
             # Both in one transaction, because the redo log begins its next cycle with its commit.
             with self._former_redo() as former, self.transaction() as cursor:
                 for log, rows in (*former, (redo, left)):
@@ -128,6 +130,17 @@ class Database:
             raise
         finally:
             self.raw.execute("PRAGMA synchronous=NORMAL")
+
+    def _write_log_anew(self) -> None:
+        """Move SQLite's log into the database file, as it may have rows of the redo log already.
+
+        If a sync of it failed in the process that wrote it, they need not be on the disk, whatever
+        a sync of it says now.
+        """
+        try:
+            self.raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
 
     @contextmanager
     def _former_redo(self) -> Iterator[list[tuple[Path, list[Row]]]]:

@@ -35,6 +35,8 @@ class Durability:
     are on the disk for sure. When the sync that was asked for is done, the first `_asked` will be.
     The last commit that took rows out of the redo log was number `_needed`. So the redo log may
     begin its next cycle when no row waits in it and `_on_disk >= _needed`.
+
+    After a sync that failed it never does: it may hold the only copy that is on the disk.
     """
 
     def __init__(self) -> None:
@@ -57,8 +59,6 @@ class Durability:
         self._cycle_began = 0.0
         self._late_since: float | None = None
         """Since when only the disk has been holding up the next cycle."""
-        self._failed: StoreUnavailable | None = None
-        """The error with which the disk failed to keep something."""
 
     def outlive_power(self, log: Path) -> None:
         """Make commits survive a loss of power from now on; `log` is SQLite's."""
@@ -134,8 +134,8 @@ class Durability:
         """
         for descriptor in sorted(self._unsynced):
             self._sync_now(descriptor)
-        if self._failed is not None:
-            raise self._failed
+        if (failure := self._failure) is not None:
+            raise failure
         self.note_synced()
 
     def sync_later(self, done: Callable[[StoreUnavailable | None], None]) -> bool:
@@ -143,7 +143,7 @@ class Durability:
 
         Once it is done, call `note_synced`, unless somebody has called `sync` meanwhile.
         """
-        if self.disk is None or not self._unsynced or self.disk.is_quick or self._failed:
+        if self.disk is None or not self._unsynced or self.disk.is_quick or self.disk.failure:
             return False
         if self._wal in self._unsynced:
             self._asked = self._commits
@@ -165,7 +165,7 @@ class Durability:
         Raises:
             StoreUnavailable: the disk cannot keep it.
         """
-        if not self._is_done or (in_thread and self._is_too_soon):
+        if not self._is_done or self._failure or (in_thread and self._is_too_soon):
             return
         if not self._is_on_disk and self._wal is not None and self.disk is not None:
             if self._late_since is None:
@@ -174,8 +174,8 @@ class Durability:
                 self._ask_for_wal(self.disk, self._wal)
                 return
             self._sync_now(self._wal)
-            if self._failed is not None:
-                raise self._failed
+            if (failure := self._failure) is not None:
+                raise failure
             self._on_disk = self._asked
         self._begin_cycle_if_done()
 
@@ -198,6 +198,16 @@ class Durability:
         self.close_redo()
 
     @property
+    def is_cycle_awaited(self) -> bool:
+        """Whether the redo log still has to begin its next cycle, and may in this process."""
+        return self.is_redo_used and self._failure is None
+
+    @property
+    def _failure(self) -> StoreUnavailable | None:
+        """The error of a sync that failed."""
+        return None if self.disk is None else self.disk.failure
+
+    @property
     def _is_done(self) -> bool:
         """Whether the database has all that the redo log holds."""
         return self.is_redo_used and not self.backlog
@@ -213,7 +223,7 @@ class Durability:
                 self._begin_cycle()
 
     def _begin_cycle(self) -> None:
-        if self._redo is None:
+        if self._redo is None or self._failure:
             return
         if self._is_wipe_due:
             self._redo.wipe()
@@ -235,10 +245,7 @@ class Durability:
     def _sync_now(self, descriptor: int) -> None:
         if self.disk is None:
             return
-        error = self.disk.now(descriptor)
-        if error is not None:
-            self._failed = error
-        elif descriptor == self._wal:
+        if self.disk.now(descriptor) is None and descriptor == self._wal:
             self._asked = self._commits
 
     def _ask_for_wal(self, disk: DiskSync, wal: int) -> None:
@@ -248,11 +255,9 @@ class Durability:
 
         def done(error: StoreUnavailable | None) -> None:
             self._is_wal_asked = False
-            if error is not None:
-                self._failed = error  # the next commit reports it
-                return
-            self._on_disk = max(self._on_disk, commits)
-            self._begin_cycle_if_done()
+            if error is None:  # otherwise the next commit, which syncs too, is told
+                self._on_disk = max(self._on_disk, commits)
+                self._begin_cycle_if_done()
 
         disk.ask([wal], done)
         self._is_wal_asked = True

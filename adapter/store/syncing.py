@@ -28,16 +28,20 @@ _Asked = tuple[asyncio.AbstractEventLoop, Sequence[int], Done]
 
 
 class DiskSync:
-    """One thread that syncs files when it is asked to."""
+    """One thread that syncs files when it is asked to.
+
+    A failure is final: the system reports it once, to whoever asks first, and a later sync that
+    succeeds proves nothing. So one sync goes on at a time, and none is made after one that failed.
+    """
 
     def __init__(self) -> None:
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._one_at_a_time = threading.Lock()
+        self.failure: StoreUnavailable | None = None
+        """The error with which the disk failed to keep something."""
         self.seconds = 1.0
-        """How long the disk took lately; unknown at first, so that the thread finds out.
-
-        Two threads write it. Where one overwrites what the other has found, the next sync tells.
-        """
+        """How long the disk took lately; unknown at first, so that the thread finds out."""
 
     @property
     def is_quick(self) -> bool:
@@ -45,11 +49,13 @@ class DiskSync:
         return self.seconds < QUICK
 
     def now(self, descriptor: int) -> StoreUnavailable | None:
-        """Sync a file here, and remember how long it took."""
-        started = time.perf_counter()
-        error = sync(descriptor)
-        self.seconds += (time.perf_counter() - started - self.seconds) * LATELY
-        return error
+        """Sync a file here, unless a sync has failed; give the error, of whichever it was."""
+        with self._one_at_a_time:
+            if self.failure is None:
+                started = time.perf_counter()
+                self.failure = sync(descriptor)
+                self.seconds += (time.perf_counter() - started - self.seconds) * LATELY
+            return self.failure
 
     def ask(self, descriptors: Sequence[int], done: Done) -> None:
         """Sync what is written to files now; `done` is called on the running event loop."""
@@ -68,10 +74,10 @@ class DiskSync:
     def _work(self) -> None:
         while (asked := self._asked.get()) is not None:
             loop, descriptors, done = asked
-            errors = [self.now(each) for each in descriptors]
-            failed = next((error for error in errors if error is not None), None)
+            for each in descriptors:
+                self.now(each)
             with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-                loop.call_soon_threadsafe(done, failed)
+                loop.call_soon_threadsafe(done, self.failure)
 
 
 def sync(descriptor: int) -> StoreUnavailable | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sqlite3
 import struct
 import tempfile
@@ -255,6 +256,26 @@ def test_what_a_crash_left_is_on_the_disk_before_the_file_is_emptied(tmp_path: P
         ("COMMIT", True),
         ("PRAGMA synchronous=NORMAL", False),
     ]
+
+
+def test_what_a_log_has_that_the_disk_may_have_lost_is_in_the_database_before_the_file_is_emptied(
+    tmp_path: Path,
+) -> None:
+    first = opened(tmp_path / "c.db")
+    first.durability.keep([row(1)])
+    left = (tmp_path / f"c.db{REDO_SUFFIX}").read_bytes()
+    first.catch_up()
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in ("c.db", "c.db-wal"):
+        shutil.copy(tmp_path / name, killed)
+    (killed / f"c.db{REDO_SUFFIX}").write_bytes(left)
+    first.close()
+    second = Database(str(killed / "c.db"))
+    maintenance.recover(second)
+    shutil.copy(killed / "c.db", tmp_path / "alone.db")
+    second.close()
+    assert sequences(tmp_path / "alone.db") == [1]
 
 
 def test_what_cannot_be_recovered_stays_in_the_file(tmp_path: Path) -> None:
