@@ -212,6 +212,9 @@ class Committer:
     def _commit_next(self) -> None:
         """Commit the next group, and tell its jobs when it is durable."""
         self._scheduled = None
+        if not self.upkeep.may_commit():
+            self._commit_soon()
+            return
         jobs = self._take_group()
         if not jobs:
             return

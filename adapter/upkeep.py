@@ -39,7 +39,7 @@ ever."""
 
 TOO_MANY = 20_000
 """Rows in the backlog above which each group needs the database, and so waits or is refused while
-the database cannot take rows."""
+the database cannot take rows. Of large rows, fewer (`redo.LONG`)."""
 
 INDEX_ROWS = 65_536
 """Rows of the journal after which its index is written: many at once, because near ones share
@@ -92,7 +92,25 @@ class Upkeep:
 
     def needs_database(self) -> bool:
         """Whether the next commit must be a transaction that also writes the whole backlog."""
-        return self._avoids_redo or self._is_refused or len(self._durability.backlog) > TOO_MANY
+        return (
+            self._avoids_redo
+            or self._is_refused
+            or len(self._durability.backlog) > TOO_MANY
+            or self._durability.is_redo_long
+        )
+
+    def may_commit(self) -> bool:
+        """Whether the next group may be committed in this turn of the loop.
+
+        If it would have to write a large backlog, a part of that is written instead.
+        """
+        if len(self._durability.backlog) <= SLICE_ROWS or not self.needs_database():
+            return True  # nearly always
+        try:
+            self._write_part_of_backlog()
+        except StoreUnavailable:
+            return True  # the commit meets it too
+        return False
 
     def after_commit(self) -> None:
         """Schedule the writing of what was committed.

@@ -6,17 +6,19 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import structlog
 
-from adapter import app, messages, settings, upkeep
+from adapter import app, aside, messages, settings, upkeep
 from adapter.batch import Batch
 from adapter.jobs import Work
 from adapter.shares import Shares
 from adapter.store import journal
+from adapter.store.journal import redo
 from tests.test_committer import HERE, Workshop, say
 
 
@@ -50,6 +52,56 @@ async def test_a_backlog_is_written_in_order_with_turns_of_the_loop_between(
     assert len(seen) >= 4
     assert seen[-1] == 2001
     assert max(steps(seen)) <= upkeep.SLICE_ROWS
+
+
+async def test_a_backlog_whose_redo_log_is_long_is_written_in_parts_too(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await workshop.committer.submit(say("first"))
+    with workshop.committer.upkeep.held():
+        await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(2000)))
+    monkeypatch.setattr(redo, "LONG", 1)
+    assert max(await sizes_of_parts(workshop)) <= upkeep.SLICE_ROWS
+
+
+async def test_before_a_group_that_needs_the_database_a_large_backlog_is_written_in_parts(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await workshop.committer.submit(say("first"))
+    with workshop.committer.upkeep.held():  # so that the timers write nothing
+        await asyncio.gather(*(workshop.committer.submit(say("x")) for _ in range(2000)))
+        monkeypatch.setattr(upkeep, "TOO_MANY", 0)
+        waiting = workshop.committer.submit(say("next"))
+        assert max(await sizes_of_parts(workshop)) <= upkeep.SLICE_ROWS
+        assert await waiting == 2002
+    assert in_the_file(workshop) == list(range(1, 2003))
+
+
+async def sizes_of_parts(workshop: Workshop) -> list[int]:
+    """Let the loop go on until nothing waits; give how many rows were written in each turn."""
+    left = [len(workshop.database.durability.backlog)]
+    while left[-1]:
+        await asyncio.sleep(0)
+        left.append(len(workshop.database.durability.backlog))
+    return [before - after for before, after in pairwise(left)]
+
+
+async def test_under_a_lock_few_large_events_wait_as_many_small_ones_do(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redo, "LONG", 100_000)
+    await workshop.committer.submit(say("first"))
+    with closing(sqlite3.connect(workshop.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(10):
+            await asyncio.wait_for(workshop.committer.submit(say("x" * 10_000)), 5)
+        waiting = workshop.committer.submit(say("x" * 10_000))
+        await asyncio.sleep(3 * aside.RETRY)
+        assert not waiting.done()
+        assert len(workshop.database.durability.backlog) == 10
+        other.execute("ROLLBACK")
+    assert await asyncio.wait_for(waiting, 5) == 12
+    assert not workshop.committer.upkeep.needs_database()
 
 
 async def test_where_several_sources_send_the_parts_are_small(workshop: Workshop) -> None:

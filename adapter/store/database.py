@@ -247,7 +247,6 @@ class Database:
         if not durability.is_redo_used or self.raw.in_transaction:
             return
         if durability.backlog:
-            most = None if durability.is_redo_long else most
             with self.transaction(most=most, promised=False):
                 pass
         if not durability.backlog:

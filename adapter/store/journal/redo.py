@@ -41,7 +41,9 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Row]).decode
 
 LONG = 64 << 20
-"""Bytes above which the next cycle must begin, even if everything has to wait for it."""
+"""Bytes above which the next cycle must begin, even if everything has to wait for it: each group
+then needs the database, and takes along what is left of the backlog. So this also bounds the
+memory that the backlog takes."""
 
 KEPT_SIZE = 4 << 20
 """Bytes. A file that has grown longer (the database was locked) is cut off with the next cycle."""
