@@ -10,14 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from adapter import aside, committer, jobs, messages, secret_box, story_lines
+from adapter import (
+    aside,
+    committer,
+    jobs,
+    messages,
+    secret_box,
+    story_lines,
+    transactions,
+)
 from adapter.batch import Batch
 from adapter.committer import Committer
 from adapter.errors import MalformedInput, Overloaded, StoreUnavailable
 from adapter.hub import Hub, Outgoing
 from adapter.metrics import Metrics
 from adapter.registry import Registry
-from adapter.store import journal, outbox
+from adapter.store import installation, journal, outbox, watched_files
 from adapter.store.database import Database
 from adapter.store.times import moment
 from adapter.tenants import Agent, ContactKey, Tenant
@@ -339,3 +347,38 @@ async def test_a_commit_takes_along_no_tenant_that_it_does_not_write(workshop: W
     assert await workshop.committer.submit(look) == 1
     assert written == [{HERE: 1}]
     assert [workshop.committer.last_sequence(each) for each in others] == [1, 1, 1]
+
+
+async def test_the_number_of_a_tenant_that_was_rolled_back_is_given_to_one_tenant_alone(
+    workshop: Workshop,
+) -> None:
+    there = Tenant("there")
+    with pytest.raises(ValueError, match="mine"):
+        await workshop.committer.submit(fail(ValueError("mine")))
+    await workshop.committer.submit(
+        lambda batch: batch.say(there, messages.UPDATED, "there", agents=("alice",))
+    )
+    assert await workshop.committer.submit(say("here")) == 1
+    workshop.database.catch_up()
+    assert workshop.kept == [b'"here"']
+
+
+async def test_what_was_done_after_another_process_had_erased_something_is_done_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "LOOK_EVERY", -1.0)
+    await workshop.committer.submit(say("the tenant is known now"))
+    began: list[bool] = []
+
+    def job(batch: Batch) -> int:
+        began.append(batch.transaction is not None)
+        return say("x")(batch)
+
+    await workshop.committer.submit(job)
+    with closing(sqlite3.connect(workshop.database.path)) as other, other:
+        installation.count_erasure(other.cursor())
+    watched_files.announce(workshop.database.path)
+    await workshop.committer.submit(job)
+    await workshop.committer.submit(job)
+    # What memory held is forgotten in a transaction, and only then may anything be kept.
+    assert began == [False, False, True, False]
