@@ -96,5 +96,5 @@ class Aside:
         jobs, taken, now = self.jobs, list[Job](), time.monotonic()
         while jobs and now - (jobs[0].refused_since or now) >= PATIENCE:
             taken.append(jobs.popleft())
-            self.room.taken -= taken[-1].weight
+            self.room.release(taken[-1].weight)
         return taken

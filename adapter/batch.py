@@ -302,8 +302,7 @@ class Batch:
         if last is None:
             last = self._workbench.last_sequences.get(tenant)
         if last is None:
-            # Of a tenant that nothing was written for yet, no row can wait in the redo log.
-            last = journal.sequences(self._reader, tenant)[1]
+            last = self._workbench.last_sequence(tenant)
         return last + 1
 
     def announce(self, pop: StoredPop, data: bytes) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -116,9 +117,9 @@ class Committer:
         Raises:
             Overloaded: too many events wait.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.enqueue(Awaited(weight, function=work, future=future))
-        return future
+        job = _awaited(work, weight)
+        self.enqueue(job)
+        return job.future
 
     def enqueue(self, job: Job) -> None:
         """Queue a job for the next commit, after which it is told. Makes no future.
@@ -132,12 +133,12 @@ class Committer:
 
     def submit_reserved(self, work: Work[T], *, weight: int) -> asyncio.Future[T]:
         """Do what `submit` does, in room already taken from `reserved`, so it is never refused."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        job = _awaited(work, weight)
         self.reserved.release(weight)
         self._room.taken += weight
-        self._jobs.append(Awaited(weight, function=work, future=future))
+        self._jobs.append(job)
         self._commit_soon()
-        return future
+        return job.future
 
     def run_now(self, work: Work[T]) -> T:
         """Call a function in a transaction of its own, now (where an answer cannot wait).
@@ -189,9 +190,9 @@ class Committer:
         """Give a future that is done after all that waits, as each queue keeps its order."""
         if not self._aside.jobs:
             return self.submit(lambda _: None, weight=0)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._aside.put(Awaited(0, function=lambda _: None, future=future))
-        return future
+        job = _awaited(lambda _: None, 0)
+        self._aside.put(job)
+        return job.future
 
     def write_index(self) -> None:
         """Write into the journal's index what it lacks, in a transaction of its own."""
@@ -302,13 +303,9 @@ class Committer:
 
     def _publish_and_tell(self, group: _Group) -> None:
         """Push what was committed, and tell each job what has become of it."""
-        try:
-            self._publisher.publish(group.batches)
-        finally:
-            # After publishing, so that a call rings sooner: nothing before this needs it. Even if
-            # publishing fails, because the journal has these sequences, and none may be given
-            # twice.
-            self._transactions.remember(group.batches)
+        self._publisher.publish(group.batches)
+        # After publishing, so that a call rings sooner: nothing before this needs it.
+        self._transactions.remember(group.batches)
         room = self._room
         for job, result in group.outcomes:
             room.taken -= job.weight
@@ -353,6 +350,10 @@ class Committer:
         """Refuse the jobs that have waited too long."""
         self._room.taken += sum(job.weight for job in jobs)
         self._publish_and_tell(_refused(jobs, lock_is_held()))
+
+
+def _awaited(work: Work[Any], weight: int) -> Awaited:
+    return Awaited(weight, function=work, future=asyncio.get_running_loop().create_future())
 
 
 def _refused(jobs: list[Job], error: Exception) -> _Group:

@@ -75,11 +75,8 @@ class Troubles:
         self._metrics.store_failures.inc()
 
     def committed(self, batch: Batch) -> None:
-        """Note which troubles a successful commit ends, or begins to end.
-
-        While there is no trouble, commits to the redo log need not be noted.
-        """
-        if not self.is_any or not (batch.transaction is not None or batch.rows):
+        """Note which troubles a successful commit ends, or begins to end, while there is any."""
+        if batch.transaction is None and not batch.rows:
             return  # a commit that wrote nothing proves nothing
         if self.failure is not None:
             log.info("the journal works again")

@@ -44,7 +44,10 @@ class Publisher:
         self._trace = trace
 
     def publish(self, batches: list[Batch]) -> None:
-        """Push the messages of batches in their order, then do what else is due; never raises."""
+        """Push the messages of batches in their order, then do what else is due.
+
+        Never raises: the journal has their sequences, which must be remembered after this.
+        """
         if not batches:
             return
         for batch in batches:

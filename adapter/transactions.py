@@ -20,7 +20,6 @@ from adapter.journal_troubles import Troubles
 from adapter.metrics import Metrics
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
-from adapter.store import journal
 from adapter.store.database import Cursor, Database
 from adapter.store.failures import lock_is_held
 from adapter.store.foreign_erasures import ForeignErasures
@@ -74,12 +73,7 @@ class Transactions:
 
     def last_sequence(self, tenant: Tenant) -> int:
         """Give the sequence of the tenant's last committed message."""
-        committed = self._workbench.last_sequences
-        if tenant not in committed:
-            with self._database.reading_tables():
-                cursor = self._database.raw.cursor()
-                committed[tenant] = journal.sequences(cursor, tenant)[1]
-        return committed[tenant]
+        return self._workbench.last_sequence(tenant)
 
     def attempt(self, jobs: list[Job], *, upfront: bool = False) -> tuple[list[Outcome], Batch]:
         """Do jobs, and commit what they have staged; an exception of any of them is passed on.
@@ -103,8 +97,7 @@ class Transactions:
             if not self._database.files.is_quiet and batch.transaction is None:
                 self._require_no_erasure()
             batch.finish()
-            is_transaction = batch.transaction is not None
-            if is_transaction:
+            if batch.transaction is not None:
                 self._database.commit(synced=False)
         except _ChangedMeanwhile:
             self._database.roll_back()
@@ -113,7 +106,7 @@ class Transactions:
             self._database.roll_back()
             self._database.raw.tail.marks.clear()  # a tenant's new number was rolled back too
             raise self._database.in_words(error) from error
-        if is_transaction or self._troubles.is_any:
+        if self._troubles.is_any:
             self._troubles.committed(batch)
         batch.seconds = time.perf_counter() - started
         return outcomes, batch

@@ -9,6 +9,7 @@ from adapter.errors import StoreUnavailable
 from adapter.hub import Hub
 from adapter.registry import Registry
 from adapter.step_queue import StepQueue
+from adapter.store import journal
 from adapter.store.database import Cursor, Database
 from adapter.tenants import Tenant
 
@@ -29,3 +30,11 @@ class Workbench:
     last_sequences: dict[Tenant, int] = field(default_factory=dict)
     """The sequence of each tenant's last committed message, if it was ever asked for.
     Updated after each commit (`Batch.remember`)."""
+
+    def last_sequence(self, tenant: Tenant) -> int:
+        """Give the sequence of the tenant's last committed message; raises `StoreUnavailable`."""
+        if tenant not in self.last_sequences:
+            with self.database.reading_tables():
+                found = journal.sequences(self.database.reader, tenant)
+            self.last_sequences[tenant] = found[1]
+        return self.last_sequences[tenant]
