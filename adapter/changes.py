@@ -43,9 +43,9 @@ async def apply(services: Services) -> None:
         revoked=sorted(changed.revoked),
         aliases=len(changed.aliases),
     )
-    if changed.revoked:
-        services.close_keys(changed.revoked)
     try:
+        if changed.revoked:
+            services.close_keys(changed.revoked)
         await services.committer.submit(lambda batch: _write(batch, services, changed))
     except BaseException:
         registry.pending = changed | registry.pending
@@ -66,9 +66,8 @@ async def close_ended_sessions(services: Services) -> None:
             agents = sessions.agents(
                 services.database.raw.cursor(), {socket.session or b"" for socket in some}
             )
-        for socket in some:
-            if _is_over(socket, agents):
-                socket.close(UNAUTHENTICATED)
+        over = [socket for socket in some if _is_over(socket, agents)]
+        services.sockets.close_all(over, UNAUTHENTICATED)
 
 
 def _is_over(socket: Socket, agents: Mapping[bytes, str | None]) -> bool:

@@ -110,16 +110,14 @@ class Services:
 
     def close_session(self, digest: bytes) -> None:
         """Close the feeds of a session that is over."""
-        for socket in list(self.sockets):
-            if socket.session == digest:
-                socket.close(UNAUTHENTICATED)
+        ended = (socket for socket in self.sockets if socket.session == digest)
+        self.sockets.close_all(ended, UNAUTHENTICATED)
 
     def close_keys(self, keys: frozenset[str]) -> None:
         """Close the feeds opened with keys that are revoked now, and take back their tickets."""
         self.tickets.drop(keys)
-        for socket in list(self.sockets):
-            if socket.key in keys:
-                socket.close(UNAUTHENTICATED)
+        opened = (socket for socket in self.sockets if socket.key in keys)
+        self.sockets.close_all(opened, UNAUTHENTICATED)
 
 
 class State(TypedDict):

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from typing import Final, Protocol
 
+import structlog
+
 from adapter.close_codes import CloseCode
+from adapter.seldom import Seldom
 from adapter.tenants import Agent
+
+log = structlog.get_logger()
 
 PARTS: Final = 25
 
@@ -41,6 +47,7 @@ class Sockets:
 
     def __init__(self) -> None:
         self._parts: list[set[Socket]] = [set() for _ in range(PARTS)]
+        self._failed = Seldom()
 
     def add(self, socket: Socket) -> None:
         """Take in a socket."""
@@ -57,6 +64,22 @@ class Sockets:
     def part(self, number: int) -> list[Socket]:
         """Give a copy of one part of `PARTS`."""
         return list(self._parts[number])
+
+    def close_all(self, which: Iterable[Socket], code: CloseCode) -> None:
+        """Close some sockets; one that fails is cut off, and keeps no other from being closed."""
+        for socket in list(which):  # each leaves the set it may have come from
+            try:
+                socket.close(code)
+            except Exception as error:  # noqa: BLE001 - it is logged there
+                self.cut_off(socket, error)
+
+    def cut_off(self, socket: Socket, error: Exception) -> None:
+        """End a socket that has failed, and never look at it again."""
+        if (untold := self._failed.due()) is not None:
+            log.error("a socket failed; it is cut off", exc_info=error, untold=untold)
+        self.discard(socket)
+        with suppress(Exception):  # the same fault may strike here too
+            socket.abandon()
 
     def _part_of(self, socket: Socket) -> set[Socket]:
         # Of a tuple: an object's own hash is its address, a multiple of its size.

@@ -94,11 +94,9 @@ async def sweep(services: Services) -> None:
             for socket in services.sockets.part(part):
                 try:
                     socket.sweep(now, date, excused)
-                except Exception:
+                except Exception as error:  # noqa: BLE001 - it is logged there
                     # One that is broken must not keep the others from their look, now or later.
-                    log.exception("a socket could not be swept; it is cut off")
-                    services.sockets.discard(socket)
-                    socket.abandon()
+                    services.sockets.cut_off(socket, error)
 
 
 async def checkpoint(services: Services) -> None:
