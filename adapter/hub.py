@@ -149,7 +149,7 @@ class Hub:
             try:
                 feed.close(RENAMED)
             except Exception as error:  # noqa: BLE001 - it is logged there
-                self._cut_off(feed, error)
+                self.cut_off(feed, error)
 
     def feeds(self) -> list[Feed]:
         """Give every feed (for closing them all)."""
@@ -191,10 +191,10 @@ class Hub:
             try:
                 taken += feed.send(frame)
             except Exception as error:  # noqa: BLE001 - it is logged there
-                self._cut_off(feed, error)
+                self.cut_off(feed, error)
         return taken
 
-    def _cut_off(self, feed: Feed, error: Exception) -> None:
+    def cut_off(self, feed: Feed, error: Exception) -> None:
         """End a feed that has failed: its client resumes, and the feeds after it miss nothing."""
         if (untold := self._failed.due()) is not None:
             log.error("a feed failed; it is cut off", exc_info=error, untold=untold)

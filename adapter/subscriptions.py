@@ -14,7 +14,7 @@ from adapter import contacts, frames, messages, pop_claims
 from adapter.batch import Batch
 from adapter.close_codes import OVERLOADED, SLOW_READER
 from adapter.committer import Committer
-from adapter.errors import StoreUnavailable, Unavailable
+from adapter.errors import Unavailable
 from adapter.hub import Feed, Hub, Panel, monotonic, pop_data, used_at
 from adapter.jobs import Work
 from adapter.lock_patience import now_or_unlocked
@@ -54,7 +54,7 @@ class Subscriber(Feed, Protocol):
         An answer to the handshake that has not been sent yet goes before them, in the same write.
         """
 
-    def buffered(self) -> bool:
+    def is_half_full(self) -> bool:
         """Whether so much waits in the socket's buffer that a replay should pause."""
 
     def when_drained(self, go_on: Callable[[], None]) -> None:
@@ -82,7 +82,7 @@ class Subscriptions:
         self._metrics = metrics
         self.epoch = installation.epoch(database.raw.cursor())
         """The epoch of all sequences that are sent and received here."""
-        self._unopened, self._broken_off, self._kept = Seldom(), Seldom(), Seldom()
+        self._unopened, self._kept = Seldom(), Seldom()
         self._timers: dict[Agent, dict[str, asyncio.TimerHandle]] = {}
         """By agent and panel that has just lost its socket: the timer that hands its pops on."""
 
@@ -97,17 +97,22 @@ class Subscriptions:
         self._attempt(feed, partial(self._open, feed, after))
 
     def _attempt(self, feed: Subscriber, work: Callable[[], None]) -> None:
-        """Do what begins a feed; close the feed if that fails."""
+        """Do a part of what brings a feed up to date; end the feed if that fails.
+
+        Nobody else would: in a later turn of the loop it would be open, pinged and silent for ever.
+        """
         try:
             self._committer.publish_now()
             with self._database.reading_tables():
                 work()
         except Unavailable as error:
             self._give_up(feed, error)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self._hub.cut_off(feed, error)
 
     def _give_up(self, feed: Subscriber, error: BaseException) -> None:
         if (untold := self._unopened.due()) is not None:
-            log.warning("feed not opened", error=str(error), untold=untold)
+            log.warning("feed not brought up to date", error=str(error), untold=untold)
         feed.close(OVERLOADED)
 
     def _open(self, feed: Subscriber, after: int | None) -> None:
@@ -141,7 +146,7 @@ class Subscriptions:
             return
         sequence = self._committer.last_sequence(feed.tenant)
         self._snapshot(feed, sequence, gap=gap, pops=pops)
-        if feed.buffered():
+        if feed.is_half_full():
             feed.when_drained(lambda: self._go_on(feed, sequence))
         else:
             feed.live = True
@@ -233,7 +238,7 @@ class Subscriptions:
             for last, joined in _joined(_replayed(missed, pops, feed)):
                 feed.catch_up(joined)
                 after = last
-                if feed.buffered():
+                if feed.is_half_full():
                     missing.give_back(missed, after)
                     feed.when_drained(partial(self._go_on, feed, after, missing))
                     return
@@ -246,17 +251,13 @@ class Subscriptions:
         asyncio.get_running_loop().call_soon(self._go_on, feed, after, missing)
 
     def _go_on(self, feed: Subscriber, after: int, missing: Missing | None = None) -> None:
-        try:
-            self._committer.publish_now()
-            with self._database.reading_tables():
-                if self._is_forgotten(feed, after):
-                    feed.close(SLOW_READER)  # it will resume, and be told of the gap
-                else:
-                    self._replay(feed, after, missing)
-        except StoreUnavailable as error:
-            if (untold := self._broken_off.due()) is not None:
-                log.warning("replay broken off", error=str(error), untold=untold)
-            feed.close(OVERLOADED)
+        self._attempt(feed, partial(self._replay_on, feed, after, missing))
+
+    def _replay_on(self, feed: Subscriber, after: int, missing: Missing | None) -> None:
+        if self._is_forgotten(feed, after):
+            feed.close(SLOW_READER)  # it will resume, and be told of the gap
+        else:
+            self._replay(feed, after, missing)
 
     def _is_forgotten(self, feed: Subscriber, after: int) -> bool:
         """Whether the retention has meanwhile removed what comes next."""

@@ -132,11 +132,11 @@ class FeedReader(FeedWriter):
     def _read_next_piece(self) -> int:
         self._waits = False
         count = 0
-        if self._pieces and not self._is_full():
+        if self._pieces and not self.is_full():
             piece = self._pieces.popleft()
             count = len(piece)
             self._read_or_abandon(piece)
-        if self._pieces is None or self._is_full():
+        if self._pieces is None or self.is_full():
             return count  # it has ended, or a `resume_writing` will follow
         if self._pieces:
             self._schedule_next_piece()

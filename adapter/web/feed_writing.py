@@ -98,7 +98,7 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         self._flush_core()
         self._cut_off_in(CLOSE_DEADLINE)
 
-    def buffered(self) -> bool:
+    def is_half_full(self) -> bool:
         """Whether a replay should wait: the buffer is half full.
 
         `pause_writing` would not do: during the handshake it is called on uvicorn's protocol. Above
@@ -128,7 +128,7 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
                 self._transport.write(words)
             if said[-1] == SEND_EOF and self._transport.can_write_eof():
                 self._transport.close()
-            elif self._is_full():
+            elif self.is_full():
                 # A client that does not read its pongs is read no further; `send` has its own
                 # limit.
                 self._stop_reading()
@@ -152,7 +152,8 @@ class FeedWriter(asyncio.Protocol, metaclass=ABCMeta):
         loop = asyncio.get_running_loop()
         self._close_timer = loop.call_later(seconds, self._transport.abort)
 
-    def _is_full(self) -> bool:
+    def is_full(self) -> bool:
+        """Whether more waits in the buffer than may when a message is to be written."""
         return self._transport.get_write_buffer_size() > self._limit
 
     @abstractmethod

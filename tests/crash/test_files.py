@@ -97,7 +97,7 @@ def test_feeds_that_cannot_be_opened_are_told_to_come_later_and_logged_once_a_mi
             assert len(server.connect("bob").next()["data"]["contacts"]) == 1
         eventually(lambda: readiness(server)[0] == 200, "the journal works again")
         assert server.panel("bob").next()["data"]["pops"][0]["present"] == "open"
-        assert server.log().count("feed not opened") == 1
+        assert server.log().count("feed not brought up to date") == 1
 
 
 def has_panels(server: Server, count: int) -> bool:

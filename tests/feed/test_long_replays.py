@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import threading
@@ -17,8 +18,9 @@ import pytest
 
 from adapter import app, settings
 from adapter.events import ContactEvent, Stage
+from adapter.messages import Message
 from adapter.missed import CHAIN_ROWS, CHUNK, Missing
-from adapter.store.database import Database
+from adapter.store.database import Cursor, Database
 from adapter.subscriptions import TOGETHER
 from adapter.tenants import Agent, Tenant
 from adapter.web.feed_socket import FeedSocket
@@ -208,3 +210,52 @@ async def test_a_long_replay_leaves_in_few_writes_and_goes_on_where_a_full_buffe
     assert {each[0] for each in said} == {0x81}  # each write begins with a frame
     assert max(map(len, said)) < 2 * TOGETHER
     assert sum(len(each) < TOGETHER for each in said) <= 2  # the last of each part
+
+
+def _failing_at(patch: pytest.MonkeyPatch, look: int) -> None:
+    """Let one of the looks for what was missed fail as no store does."""
+    read, looks = Missing.read, itertools.count(1)
+
+    def failing(self: Missing, cursor: Cursor, after: int) -> list[Message] | None:
+        if next(looks) == look:
+            raise LookupError("a mistake of ours")
+        return read(self, cursor, after)
+
+    patch.setattr(Missing, "read", failing)
+
+
+@pytest.mark.parametrize(("who", "look"), [("alice", 15), ("*", 3)])
+def test_a_replay_that_fails_in_a_later_turn_ends_its_feed_and_the_client_can_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str, look: int
+) -> None:
+    with Local(tmp_path) as server:
+        for _ in range(6):
+            server.post(*(server.event("offered", "c-1", agent="alice") for _ in range(CHUNK)))
+        with monkeypatch.context() as patch:
+            _failing_at(patch, look)  # where some has been told
+            feed = server.connect(who, after=0)
+            assert feed.close_code() == 1006
+        assert server.services.hub.feeds() == []
+        assert list(server.services.sockets) == []
+        last = int(feed.seen[-1]["sequence"])
+        again = server.connect(who, after=last)
+        assert int(again.next()["sequence"]) == last + 1
+
+
+async def test_a_replay_that_fails_when_its_reader_has_read_ends_its_feed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Local(tmp_path) as server:
+        server.post(*(server.event("updated", "c-1", agent="alice") for _ in range(300)))
+    services = app.create_services(settings.load(data_dir=tmp_path, feed_buffer=4 * TOGETHER))
+    transport = Reader()
+    socket = FeedSocket(services, set())
+    socket.connection_made(transport)
+    socket.begin(b"/v1/feed?agent=*&after=0", handshake(server.key("feed")))
+    assert socket.is_half_full()
+    _failing_at(monkeypatch, 1)
+    transport.waiting = 0
+    socket.resume_writing()
+    services.database.close()
+    assert transport.said[-1] == "abort"
+    assert services.hub.feeds() == []
