@@ -68,11 +68,13 @@ def listen(
     if epoch is not None and after is None:
         raise MalformedInput("--epoch says what --after is of: give both")
     query = {"agent": "*" if agent is None else agent}
+    if subprotocol == PANEL:
+        panel = query["panel"] = panel or str(uuid.uuid4())
     listener = feed.Listener(
         address=lambda place: door(url, FEED, {**query, **place}),
         key=key,
         subprotocol=subprotocol,
-        panel=(panel or str(uuid.uuid4())) if subprotocol == PANEL else None,
+        panel=panel if subprotocol == PANEL else None,
         out=lambda text: typer.echo(feed.one_document(text, pretty=pretty)),
         log=lambda text: typer.echo(f"screenpop: {text}", err=True),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -165,6 +166,21 @@ def test_as_a_panel_it_says_hello_first(screenpop: Run) -> None:
         )
     assert json.loads(done.stdout)["type"] == "welcome"
     assert (heard[0]["type"], heard[0]["panel"], heard[0]["visible"]) == ("hello", "p-1", True)
+    assert "panel=p-1" in door.paths[0]  # with a key this is where the server takes it from
+
+
+def test_as_a_panel_it_keeps_its_id_over_reconnects(screenpop: Run) -> None:
+    def turn(socket: ServerConnection) -> None:
+        socket.recv(timeout=5)
+        socket.send('{"type": "welcome", "agent": "alice"}')
+
+    with servers.feed(turn) as door:
+        screenpop(
+            *("listen", "--url", door.url, "--agent", "alice", "--count", "2"),
+            *("--subprotocol", "screenpop.v1"),
+        )
+    assert len(door.paths) == 2
+    assert len({re.findall("panel=([0-9a-f-]{36})", path)[0] for path in door.paths}) == 1
 
 
 def test_pretty_is_for_the_eye(screenpop: Run) -> None:
