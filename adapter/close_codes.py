@@ -15,6 +15,9 @@ class CloseCode(NamedTuple):
     advice: Advice
 
 
+REASON_LIMIT = 123
+"""Bytes of a reason (RFC 6455, 5.5)."""
+
 RESTARTING = CloseCode(1012, "server restarting: reconnect and resume", "reconnect")
 TOO_BIG = CloseCode(1009, "message too large", "stop")
 MALFORMED = CloseCode(4400, "malformed query or hello", "stop")
@@ -27,6 +30,13 @@ RENAMED = CloseCode(4409, "this id stands for another agent now: reconnect", "re
 HELLO_TIMEOUT = CloseCode(4408, "no hello within 5 seconds", "reconnect")
 SLOW_READER = CloseCode(4429, "reading too slowly: reconnect and resume", "reconnect")
 OVERLOADED = CloseCode(4503, "overloaded or not ready: reconnect later", "reconnect")
+
+
+def malformed(what: str) -> CloseCode:
+    """Say in the reason too what is malformed, as far as there is room."""
+    reason = f"{MALFORMED.reason}: {what}".encode("ascii", "replace")[:REASON_LIMIT]
+    return MALFORMED._replace(reason=reason.decode())
+
 
 CLOSE_CODES = (
     RESTARTING,

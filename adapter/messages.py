@@ -196,6 +196,21 @@ def parse_from_panel(frame: bytes) -> FromPanel:
     return _from_panel.decode(frame)
 
 
+class _Typed(msgspec.Struct, frozen=True):
+    type: str
+
+
+_typed = msgspec.json.Decoder(_Typed)
+
+
+def is_hello(frame: bytes) -> bool:
+    """Whether a message that cannot be read is a `hello` with something wrong in it."""
+    try:
+        return _typed.decode(frame).type == "hello"
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+
+
 def welcome(
     *,
     agent: str | None,
@@ -229,6 +244,7 @@ def outcome_stored(pop: str) -> bytes:
     return _encoder.encode({"type": "outcome.stored", "pop": pop})
 
 
-def error(detail: str) -> bytes:
-    """Tell a panel what was wrong with its message; the feed goes on."""
-    return _encoder.encode({"type": "error", "detail": detail})
+def error(detail: str, *, pop: str | None = None) -> bytes:
+    """Tell a panel what was wrong with its message (about a pop); the feed goes on."""
+    about = {} if pop is None else {"pop": pop}
+    return _encoder.encode({"type": "error", "detail": detail, **about})

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -47,6 +48,14 @@ class NewPop:
     stale_after: int
     since: datetime | None = None
     """When the agent began to wait for it; now, where it is None."""
+
+
+class Settled(NamedTuple):
+    """What a panel's report was about."""
+
+    pop: StoredPop | None
+    """None if the agent has no such pop."""
+    is_news: bool
 
 
 def make(batch: Batch, new: NewPop) -> str | None:
@@ -143,19 +152,21 @@ def release(batch: Batch, agent: Agent, panel: str) -> None:
                 _hand_over(batch, pop, best, sole=sole)
 
 
-def settle(batch: Batch, agent: Agent, report: PopOutcome) -> StoredPop | None:
-    """Keep a panel's report; None where the agent has no such pop or nothing changed."""
+def settle(batch: Batch, agent: Agent, report: PopOutcome) -> Settled:
+    """Keep a panel's report, if it says anything new."""
     pop = stored.get(batch.cursor, agent.tenant, report.pop)
-    if pop is None or pop.agent != agent.id or pop.outcome in _GONE | {report.outcome}:
-        return None
+    if pop is None or pop.agent != agent.id:
+        return Settled(None, is_news=False)
+    if pop.outcome in _GONE | {report.outcome}:
+        return Settled(pop, is_news=False)
     if pop.finished is not None and report.outcome != "opened":
-        return None  # opened stays opened, whatever another panel says later
+        return Settled(pop, is_news=False)  # opened stays opened, whatever another panel says later
     finished = batch.now if report.outcome in FINISHING else None
     stored.settle(batch.cursor, pop.id, report.outcome, finished)
     detail = " ".join(part for part in (report.rung, report.detail) if part)
     text = f"pop {pop.id} {report.outcome}" + (f": {detail}" if detail else "")
     batch.trace(agent.tenant, pop.contact, report.outcome, text)
-    return pop
+    return Settled(pop, is_news=True)
 
 
 def withdraw(batch: Batch, tenant: Tenant, contact: str, agent: str, reason: str) -> None:

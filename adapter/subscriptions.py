@@ -333,7 +333,7 @@ class Subscriptions:
         panel.visible = said.visible
 
     async def outcome(self, feed: Feed, report: PopOutcome) -> None:
-        """Store what became of a pop, then tell the panel that it is stored.
+        """Store what became of a pop, then tell the panel that it need not send it again.
 
         Raises:
             Unavailable: it is not stored; the panel sends it again.
@@ -341,8 +341,13 @@ class Subscriptions:
         agent = feed.agent
         if agent is None:
             return
-        pop = await self._committer.submit(lambda batch: pop_claims.settle(batch, agent, report))
-        if pop is not None:
+        pop, is_news = await self._committer.submit(
+            lambda batch: pop_claims.settle(batch, agent, report)
+        )
+        if pop is None:  # our own page may report late on one that the retention has removed
+            detail = "pop.outcome: this agent has no such pop, or no longer"
+            feed.send(frames.text(messages.error(detail, pop=report.pop)))
+        elif is_news:
             self._metrics.pops.labels(report.outcome).inc()
             if report.outcome == "opened":
                 waited = (datetime.now(UTC) - pop.created).total_seconds()

@@ -34,7 +34,7 @@ CONTROL_FROM_SERVER: dict[str, Schema] = {
     "welcome": record("type agent panel tenant version epoch session expires"),
     "pong": record("type"),
     "outcome.stored": record("type pop", pop={"type": "string"}),
-    "error": record("type detail", detail={"type": "string"}),
+    "error": record("type detail", detail={"type": "string"}, pop={"type": "string"}),
 }
 CONTROL_FROM_PANEL = {
     "hello": "Hello",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import structlog
@@ -17,10 +18,10 @@ from websockets.typing import Subprotocol
 from adapter import __version__, credentials, messages
 from adapter.close_codes import (
     FORBIDDEN,
-    MALFORMED,
     UNAUTHENTICATED,
     UNKNOWN_TENANT,
     CloseCode,
+    malformed,
 )
 from adapter.credentials import Key
 from adapter.errors import Forbidden, ScreenpopError, Unauthenticated
@@ -39,11 +40,20 @@ PATH = "/v1/feed"
 PANEL_PROTOCOL = Subprotocol("screenpop.v1")
 READ_PROTOCOL = Subprotocol("cloudevents.json")
 _FROM_KEY = "key "
-_SEQUENCE = re.compile(r"[0-9]{1,18}\Z")
-_PANEL = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
-_EPOCH = re.compile(r"[A-Za-z0-9._~-]{1,64}\Z")
-"""What needs no quoting in a URL (RFC 3986, 2.3): an epoch that is not ours may look different."""
 _foreign = Seldom()
+
+
+class _Shape(NamedTuple):
+    """What a text must be, for us and for its writer."""
+
+    pattern: re.Pattern[str]
+    words: str
+
+
+_SEQUENCE = _Shape(re.compile(r"[0-9]{1,18}\Z"), "1 to 18 digits")
+_PANEL = _Shape(re.compile(r"[A-Za-z0-9._:-]{1,64}\Z"), "1 to 64 of A-Z a-z 0-9 . _ : -")
+_EPOCH = _Shape(re.compile(r"[A-Za-z0-9._~-]{1,64}\Z"), "1 to 64 of A-Z a-z 0-9 . _ ~ -")
+"""What needs no quoting in a URL (RFC 3986, 2.3): an epoch that is not ours may look different."""
 
 
 class Refused(ScreenpopError):
@@ -103,21 +113,22 @@ def check(services: Services, path: str, headers: Headers, subprotocol: str | No
             log.info("feed refused: foreign origin", origin=origin[:200], untold=untold)
         raise Refused(FORBIDDEN)
     if subprotocol is None and headers.get_all("Sec-WebSocket-Protocol"):
-        raise Refused(MALFORMED)
+        raise Refused(malformed(f"none of {PANEL_PROTOCOL}, {READ_PROTOCOL} is offered"))
     query = parse_qs(split.query, keep_blank_values=True)
-    after = _after(query)
+    after = _matching(_SEQUENCE, query, "after")
     epoch = _matching(_EPOCH, query, "epoch")
     panel = _matching(_PANEL, query, "panel")
     speaks = subprotocol == PANEL_PROTOCOL
     secret = _secret(headers)
+    place = None if after is None else int(after)
     if secret is None:
         # No Origin means not a browser; a browser's credential comes in the first message.
         if origin is None or not speaks:
             raise Refused(UNAUTHENTICATED)
-        return Access(tenant, after, epoch, panel, speaks)
+        return Access(tenant, place, epoch, panel, speaks)
     key = _key(services, tenant, secret)
     agent = _agent(services, tenant, query)
-    return Access(tenant, after, epoch, panel, speaks, agent_known=True, agent=agent, key=key.id)
+    return Access(tenant, place, epoch, panel, speaks, agent_known=True, agent=agent, key=key.id)
 
 
 def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
@@ -130,8 +141,7 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
     ticket = services.tickets.redeem(hello.ticket or "", now=monotonic())
     if ticket is None or ticket.agent.tenant != tenant:
         raise Refused(UNAUTHENTICATED)
-    if hello.panel is not None and not _PANEL.match(hello.panel):
-        raise Refused(MALFORMED)
+    check_panel(hello)
     bearer = None
     if ticket.session is not None:
         session = _session(services, tenant, ticket.session)
@@ -166,6 +176,18 @@ def greet(services: Services, tenant: Tenant, hello: Hello) -> Greeted:
     return Greeted(ticket.agent, key, session.chain, session.expires, welcome, unkept)
 
 
+def check_panel(hello: Hello, *, known: Panel | None = None) -> None:
+    """Check the panel's id that a hello gives, unless it is the one that the server has told.
+
+    Raises:
+        Refused: it is malformed.
+    """
+    if hello.panel is None or (known is not None and hello.panel == known.id):
+        return
+    if not _PANEL.pattern.match(hello.panel):
+        raise Refused(malformed(f"hello.panel: expected {_PANEL.words}"))
+
+
 def welcome_key(
     services: Services, tenant: Tenant, agent: Agent | None, panel: Panel | None
 ) -> bytes:
@@ -192,7 +214,7 @@ def _split(path: str) -> SplitResult:
     try:
         return urlsplit(path)
     except ValueError as error:  # as in `//[`
-        raise Refused(MALFORMED) from error
+        raise Refused(malformed("the address")) from error
 
 
 def _key(services: Services, tenant: Tenant, secret: str) -> Key:
@@ -209,25 +231,16 @@ def _key(services: Services, tenant: Tenant, secret: str) -> Key:
 def _agent(services: Services, tenant: Tenant, query: dict[str, list[str]]) -> Agent | None:
     named = query.get("agent", [])
     if len(named) != 1 or not named[0].strip() or len(named[0]) > 512:  # noqa: PLR2004
-        raise Refused(MALFORMED)
+        raise Refused(malformed("agent: expected once, 1 to 512 characters or *"))
     return None if named[0] == "*" else services.registry[tenant].agent(named[0])
 
 
-def _after(query: dict[str, list[str]]) -> int | None:
-    values = query.get("after", [])
-    if not values:
-        return None
-    if len(values) != 1 or not _SEQUENCE.match(values[0]):
-        raise Refused(MALFORMED)
-    return int(values[0])
-
-
-def _matching(shape: re.Pattern[str], query: dict[str, list[str]], name: str) -> str | None:
+def _matching(shape: _Shape, query: dict[str, list[str]], name: str) -> str | None:
     values = query.get(name, [])
     if not values:
         return None
-    if len(values) != 1 or not shape.match(values[0]):
-        raise Refused(MALFORMED)
+    if len(values) != 1 or not shape.pattern.match(values[0]):
+        raise Refused(malformed(f"{name}: expected once, {shape.words}"))
     return values[0]
 
 
@@ -241,5 +254,5 @@ def _secret(headers: Headers) -> str | None:
 def _one(headers: Headers, name: str) -> str | None:
     values = headers.get_all(name)
     if len(values) > 1:
-        raise Refused(MALFORMED)
+        raise Refused(malformed(f"{name} is given twice"))
     return values[0] if values else None

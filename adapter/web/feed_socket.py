@@ -27,10 +27,10 @@ from websockets.typing import Subprotocol
 from adapter import frames, messages
 from adapter.close_codes import (
     HELLO_TIMEOUT,
-    MALFORMED,
     OVERLOADED,
     RESTARTING,
     UNAUTHENTICATED,
+    malformed,
 )
 from adapter.errors import ScreenpopError, Unavailable
 from adapter.hub import Panel, used_at
@@ -56,6 +56,8 @@ by itself. A peer that only answers pings is pinged every 25 s, at every second 
 answer comes a moment after the sweep that pinged it."""
 DEAD_AFTER = 55.0
 """Seconds of silence above which the next sweep takes a peer for dead."""
+
+_PANEL_NOT_TAKEN = "hello.panel is not taken: with a key, name the panel in the query (panel=)"
 
 
 class _Core(ServerProtocol):
@@ -224,8 +226,8 @@ class FeedSocket(FeedReader):
         try:
             said = messages.parse_from_panel(payload)
         except (msgspec.MsgspecError, RecursionError) as error:
-            if self._hello_timer is not None:
-                self.close(MALFORMED)
+            if self._hello_timer is not None or messages.is_hello(payload):
+                self.close(malformed(f"hello: {error}"))
             else:
                 self.send(frames.text(messages.error(f"message not understood: {error}")))
             return
@@ -239,7 +241,7 @@ class FeedSocket(FeedReader):
         if isinstance(said, Hello):
             self._handle_hello(said)
         else:
-            self.close(MALFORMED)
+            self.close(malformed("expected hello first"))
 
     def _handle_hello(self, hello: Hello) -> None:
         timer, self._hello_timer = self._hello_timer, None
@@ -285,10 +287,22 @@ class FeedSocket(FeedReader):
         elif isinstance(said, PopOutcome):
             self._services.tasks.spawn(self._store_outcome(said), name="pop outcome")
         else:
-            presence = Presence(visible=said.visible, interacted=said.interacted)
-            self._services.subscriptions.presence(self, presence)
-            welcome = feed_access.welcome_key(self._services, self.tenant, self.agent, self.panel)
-            self.send(frames.text(welcome))
+            self._handle_late_hello(said)
+
+    def _handle_late_hello(self, hello: Hello) -> None:
+        """Welcome a client that is in already; it may have pops, so it keeps its panel's id."""
+        is_other = self.panel is not None and hello.panel not in (None, self.panel.id)
+        try:
+            feed_access.check_panel(hello, known=self.panel)
+        except Refused as refused:
+            self.close(refused.code)
+            return
+        presence = Presence(visible=hello.visible, interacted=hello.interacted)
+        self._services.subscriptions.presence(self, presence)
+        welcome = feed_access.welcome_key(self._services, self.tenant, self.agent, self.panel)
+        self.send(frames.text(welcome))
+        if is_other:
+            self.send(frames.text(messages.error(_PANEL_NOT_TAKEN)))
 
     async def _store_outcome(self, report: PopOutcome) -> None:
         try:

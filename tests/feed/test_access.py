@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapter import close_codes
 from tests.feed.conftest import Fresh
 from tests.server import PANEL, READER, Feed, Server, eventually
 
@@ -269,6 +270,98 @@ def test_a_hello_on_a_feed_that_a_key_opened_is_answered(server: Server, fresh: 
     panel.say(kind="hello", version="1")
     welcome = panel.next()
     assert (welcome["type"], welcome["agent"], welcome["panel"]) == ("welcome", agent, "p-1")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"visible": "yes"}, "$.visible"),
+        ({"ticket": 5}, "$.ticket"),
+        ({"version": 1}, "$.version"),
+        ({"interacted": "soon"}, "RFC3339"),
+        ({"ancestors": "x"}, "$.ancestors"),
+        ({"panel": 5}, "$.panel"),
+        ({"panel": "a b"}, "hello.panel: expected 1 to 64 of"),
+        ({"panel": "x" * 65}, "hello.panel: expected 1 to 64 of"),
+        ({"panel": ""}, "hello.panel: expected 1 to 64 of"),
+    ],
+)
+@pytest.mark.parametrize("by_key", [True, False], ids=["key", "ticket"])
+def test_a_hello_with_something_malformed_in_it_is_told_so(
+    server: Server, fresh: Fresh, said: dict[str, Any], why: str, by_key: bool
+) -> None:
+    if by_key:
+        feed = server.panel(fresh("agent"))
+    else:
+        feed = server.connect(scope=None, protocol=PANEL, headers=own(server))
+        said = {"ticket": ticket(server, fresh("agent")), **said}
+    feed.say(kind="hello", **said)
+    reason = malformed(feed)
+    assert reason.startswith("malformed query or hello: hello")
+    assert why in reason
+
+
+def malformed(feed: Feed) -> str:
+    """Give the reason with which a feed is closed as malformed."""
+    assert feed.close_code() == 4400
+    closed = feed.socket.protocol.close_rcvd
+    assert closed is not None
+    return closed.reason
+
+
+def test_a_wrong_second_hello_closes_the_feed_too(server: Server, fresh: Fresh) -> None:
+    feed = greet(server, ticket(server, fresh("agent")))
+    feed.until("screenpop.snapshot")
+    feed.say(kind="hello", visible="yes")
+    assert "$.visible" in malformed(feed)
+
+
+@pytest.mark.parametrize("query", ["p-1", None], ids=["named in the query", "named nowhere"])
+def test_a_panel_that_a_hello_names_too_late_is_told_so(
+    server: Server, fresh: Fresh, query: str | None
+) -> None:
+    # With a key the feed may own pops before the hello: as the query's panel, or as ours.
+    feed = server.panel(fresh("agent"), query)
+    feed.next()
+    feed.say(kind="hello", panel="p-2")
+    panel = feed.next()["panel"]
+    assert panel == query or (query is None and panel.endswith("/1"))
+    assert "panel=" in feed.next()["detail"]
+    feed.say(kind="hello", panel=panel)  # what we have told
+    assert feed.next()["panel"] == panel
+    assert feed.sync() == []
+
+
+def test_a_wallboard_may_name_a_panel_that_it_does_not_have(server: Server) -> None:
+    feed = server.panel("*")
+    feed.next()
+    feed.say(kind="hello", panel="p-1")
+    assert feed.until("welcome")["panel"] is None
+    feed.say(kind="hello", panel="a b")
+    assert "hello.panel" in malformed(feed)
+
+
+@pytest.mark.parametrize(
+    ("query", "protocol", "why"),
+    [
+        ("agent=a&after=x", PANEL, "after: expected once, 1 to 18 digits"),
+        ("agent=a&after=1&after=2", PANEL, "after: "),
+        ("agent=a&after=1&epoch=a/b", PANEL, "epoch: expected once, 1 to 64 of"),
+        ("agent=a&panel=a/1", PANEL, "panel: expected once, 1 to 64 of"),
+        ("agent=a&agent=b", PANEL, "agent: expected once"),
+        ("agnet=a", PANEL, "agent: expected once"),
+        ("agent=a", "x.v9", "none of screenpop.v1, cloudevents.json"),
+    ],
+)
+def test_the_reason_of_a_refusal_names_what_is_malformed(
+    server: Server, query: str, protocol: str, why: str
+) -> None:
+    feed = server.connect(path=f"/v1/feed?{query}", protocol=protocol)
+    assert malformed(feed).startswith(f"malformed query or hello: {why}")
+
+
+def test_a_reason_has_room_for_what_is_malformed() -> None:
+    assert len(close_codes.malformed("ü€" * 200).reason.encode()) == 123
 
 
 def test_a_ticket_needs_a_feed_key(server: Server) -> None:

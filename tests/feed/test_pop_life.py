@@ -86,8 +86,23 @@ def test_an_outcome_of_a_pop_that_nobody_knows_is_not_sent_again(
     server: Server, fresh: Fresh
 ) -> None:
     panel = server.panel(fresh("agent"))
-    panel.outcome("0123456789abcdef", "opened")
+    panel.next()
+    panel.say(kind="pop.outcome", pop="0123456789abcdef", outcome="opened")
+    error, stored = panel.next(), panel.next()
+    assert (error["type"], error["pop"]) == ("error", "0123456789abcdef")
+    assert "no such pop" in error["detail"]
+    assert stored == {"type": "outcome.stored", "pop": "0123456789abcdef"}
     assert panel.sync() == []
+
+
+def test_an_outcome_that_is_sent_again_is_no_error(server: Server, fresh: Fresh) -> None:
+    agent = fresh("agent")
+    panel = server.panel(agent)
+    server.answer(agent, fresh("c"))
+    pop = panel.until(POP)["data"]["pop"]
+    for outcome in ("opened", "opened", "failed"):
+        panel.outcome(pop, outcome)
+    assert "error" not in {each["type"] for each in panel.seen}
 
 
 def test_another_agent_cannot_settle_a_pop(server: Server, fresh: Fresh) -> None:
@@ -96,6 +111,7 @@ def test_another_agent_cannot_settle_a_pop(server: Server, fresh: Fresh) -> None
     panel = server.panel(agent)
     (pop,) = panel.next()["data"]["pops"]
     other.outcome(pop["pop"], "opened")
+    assert other.seen[-2]["type"] == "error"
     assert len(server.panel(agent).next()["data"]["pops"]) == 1
 
 
