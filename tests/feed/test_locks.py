@@ -6,12 +6,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.feed.conftest import Fresh
+from tests.feed.local import Local
 from tests.feed.test_bindings import greet, session_of
 from tests.server import PANEL, RECORD, Feed, Server, eventually
 
@@ -150,6 +152,25 @@ def test_a_panel_that_has_a_pop_to_claim_waits_for_the_lock_and_then_opens_it(
     (pop,) = snapshot["data"]["pops"]
     assert (pop["present"], pop["attempt"]) == ("open", 1)
     assert panel.sync() == []
+
+
+def test_a_mistake_after_the_wait_for_the_lock_ends_the_feed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise LookupError("a mistake of ours")
+
+    local = Local(tmp_path)
+    local.set_policy()
+    with local:
+        local.answer("alice", "c")  # no panel is there
+        with locked(local) as other:
+            panel = local.panel("alice")
+            assert panel.sync() == []
+            monkeypatch.setattr(type(local.services.subscriptions), "_snapshot", mistaken)
+            other.execute("ROLLBACK")
+            assert panel.close_code() == 1006
+        assert local.services.hub.feeds() == []
 
 
 @pytest.mark.parametrize("order", ["behind it", "before it"])
