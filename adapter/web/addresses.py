@@ -12,15 +12,17 @@ from adapter.settings import Settings
 # RFC 9110, 7.2 with RFC 3986, 3.2.2, without escapes and sub-delimiters: what stands here comes
 # back in links and headers of ours. An empty one is HTTP/1.0's.
 _HOST = re.compile(
-    r"(?:(?:[a-z0-9_](?:[a-z0-9._-]{0,252})?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?)?",
+    r"(?:(?:[a-z0-9_](?:[a-z0-9._-]{0,252})?|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?)?",
     re.IGNORECASE | re.ASCII,
 )
+_MOST_PORT = 65535
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def is_host(host: str) -> bool:
     """Whether a `Host` header is a host with or without a port."""
-    return _HOST.fullmatch(host) is not None
+    found = _HOST.fullmatch(host)
+    return found is not None and int(found[1] or 0) <= _MOST_PORT
 
 
 def is_own_origin(settings: Settings, origin: str, host: str) -> bool:

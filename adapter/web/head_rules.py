@@ -115,7 +115,7 @@ def _check_coding(version: str, values: list[bytes]) -> None:
     """Check a Transfer-Encoding (RFC 9112, 6.1: an unknown coding gets 501)."""
     if version == "1.0":
         raise Unreadable(unreadable.malformed("HTTP/1.0 knows no Transfer-Encoding"))
-    if [value.strip().lower() for value in values] != [b"chunked"]:
+    if [value.lower() for value in values] != [b"chunked"]:
         raise Unreadable(
             unreadable.not_done("of the transfer codings only `chunked` is taken, once")
         )

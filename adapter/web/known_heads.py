@@ -32,9 +32,8 @@ _HEAD: Final = re.compile(
     % (_LINE, _LINE)
 )
 _LENGTH: Final = b"content-length"
-_ALWAYS_JUDGED: Final = frozenset({b"webhook-signature", b"transfer-encoding"})
-"""Headers that no remembered head may have: a signature is valid for one body only, and a chunked
-body says by itself where it ends."""
+_SIGNATURE: Final = b"webhook-signature"
+"""No remembered head may have it: a signature is valid for one body only."""
 
 
 class KnownHead:
@@ -101,7 +100,7 @@ def remember(
     tenant, key, lines = request.tenant, request.sender, request.headers
     if text is None or tenant is None or key is None or _lines(text[0]) != lines:
         return None  # part of it came in an earlier chunk, or the parser read it differently
-    if not _ALWAYS_JUDGED.isdisjoint(name for name, _ in lines):
+    if any(name == _SIGNATURE for name, _ in lines):
         return None
     head = KnownHead(text, lines, tenant, key, generation, is_https=is_https)
     return None if head.match(chunk) is None else head

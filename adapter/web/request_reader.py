@@ -205,6 +205,7 @@ class RequestReader(HttpToolsProtocol):
         if not self._head_has_begun:
             return
         name = name.lower()
+        value = value.strip(b" \t")  # the parser leaves blanks behind it (RFC 9110, 5.5)
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))

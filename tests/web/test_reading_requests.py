@@ -131,6 +131,15 @@ def test_a_handshake_opens_a_websocket(ways: Ways, peer: socket.socket, length: 
     assert peer.recv(4096).startswith(b"HTTP/1.1 101 ")
 
 
+@pytest.mark.parametrize("name", [b"Connection", b"Upgrade", b"Content-Length"])
+def test_blanks_behind_a_value_do_not_spoil_a_handshake(
+    ways: Ways, peer: socket.socket, name: bytes
+) -> None:
+    handshake = post(b"", *HANDSHAKE, first="GET /v1/feed HTTP/1.1")
+    peer.sendall(re.sub(rb"(%b: [^\r]*)" % name, rb"\1 \t", handshake, count=1))
+    assert peer.recv(4096).startswith(b"HTTP/1.1 101 ")
+
+
 def test_a_handshake_behind_a_request_without_its_answer_opens_nothing(
     ways: Ways, peer: socket.socket
 ) -> None:
@@ -321,13 +330,16 @@ def _alive() -> int:
     return sum(isinstance(each, kinds) for each in gc.get_objects())
 
 
-@pytest.mark.parametrize(("version", "is_asked"), [("1.1", True), ("1.0", False)])
+@pytest.mark.parametrize(
+    ("version", "blank", "is_asked"), [("1.1", "", True), ("1.1", " ", True), ("1.0", "", False)]
+)
 def test_only_http_1_1_is_told_to_go_on(
-    ways: Ways, peer: socket.socket, version: str, is_asked: bool
+    ways: Ways, peer: socket.socket, version: str, blank: str, is_asked: bool
 ) -> None:
     body = event()
     first = f"POST /v1/events HTTP/{version}"
-    request = post(body, f"X-Api-Key: {ways.key}", PLAIN, "Expect: 100-continue", first=first)
+    asks = f"Expect: 100-continue{blank}"
+    request = post(body, f"X-Api-Key: {ways.key}", PLAIN, asks, first=first)
     peer.sendall(request[: -len(body)])
     if is_asked:
         assert peer.recv(4096).startswith(b"HTTP/1.1 100 Continue\r\n")

@@ -6,6 +6,7 @@ is remembered.
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -90,6 +91,17 @@ def _with_length(text: str) -> Callable[[Ways], bytes]:
         length = text.encode().replace(b"%x", b"%x" % len(body)).replace(b"%d", b"%d" % len(body))
         first = b"POST /v1/events HTTP/1.1\r\n"
         return b"%b%bContent-Length:%b\r\n\r\n%b" % (first, lines, length, body)
+
+    return write
+
+
+def _with_blanks(name: bytes) -> Callable[[Ways], bytes]:
+    """Write blanks behind the value of a header."""
+
+    def write(ways: Ways) -> bytes:
+        lines = (f"X-Api-Key: {ways.key}", STRUCTURED, "Content-Encoding: identity")
+        text = post(event(), *lines)
+        return re.sub(rb"(%b: [^\r]*)" % name, rb"\1 \t ", text, count=1)
 
     return write
 
@@ -188,6 +200,10 @@ REQUESTS: dict[str, tuple[int, Callable[[Ways], bytes]]] = {
             *(("+%d", 400), ("0%d", 202), ("%d ", 202), (" %d", 202), ("\t%d", 202)),
             *(("-%d", 400), ("%d,%d", 400), ("0x%x", 400), ("%d.0", 400)),
         )
+    },
+    **{
+        f"blanks behind {name!r}": (202, _with_blanks(name))
+        for name in (b"Host", b"X-Api-Key", b"Content-Type", b"Content-Length", b"Content-Encoding")
     },
     "no line is ended as it should be": (
         400,

@@ -71,6 +71,11 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
         400,
         "the Host header names no host",
     ),
+    "a Host with a port that is none": (
+        b"GET %p HTTP/1.1\r\nHost: a:65536\r\n\r\n",
+        400,
+        "the Host header names no host",
+    ),
     "HTTP/0.9": (b"GET %p\r\n\r\n", 505, "this server speaks HTTP/1.0 and HTTP/1.1"),
     "HTTP/2.0": (
         b"POST %p HTTP/2.0\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
