@@ -15,13 +15,19 @@ import weakref
 from enum import Enum
 from functools import partial
 
-from uvicorn._types import ASGI3Application
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    Scope,
+)
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from adapter.web import body_pace
+from adapter.web.cycles import Cycle
 from adapter.web.request_reader import RequestReader
 from adapter.web.unread_answers import UnreadWatch
-from adapter.web.unreadable import Refusal
+from adapter.web.unreadable import ENDING, Refusal
 from adapter.web.written_answers import written
 
 
@@ -29,7 +35,7 @@ class Reading(Enum):
     """What is done with the bytes that come in. A connection never returns to an earlier state:
 
     OPEN ──▶ LINGERING       they cannot be read, or do not come in time, and a refusal says so;
-                             or the last answer is given, while its request still comes in
+                             or the last answer is given, while more still comes in
     OPEN ──▶ REFUSED         a refusal is to be said, but first all that came before is answered
     REFUSED ──▶ LINGERING    all that came before is answered, and the refusal is said
     OPEN ──▶ ENDED           the peer has ended its half
@@ -67,7 +73,11 @@ class EndingConnection(RequestReader):
     """Bytes a second that it must read on average once those seconds are over."""
     ending_seconds = 2.0
     """`unread_seconds` while the server shuts down: less than its grace."""
+    ending_silence = 1.0
+    """Seconds for which it then waits for more of a request, or for a peer to close its half."""
 
+    is_ending = False
+    """Whether the server shuts down."""
     _reading = OPEN
     _may_discard = 0
     """Bytes that may still be discarded, once no more requests are read."""
@@ -114,11 +124,24 @@ class EndingConnection(RequestReader):
         )
 
     def shutdown(self) -> None:
-        """End once what was read is answered, without waiting for a peer that does not read."""
-        self._unparsed = b""
+        """End once what was read is answered, without waiting for a peer that does not read.
+
+        The request that began last is the last, and is still read to its end. If none waits for its
+        answer, `HttpConnection` closes.
+        """
+        self.is_ending = True
         self._may_stay = False
         self.unread_seconds = self.ending_seconds
-        super().shutdown()
+        self.lingering_seconds = min(self.lingering_seconds, self.ending_silence)
+        cycle = self.cycle
+        if self._reading is not OPEN:
+            super().shutdown()
+        elif cycle is not None and not cycle.response_complete:
+            if not cycle.more_body:
+                self._unparsed = b""
+            self._be_last(cycle)
+        elif cycle is not None and cycle.more_body:
+            self._linger()
         self._stop_watching_unread()
         if self.flow.write_paused or self.transport.is_closing():
             self._watch_unread()
@@ -232,7 +255,7 @@ class EndingConnection(RequestReader):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = weakref.ref(cycle)
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, partial(_to_the_end, cycle, app))
 
     def _expect_early_answer(self, cycle: RequestResponseCycle) -> bool:
         """Be ready for an answer before the body is complete; False if that was done before."""
@@ -254,6 +277,34 @@ class EndingConnection(RequestReader):
         if self._may_stay and self._again is None and cycle is not None:
             self._may_stay = False
             cycle.keep_alive = not cycle.response_started
+
+    def begin_request(self) -> None:
+        """Begin a request: the last one, if the server shuts down."""
+        super().begin_request()
+        if self.is_ending and self.cycle is not None:
+            self._be_last(self.cycle)
+
+    def _be_last(self, cycle: Cycle) -> None:
+        cycle.keep_alive = False
+        if isinstance(cycle, RequestResponseCycle):
+            itself = weakref.proxy(cycle)
+            cycle.transport = _Last(self.transport, itself)
+            cycle.on_response = partial(self._after_last_answer, itself)
+
+    def _after_last_answer(self, cycle: RequestResponseCycle) -> None:
+        """Close; but discard first what has come and was not read, or the peer would be reset."""
+        is_more = cycle.more_body or self.flow.read_paused
+        while self.pipeline:
+            _forget(self.pipeline.pop()[0])
+        self._unparsed = b""
+        self.flow.is_held = False
+        self.on_response_complete()
+        if self.transport.is_closing() or self._reading is not OPEN:
+            return
+        if is_more:
+            self._linger()
+        else:
+            self._close_when_taken()
 
     def _after_answer(self, cycle: RequestResponseCycle) -> None:
         """Go on with the next request, or discard the rest of this one's body."""
@@ -303,3 +354,41 @@ class _Unfinished(asyncio.Transport):
     def close(self) -> None:
         if not (self._cycle.response_complete and self._cycle.more_body):
             self._transport.close()
+
+
+class _Last(_Unfinished):
+    """The transport of the last request while the server shuts down: its answer leaves it open.
+
+    More may have come behind it; `_after_last_answer` ends it.
+    """
+
+    def close(self) -> None:
+        if not self._cycle.response_complete:
+            self._transport.close()
+
+
+async def _to_the_end(
+    cycle: RequestResponseCycle,
+    app: ASGI3Application,
+    scope: Scope,
+    receive: ASGIReceiveCallable,
+    send: ASGISendCallable,
+) -> None:
+    """Answer a request that the server's end cuts off: it is a fault of nobody's."""
+    try:
+        await app(scope, receive, send)
+    except asyncio.CancelledError:
+        if cycle.response_started:
+            cycle.disconnected = True
+            cycle.transport.close()
+            return
+        answer = ENDING.answer()
+        length = (b"content-length", b"%d" % len(answer.body))
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [*answer.headers, length],
+            }
+        )
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})

@@ -20,7 +20,7 @@ from adapter.web import body_pace
 from adapter.web.body_pace import BodyPace
 from adapter.web.connection_ends import HANDED_ON, OPEN, EndingConnection
 from adapter.web.refusal_log import refusals
-from adapter.web.unreadable import TOO_SLOW
+from adapter.web.unreadable import ENDING, TOO_SLOW
 
 _SPREAD = 1.25
 """Factor up to which a connection's idle time is lengthened, at random."""
@@ -38,6 +38,8 @@ class HttpConnection(EndingConnection):
     """Seconds of silence within a body; a slow line may take longer for the whole."""
     body_grace = body_pace.GRACE
     body_rate = body_pace.RATE
+    ending_grace = 2.0
+    """`body_grace` while the server shuts down."""
 
     _head_timer: asyncio.TimerHandle | None = None
     """Set while a head comes in; more bytes do not reset it. Only one of the two is set at a
@@ -67,6 +69,21 @@ class HttpConnection(EndingConnection):
         self._cancel_deadline()
         self._cancel_idle_timer()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End soon: what has come is answered, and what is still missing has a second to come."""
+        super().shutdown()
+        self.head_seconds = self.body_silence = self.ending_silence
+        self.body_grace, self._pace = self.ending_grace, None
+        self._idle_seconds = _ONE_READ
+        if self._reading is not OPEN or self.transport.is_closing():
+            return
+        if self._idle_since is None:
+            self._cancel_deadline()
+            self._set_deadline(0)
+        else:  # a request may be waiting already
+            self._cancel_idle_timer()
+            self._idle_timer = self.loop.call_later(_ONE_READ, self._close_if_idle)
 
     def data_received(self, data: bytes) -> None:
         """Read, and set the deadline for what is still missing."""
@@ -208,4 +225,5 @@ class HttpConnection(EndingConnection):
             self._refuse_as_too_slow()
 
     def _refuse_as_too_slow(self) -> None:
-        self._read_no_more(TOO_SLOW if self.drop_unfinished() else None)
+        refusal = ENDING if self.is_ending else TOO_SLOW
+        self._read_no_more(refusal if self.drop_unfinished() else None)

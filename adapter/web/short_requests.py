@@ -135,6 +135,11 @@ class ShortConnection(HttpConnection):
         if isinstance(self.cycle, ShortRequest):
             self.cycle = _ANSWERED
 
+    def shutdown(self) -> None:
+        """Take no more requests the short way: they would not say that they are the last."""
+        self._known = None
+        super().shutdown()
+
     def data_received(self, data: bytes) -> None:
         """Process a request with a known head; have everything else parsed."""
         if self._known is None or not self._recognise(self._known, data):
@@ -150,7 +155,7 @@ class ShortConnection(HttpConnection):
 
     def begin_request(self) -> None:
         """Choose the way of a request."""
-        if self._may_be_short():
+        if self._may_be_short() and not self.is_ending:
             self._incoming = ShortRequest(
                 services=cast(Services, self._services),
                 request=RecentRequest(SOURCE, datetime.now(UTC), self.headers),

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from httptools import HttpParserCallbackError, HttpParserError
 
-from adapter.errors import MalformedInput
+from adapter.errors import MalformedInput, Unavailable
 from adapter.seldom import Seldom
 from adapter.web import intake, problems
 from adapter.web.intake import CLOSE, Answer
@@ -41,6 +41,8 @@ class Refusal:
             return intake.problem(problems.of(MalformedInput(self.detail)), CLOSE)
         if self is OUR_FAULT:
             return intake.FAULT
+        if self is ENDING:
+            return intake.problem(problems.of(Unavailable(self.detail)), CLOSE)
         told = problems.plain(self.status, "refused", self.title, self.detail)
         return intake.problem(told, CLOSE)
 
@@ -71,6 +73,7 @@ def not_done(detail: str) -> Refusal:
 TOO_SLOW: Final = Refusal(
     408, "The request took too long", "the rest of the request did not come in time"
 )
+ENDING: Final = Refusal(503, "", "the server ends, and this request is not done: send it again")
 OUR_FAULT: Final = Refusal(500, "", "the server made a mistake")
 OTHER_VERSION: Final = Refusal(
     505, "This version of HTTP is not spoken here", "this server speaks HTTP/1.0 and HTTP/1.1"

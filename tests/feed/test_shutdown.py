@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -35,6 +36,20 @@ def test_a_client_that_hangs_does_not_hold_a_stopping_server(own_server: Server)
         assert time.monotonic() - started < 3
         frame = raw.frame()
         assert frame.code == 1012
+
+
+def test_a_stranger_with_half_a_body_does_not_hold_a_stopping_server(own_server: Server) -> None:
+    head = b"POST /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n"
+    rest = b"Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+    with socket.create_connection(("127.0.0.1", own_server.port), timeout=PATIENCE) as peer:
+        peer.sendall(head % own_server.secret("ingest").encode() + rest)
+        own_server.report("offered", agent="alice")  # what came before it has been read
+        assert own_server.process is not None
+        own_server.process.send_signal(signal.SIGTERM)
+        assert peer.recv(4096).startswith(b"HTTP/1.1 503 ")
+    assert own_server.process.wait(5) == 0
+    assert "Traceback" not in own_server.log()
+    assert "exceeded" not in own_server.log()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])

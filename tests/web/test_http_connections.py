@@ -94,9 +94,17 @@ class Patient(HttpConnection):
     ending_seconds = 0.5
 
 
+class Ending(HttpConnection):
+    """It is slow to wait, except while the server ends."""
+
+    ending_silence = 0.3
+
+
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the body at /read; wait after that at /held, and before it at /later. Say at /close that
-    it is the last answer, and much at /large."""
+    """Read the body at /read; wait after that at /held, and before it at /later; for ever at
+    /waits. Say at /close that it is the last answer, and much at /large."""
+    if scope["path"] == "/waits":
+        await asyncio.Event().wait()
     if scope["path"] == "/later":
         await asyncio.to_thread(may_answer.wait, 5)
     if scope["path"] in ("/read", "/held", "/later"):
@@ -120,7 +128,7 @@ def port() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def serving(kind: type[HttpConnection]) -> Iterator[uvicorn.Server]:
+def serving(kind: type[HttpConnection], grace: int | None = None) -> Iterator[uvicorn.Server]:
     config = uvicorn.Config(
         app,
         port=0,
@@ -129,6 +137,7 @@ def serving(kind: type[HttpConnection]) -> Iterator[uvicorn.Server]:
         lifespan="off",
         log_config=None,
         timeout_keep_alive=IDLE,
+        timeout_graceful_shutdown=grace,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -476,6 +485,102 @@ def test_who_does_not_read_does_not_keep_the_server_from_its_end(request_: bytes
         server.should_exit = True
         eventually(lambda: not server.server_state.connections, "no connection is left")
     assert time.monotonic() - began < HttpConnection.unread_seconds / 2
+
+
+# --- when the server ends ------------------------------------------------------------------------
+
+SAYS_LAST = b"connection: close\r\n"
+
+
+@contextlib.contextmanager
+def ended_under(server: uvicorn.Server, *requests: bytes) -> Iterator[list[socket.socket]]:
+    """Send each on a connection of its own, and end the server when all have been read."""
+    with contextlib.ExitStack() as stack:
+        peers = []
+        for request in requests:
+            address = ("127.0.0.1", port_of(server))
+            peers.append(stack.enter_context(socket.create_connection(address, timeout=10)))
+            peers[-1].sendall(request)
+        time.sleep(0.2)
+        server.should_exit = True
+        eventually(lambda: not server.servers[0].is_serving(), "nobody is let in any more")
+        yield peers
+
+
+def is_told_to_come_back(said: bytes) -> bool:
+    head, _, body = said.partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert said.count(b"HTTP/1.1 ") == 1
+    assert b"content-type: application/problem+json" in lines
+    assert {b"connection: close", b"retry-after: 1"} <= set(lines)
+    return head.startswith(b"HTTP/1.1 503 ") and b"urn:screenpop:problem:unavailable" in body
+
+
+def test_what_is_half_said_when_the_server_ends_is_not_waited_for_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    halves = (POST + b"123", POST[:20], GET + POST + b"123")
+    with serving(Ending) as server, ended_under(server, *halves) as peers:
+        body, head, behind = (until_closed(peer)[0] for peer in peers)
+        assert is_told_to_come_back(body)
+        assert is_told_to_come_back(head)
+        assert behind.startswith(b"HTTP/1.1 200 ")
+        assert is_told_to_come_back(behind[behind.index(b"ok") + 2 :])
+        eventually(lambda: not server.server_state.connections, "no connection is left")
+    assert not caplog.records
+
+
+def test_the_rest_of_a_body_may_come_while_the_server_ends() -> None:
+    with serving(HttpConnection) as server, ended_under(server, POST + b"123") as (peer,):
+        peer.sendall(b"4567890")
+        said, _ = until_closed(peer)
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert SAYS_LAST in said
+
+
+def test_what_waits_unread_in_the_socket_when_the_server_ends_is_no_half_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    may_answer.clear()
+    held = POST.replace(b"/read", b"/held") + b"1234567890"
+    requests = held + (POST + b"1234567890") * 5000
+    with serving(HttpConnection) as server, ended_under(server, requests) as (peer,):
+        may_answer.set()
+        said, _ = until_closed(peer)
+    answers = said.count(b"HTTP/1.1 ")
+    assert answers > 1
+    assert said.count(b"HTTP/1.1 200 ") == answers
+    assert said.count(SAYS_LAST) == 1
+    assert said.rindex(SAYS_LAST) > said.rindex(b"HTTP/1.1 ")
+    assert not caplog.records
+
+
+def test_a_request_that_lies_there_when_the_server_ends_is_answered() -> None:
+    with serving(Hasty) as server:
+        address = ("127.0.0.1", port_of(server))
+        with (
+            socket.create_connection(address, timeout=10) as other,
+            socket.create_connection(address, timeout=10) as peer,
+        ):
+            peer.sendall(GET)
+            assert peer.recv(4096).endswith(b"ok")
+            other.sendall(GET.replace(b"/", b"/stall", 1))
+            time.sleep(0.1)
+            server.should_exit = True
+            peer.sendall(GET)
+            said, _ = until_closed(peer)
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert SAYS_LAST in said
+
+
+def test_who_is_not_answered_in_the_grace_is_told_to_come_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    may_answer.clear()
+    late = GET.replace(b"/", b"/waits", 1)
+    with serving(Ending, grace=1) as server, ended_under(server, late) as (peer,):
+        assert is_told_to_come_back(until_closed(peer)[0])
+    assert not [each for each in caplog.records if each.exc_info]
 
 
 # --- when an answer ends the connection ----------------------------------------------------------
