@@ -50,6 +50,10 @@ class UnsupportedMediaType(MalformedInput):
     """The content type is none that this door takes."""
 
 
+class UnsupportedCoding(UnsupportedMediaType):
+    """The body is compressed, or otherwise coded, where it has to be plain."""
+
+
 class PayloadTooLarge(MalformedInput):
     """The body, batch or nesting is above the limit."""
 

@@ -65,7 +65,8 @@ def decode(headers: Mapping[str, str], body: bytes, *, received: datetime) -> De
         if body.lstrip()[:1] == b"[":
             return _batch(body, received)
         return _one(body, received)
-    raise UnsupportedMediaType(f"{media or 'No content type'} is not taken here. {_TAKES}")
+    said = media or "A body without a content type"
+    raise UnsupportedMediaType(f"{said} is not taken here. {_TAKES}")
 
 
 def webhook_handshake(headers: Mapping[str, str]) -> dict[str, str] | None:

@@ -128,7 +128,7 @@ def check_address(url: bytes) -> None:
     except httptools.HttpParserInvalidURLError:
         raise Unreadable(_BAD_ADDRESS) from None
     # None if there is a host and nothing after it, whatever the library's types say.
-    if not path or not path.isascii():
+    if not path or not path.isascii() or b"#" in url:  # no fragment is sent (RFC 9112, 3.2)
         raise Unreadable(_BAD_ADDRESS)
 
 
@@ -164,7 +164,7 @@ def check_handshake(url: bytes, lines: HeaderLines) -> None:
     """Check that the websockets library would accept a head; raises `Unreadable`."""
     if len(url) > SOCKET_LINE or any(len(n) + len(v) > SOCKET_LINE for n, v in lines):
         raise Unreadable(_LONG_LINE)
-    if not url.isascii():
+    if not url.isascii() or b"#" in url:
         raise Unreadable(_BAD_ADDRESS)
 
 

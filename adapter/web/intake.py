@@ -23,7 +23,7 @@ from adapter.errors import (
     ScreenpopError,
     StoreUnavailable,
     Unauthenticated,
-    UnsupportedMediaType,
+    UnsupportedCoding,
 )
 from adapter.events import ContactEvent, Decoded
 from adapter.pipeline import Receipt
@@ -113,10 +113,10 @@ def has_body(headers: Headers) -> bool:
 
 
 def require_plain(headers: Headers) -> None:
-    """Refuse a compressed body; raises `UnsupportedMediaType`."""
+    """Refuse a compressed body; raises `UnsupportedCoding`."""
     coding = headers.get("content-encoding")
-    if coding is not None and coding.strip().lower() != "identity":
-        raise UnsupportedMediaType("this content encoding is not taken here: send it plain")
+    if coding is not None and coding.lower() != "identity":
+        raise UnsupportedCoding("this content encoding is not taken here: send it plain")
 
 
 def require_short(headers: Headers, limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from adapter.errors import (
     ScreenpopError,
     Unauthenticated,
     Unavailable,
+    UnsupportedCoding,
     UnsupportedMediaType,
 )
 from adapter.identity.refusals import AgentUnconfirmed, NotAnAgent
@@ -59,6 +61,8 @@ _ALWAYS = (
 
 TYPE_PREFIX = "urn:screenpop:problem:"
 
+_LONGEST = 200
+"""Characters of an address that are repeated."""
 _TITLES = {405: "This method is not taken here", 404: "There is no such page here"}
 
 
@@ -89,6 +93,8 @@ def of(error: ScreenpopError, **more: Any) -> Problem:
     headers = list(_ALWAYS)
     if isinstance(error, Unavailable):
         headers.append(("retry-after", str(error.retry_after)))
+    if isinstance(error, UnsupportedCoding):
+        headers.append(("accept-encoding", "identity"))  # RFC 9110, 12.5.3
     if isinstance(error, Unauthenticated):
         headers.append(("www-authenticate", 'Bearer realm="screenpop"'))
     return Problem(status, tuple(headers), msgspec.json.encode(body))
@@ -126,11 +132,22 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         return response(of(wrong))  # nothing is at this address, whatever the path
     title = _TITLES.get(error.status_code, "The request was refused")
     name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
-    answer = response(plain(error.status_code, name, title, error.detail))
-    answer.headers.update(error.headers or {})
+    headers = dict(error.headers or {})
     if error.status_code == 405 and (allowed := _methods(request)):  # noqa: PLR2004
-        answer.headers["allow"] = ", ".join(allowed)
+        headers["allow"] = ", ".join(allowed)
+    detail = _detail(request, error, headers.get("allow"))
+    answer = response(plain(error.status_code, name, title, detail))
+    answer.headers.update(headers)
     return answer
+
+
+def _detail(request: Request, error: HTTPException, allowed: str | None) -> str:
+    """Say more than Starlette, which only repeats the status."""
+    if error.detail != HTTPStatus(error.status_code).phrase:
+        return error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"nothing is at {request.url.path[:_LONGEST]}"
+    return f"use {allowed}" if allowed else error.detail
 
 
 def _methods(request: Request) -> list[str]:

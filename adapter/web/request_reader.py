@@ -104,7 +104,7 @@ class RequestReader(HttpToolsProtocol):
             self._parse_in_pieces(data)
             self._in_pieces = False
         except httptools.HttpParserError as error:
-            return unreadable.of_parser(error)
+            return unreadable.of_parser(error, self._piece if self._is_first else b"")
         except Unreadable as error:
             return error.refusal
         return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from httptools import HttpParserCallbackError, HttpParserError
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserInvalidMethodError
 
 from adapter.errors import MalformedInput, Unavailable
 from adapter.seldom import Seldom
@@ -25,6 +26,10 @@ _OF_VERSIONS: Final = (
 )
 """What the parser says of a version that it does not know, of the preface of HTTP/2, and of other
 protocols."""
+
+
+_REQUEST_LINE: Final = re.compile(rb"(?:\r\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]\r\n")
+"""The first line of a request, whatever its method (RFC 9112, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +80,17 @@ TOO_SLOW: Final = Refusal(
 )
 ENDING: Final = Refusal(503, "", "the server ends, and this request is not done: send it again")
 OUR_FAULT: Final = Refusal(500, "", "the server made a mistake")
+_OTHER_METHOD: Final = not_done("this method is not known here; methods are in capital letters")
 OTHER_VERSION: Final = Refusal(
     505, "This version of HTTP is not spoken here", "this server speaks HTTP/1.0 and HTTP/1.1"
 )
 
 
-def of_parser(error: HttpParserError) -> Refusal:
-    """Give the refusal of what the parser did not take, or one of ours that it stopped at."""
+def of_parser(error: HttpParserError, begin: bytes) -> Refusal:
+    """Give the refusal of what the parser did not take, or one of ours that it stopped at.
+
+    `begin` is where it began to read, if it stopped in the first head from there on.
+    """
     if isinstance(error, HttpParserCallbackError):
         raised = error.__context__
         if isinstance(raised, Unreadable):
@@ -91,5 +100,7 @@ def of_parser(error: HttpParserError) -> Refusal:
         return OUR_FAULT
     if str(error) in _OF_VERSIONS:
         return OTHER_VERSION
+    if isinstance(error, HttpParserInvalidMethodError) and _REQUEST_LINE.match(begin):
+        return _OTHER_METHOD
     said = "".join(each for each in str(error) if " " <= each <= "~").strip()[:_LONGEST]
     return malformed(f"this is no HTTP: {said[:1].lower()}{said[1:]}")

@@ -32,7 +32,9 @@ names = st.sampled_from([b"Host", b"Cookie", b"X-Odd.Name_~", b"cookie", b"Autho
 values = st.binary(max_size=20).map(
     lambda value: bytes(byte for byte in value if byte == 9 or 32 <= byte != 127)
 )
-paths = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30)
+# Without `#`: the library takes it, though no fragment is sent (RFC 9112, 3.2).
+visible = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#")
+paths = st.text(visible, max_size=30)
 
 
 class Heard:

@@ -247,7 +247,7 @@ def test_data_may_come_as_base64() -> None:
     [
         ("text/plain", "text/plain is not taken here"),
         ("application/cloudevents+xml", "application/cloudevents\\+xml is not taken here"),
-        ("", "No content type is not taken here"),
+        ("", "A body without a content type is not taken here"),
         ("application/cloudevents+json; charset=utf-16", "charset utf-16 is not taken here"),
     ],
 )

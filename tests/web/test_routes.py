@@ -48,6 +48,15 @@ def test_allow_names_every_method_of_the_path(
 ) -> None:
     answer = server.request(method, path, scope="admin")
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+    assert answer.json()["detail"] == f"use {allow}"
+
+
+def test_a_path_at_which_nothing_is_is_named(server: Server) -> None:
+    answer = server.request("GET", "/nothing%20here?a=b")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "nothing is at /nothing here"
+    long = server.request("GET", f"/{'x' * 5000}").json()["detail"]
+    assert len(long) < 300
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

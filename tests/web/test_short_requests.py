@@ -192,7 +192,7 @@ REQUESTS: dict[str, tuple[int, Callable[[Ways], bytes]]] = {
         lambda p: post(event().ljust(LIMIT), f"X-Api-Key: {p.key}", PLAIN),
     ),
     "another method": (405, lambda _: post(b"", first="DELETE /v1/events HTTP/1.1")),
-    "no method": (400, lambda _: post(b"", first="BREW /v1/events HTTP/1.1")),
+    "no method": (501, lambda _: post(b"", first="BREW /v1/events HTTP/1.1")),
     "no HTTP": (400, lambda _: b"Hello\r\n\r\n"),
     **{
         f"a length of {text!r}": (expected, _with_length(text))
@@ -262,6 +262,13 @@ def test_a_request_of_tls_is_told_to_come_by_tls_again(ways: Ways) -> None:
     assert b"strict-transport-security: max-age=" in answer
     (answer,) = ways.same(REQUESTS["by nothing known"][1](ways))
     assert b"strict-transport-security" not in answer
+
+
+def test_who_packs_a_body_is_told_to_send_it_plain(ways: Ways) -> None:
+    answer = ways.same(REQUESTS["packed"][1](ways))[0]
+    assert b"\r\naccept-encoding: identity\r\n" in answer
+    answer = ways.same(REQUESTS["another media type"][1](ways))[0]
+    assert b"accept-encoding" not in answer
 
 
 def test_files_of_buckets_that_no_account_names_are_ignored(ways: Ways) -> None:

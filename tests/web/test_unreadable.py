@@ -131,7 +131,25 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
         "this is no HTTP: .*",
     ),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "this is no HTTP: .*method.*"),
-    "no method": (b"BREW %p HTTP/1.1\r\nHost: a\r\n\r\n", 400, "this is no HTTP: .*method.*"),
+    **{
+        f"no method: {first}": (
+            f"{first} %p HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+            501,
+            "this method is not known here; methods are in capital letters",
+        )
+        for first in ("BREW", "get", "GETS", "x-y", "\r\nBREW")
+    },
+    "a method that is none": (b"B(W %p HTTP/1.1\r\nHost: a\r\n\r\n", 400, ".*method.*"),
+    "no method behind a request that is none": (
+        b"GET %p HTTP/1.1\r\nHost: a b\r\n\r\nBREW %p HTTP/1.1\r\n\r\n",
+        400,
+        "the Host header names no host",
+    ),
+    "an address with a fragment": (
+        b"GET %p#a HTTP/1.1\r\nHost: a\r\n\r\n",
+        400,
+        "the address in the first line cannot be understood",
+    ),
     "a long name of no method": (b"x" * 300 + b"\r\n\r\n", 400, "this is no HTTP: .*method.*"),
     "a bad header": (
         b"GET %p HTTP/1.1\r\nHost: a\r\nX\x01: 1\r\n\r\n",
@@ -327,9 +345,10 @@ def test_a_handshake_that_opens_nothing_is_answered_with_a_problem(
         assert b"\r\nconnection: upgrade\r\n" in answer.lower()
 
 
-def test_a_handshake_whose_address_has_letters_beyond_ascii_is_told(hosts: Server) -> None:
+@pytest.mark.parametrize("target", ["/v1/feed?agent=ä", "/v1/feed#alice"])
+def test_a_handshake_whose_address_is_none_is_told(hosts: Server, target: str) -> None:
     lines = [f"{name}: {value}" for name, value in WEBSOCKET.items()]
-    answer = answer_to(hosts.port, post(b"", *lines, first="GET /v1/feed?agent=ä HTTP/1.1"))
+    answer = answer_to(hosts.port, post(b"", *lines, first=f"GET {target} HTTP/1.1"))
     assert problem(answer)["status"] == 400
 
 

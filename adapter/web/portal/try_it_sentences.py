@@ -49,7 +49,7 @@ SENTENCES = (
     N_("%(count)s events in one request, at most %(most)s are taken"),
     N_("event %(number)s: %(why)s"),
     N_("event %(number)s: %(why)s (and %(count)s more)"),
-    N_("No content type"),
+    N_("A body without a content type"),
     N_(
         "%(type)s is not taken here. Send application/cloudevents+json, "
         "application/cloudevents-batch+json, a JSON array of events as application/json, or ce- "
