@@ -6,6 +6,7 @@ is remembered.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import time
@@ -23,6 +24,7 @@ from adapter.telephony import standard_webhooks
 from adapter.tenants import DEFAULT
 from adapter.web.known_heads import MOST, KnownHead
 from adapter.web.short_ingest import Post
+from adapter.web.short_requests import ShortConnection
 from tests.server import eventually
 from tests.web.short_ways import (
     LIMIT,
@@ -423,6 +425,53 @@ def test_a_fault_of_ours_ends_the_connection_and_nothing_else(
     assert b"urn:screenpop:problem:fault" in answers[0]
     assert answers[1:] == [b"closed"]
     assert status(ways.same(request)[0]) == 202
+
+
+def test_who_does_not_read_is_not_answered_the_short_way(
+    ways: Ways, taken: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ShortConnection] = []
+    real = ShortConnection.connection_made
+
+    def connection_made(connection: ShortConnection, transport: asyncio.BaseTransport) -> None:
+        real(connection, transport)
+        connection.pause_writing()
+        made.append(connection)
+
+    monkeypatch.setattr(ShortConnection, "connection_made", connection_made)
+    with connected(ways.ports[0]) as peer:
+        peer.sendall(post(event(), f"X-Api-Key: {ways.key}", STRUCTURED))
+        _let_write_on(made)
+        assert status(Reading(peer).answer()) == 202
+    assert taken == []
+
+
+def test_who_does_not_read_is_not_known_by_its_head(
+    ways: Ways, known: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ShortConnection] = []
+    real = ShortConnection._remember_head  # noqa: SLF001
+
+    def remember(connection: ShortConnection, *found: Any) -> None:
+        real(connection, *found)
+        connection.pause_writing()
+        made.append(connection)
+
+    monkeypatch.setattr(ShortConnection, "_remember_head", remember)
+    with ways.warm() as peer:
+        peer.sendall(post(event(), f"X-Api-Key: {ways.key}", STRUCTURED))
+        _let_write_on(made)
+        assert status(Reading(peer).answer()) == 202
+    assert known == []
+
+
+def _let_write_on(made: list[ShortConnection]) -> None:
+    """Let the connection write once a request goes the long way."""
+    (connection,) = eventually(lambda: made, "it is paused")
+    eventually(
+        lambda: isinstance(connection.cycle, RequestResponseCycle), "a request goes the long way"
+    )
+    connection.loop.call_soon_threadsafe(connection.resume_writing)
 
 
 def test_who_goes_away_before_the_answer_leaves_no_trace(ways: Ways) -> None:
