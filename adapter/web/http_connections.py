@@ -16,10 +16,9 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from adapter.web import body_pace
+from adapter.web import body_pace, refusal_log
 from adapter.web.body_pace import BodyPace
 from adapter.web.connection_ends import HANDED_ON, OPEN, EndingConnection
-from adapter.web.refusal_log import refusals
 from adapter.web.unreadable import ENDING, TOO_SLOW
 
 _SPREAD = 1.25
@@ -96,7 +95,7 @@ class HttpConnection(EndingConnection):
             self.after_reading(data)
             self._set_deadline(len(data))
             return
-        refusals.note(refusal, self.client[0] if self.client else None)
+        refusal_log.note(refusal, self.client[0] if self.client else None)
         is_owed = self.drop_unfinished()
         self.after_reading(data)
         self._read_no_more(refusal if is_owed else None)

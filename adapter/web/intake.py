@@ -51,8 +51,7 @@ STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 """Tells a client that came by TLS to come by TLS only (RFC 6797)."""
 
 
-# Compared by identity: that makes the usual answers cheap keys.
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A status, the headers beside `content-length`, and the body."""
 
@@ -67,9 +66,9 @@ class Sender(NamedTuple):
     tenant: Tenant
     key: str | None
     """The key's id; None if only a signature of the body can tell."""
-    now: float
-    """Unix time in seconds at which the head was checked: a signature's age is judged by it,
-    however long the body takes."""
+    signed_at: float | None = None
+    """Unix time in seconds at which the head of a signed request was checked: the signature's age
+    is judged by it, however long the body takes."""
 
     @property
     def name(self) -> str:
@@ -144,7 +143,7 @@ def sender(services: Services, here: Tenant, headers: Headers, secret: str | Non
         now = time.time()
         standard_webhooks.looks_signed(headers, now)
         return Sender(here, None, now)
-    return Sender(here, services.registry.check_key(here, secret, "ingest").id, 0.0)
+    return Sender(here, services.registry.check_key(here, secret, "ingest").id)
 
 
 def prove(
@@ -152,11 +151,10 @@ def prove(
 ) -> str:
     """Give the name under which a sender's rate is limited; raises `Unauthenticated`."""
     request.body = body
-    name = who.key
-    if name is None:
+    if who.signed_at is not None:
         secrets = services.registry[who.tenant].signing_secrets
-        standard_webhooks.verify(secrets, headers, body, now=who.now)
-        name = who.name
+        standard_webhooks.verify(secrets, headers, body, now=who.signed_at)
+    name = who.name
     request.sender = name
     services.key_uses.note(name, request.received)
     return name

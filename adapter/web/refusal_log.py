@@ -11,21 +11,16 @@ from adapter.web.unreadable import Refusal
 
 log = structlog.get_logger()
 
-
-class _RefusalLog:
-    def __init__(self) -> None:
-        self._seldom = Seldom()
-
-    def note(self, refusal: Refusal, peer: str | None) -> None:
-        """Log a refusal, or count it for the next line."""
-        if (untold := self._seldom.due()) is not None:
-            log.warning(
-                "a connection was refused",
-                status=refusal.status,
-                detail=refusal.detail,
-                peer=peer,
-                untold=untold,
-            )
+_seldom: Final = Seldom()
 
 
-refusals: Final = _RefusalLog()
+def note(refusal: Refusal, peer: str | None) -> None:
+    """Log a refusal, or count it for the next line."""
+    if (untold := _seldom.due()) is not None:
+        log.warning(
+            "a connection was refused",
+            status=refusal.status,
+            detail=refusal.detail,
+            peer=peer,
+            untold=untold,
+        )
