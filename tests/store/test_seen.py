@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import given, settings, strategies as st
 
 from adapter.events import ContactEvent
-from adapter.store import journal, maintenance
+from adapter.store import erasing, journal, maintenance
 from adapter.store.database import Database
+from adapter.store.foreign_erasures import ForeignErasures
 from adapter.store.journal.seen import Filter
+from adapter.store.journal.tail import Connection
 from adapter.tenants import ContactKey, Tenant
 from tests import journal_rows as rows
 
@@ -39,6 +43,26 @@ def test_what_was_added_may_be_held_whenever_it_was_added(
     assert all(live.may_hold(each) for each in before | read | after)
     live.include(again)
     assert all(live.may_hold(each) for each in before | read | after | {7})
+
+
+def test_a_filter_that_forgets_may_hold_anything_until_a_scan_that_began_later_is_included() -> (
+    None
+):
+    live, early = Filter(), Filter.of(0)
+    live.include(Filter.of(0))
+    assert not live.may_hold(1)
+    live.watch()
+    live.forget()  # somebody else has added 1, which the scan that is under way may have missed
+    live.add([2])
+    assert live.may_hold(1)
+    live.include(early)
+    assert live.may_hold(1)
+    assert live.is_due
+    live.watch()
+    late = Filter.of(2)
+    late.add([1, 2])
+    live.include(late)
+    assert [live.may_hold(each) for each in (1, 2, 3)] == [True, True, False]
 
 
 def test_a_filter_that_would_claim_too_much_is_due_again_and_the_next_is_larger() -> None:
@@ -96,6 +120,24 @@ def test_duplicates_are_known_after_a_restart_with_a_filter_of_the_index(tmp_pat
             assert rows.keep(made, HERE, each) == (number >= 30)
     assert journal.contact(second.raw.cursor(), ContactKey(HERE, "c-3")) is not None
     second.close()
+
+
+def test_an_event_that_another_process_erased_before_the_index_had_it_does_not_come_back(
+    tmp_path: Path,
+) -> None:
+    database = opened(tmp_path)
+    database.raw.tail.seen.include(maintenance.seen(database.path))
+    event = ContactEvent(source="s", id="e-1", contact="c-1", time=START)
+    with rows.batch(database, START) as made:
+        assert rows.keep(made, HERE, event)
+    foreign = ForeignErasures(database)
+    with closing(sqlite3.connect(database.path, factory=Connection)) as other, other:
+        erasing.erase(other.cursor(), ContactKey(HERE, "c-1"), [])
+    with database.transaction() as cursor:
+        foreign.forget_memory(cursor)
+    with rows.batch(database, START) as made:
+        assert not rows.keep(made, HERE, event)
+    database.close()
 
 
 def opened(folder: Path) -> Database:

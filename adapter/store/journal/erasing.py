@@ -50,7 +50,9 @@ def empty_rows(cursor: sqlite3.Cursor, key: ContactKey, positions: Iterable[int]
 
     `positions` were found before; what has come in since is found by the contact's chain. The
     rows stay, with nothing in them but the links of other chains: a feed that resumes misses no
-    sequence, and an event that was erased is still known, so that it cannot come back.
+    sequence, and an event that was erased is still known, so that it cannot come back: its key goes
+    into the index here, because nothing but the index has it from now on. Another process that
+    serves this database must then forget its filter of the index (`Tail.forget_all`).
     """
     found = newest(cursor, key)
     since = [] if found is None else [position for position, *_ in chain(cursor, found.position)]

@@ -28,7 +28,7 @@ _AT_ONCE: Final = 2_000
 
 
 class Filter:
-    """A set of evenly spread 63-bit numbers that may claim to hold more than were added.
+    """A set of numbers whose 63 low bits are evenly spread; it may claim to hold more than were added.
 
     It knows nothing until it `include`s another, which was filled with all that was there before.
     """
@@ -41,7 +41,7 @@ class Filter:
         self._room = 0
         """How many more numbers it should take."""
         self._late: list[int] | None = []
-        """What was added since `watch`, until `include`."""
+        """What was added since `watch`, until `include`; None while no scan is waited for."""
 
     @classmethod
     def of(cls, count: int) -> Filter:
@@ -91,10 +91,19 @@ class Filter:
         self._late = []
 
     def include(self, other: Filter) -> None:
-        """Take over another that was filled since `watch`, and add what came meanwhile."""
+        """Take over another that was filled since `watch`, and add what came meanwhile.
+
+        If `forget` came between, the other may lack what it was called for: it is not taken.
+        """
         late, self._late = self._late, None
+        if late is None:
+            return
         self._bits, self._mask, self._room = other._bits, other._mask, other._room
-        self.add(late or ())
+        self.add(late)
+
+    def forget(self) -> None:
+        """Know nothing again: numbers were added of which it was not told."""
+        self._bits, self._mask, self._room, self._late = bytearray(), 0, 0, None
 
 
 class Seen:
@@ -117,9 +126,17 @@ class Seen:
         self.contacts.watch()
 
     def include(self, other: Seen) -> None:
-        """Take over what was read, and add what came since `watch`: from now on it is complete."""
+        """Take over what was read, and add what came since `watch`: from now on it is complete.
+
+        It stays so as long as nobody else writes into the index; who erases does (`forget`).
+        """
         self.events.include(other.events)
         self.contacts.include(other.contacts)
+
+    def forget(self) -> None:
+        """Know nothing, until a `read` that begins after the next `watch` is included."""
+        self.events.forget()
+        self.contacts.forget()
 
 
 def read(path: Path) -> Seen:

@@ -166,8 +166,9 @@ class Tail:
         self.generation += 1
 
     def forget_all(self) -> None:
-        """Drop everything: another process has changed what was read."""
+        """Drop everything: another process has changed what was read, and the index too."""
         self.forget_written()
+        self.seen.forget()
         self.marks.clear()
         self.known_agents.clear()
         self.states.clear()
