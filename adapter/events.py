@@ -107,3 +107,8 @@ class Decoded(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...] = ()
     ignored: int = 0
     rejected: tuple[Rejected, ...] = ()
+    places: tuple[str, ...] = ()
+    """Where each of `rejected` is wrong in the request as it was sent (a JSON pointer, a header),
+    if the decoder tells; it is no part of a receipt."""
+    is_batch: bool = True
+    """Whether an event's number says which it is: the request may hold several."""

@@ -105,12 +105,12 @@ def _one(body: bytes, received: datetime) -> Decoded:
     try:
         found = facts(value, received)
     except MalformedInput as error:
-        return Decoded(rejected=(Rejected(0, str(error)),))
+        return _rejected_alone(error)
     return Decoded((Entry(0, found),)) if found else Decoded(ignored=1)
 
 
 def _batch(body: bytes, received: datetime) -> Decoded:
-    entries, rejected, ignored = [], [], 0
+    entries, rejected, places, ignored = [], [], [], 0
     for index, event in enumerate(json_limits.items(body, most=MAX_BATCH)):
         text = bytes(event)
         usual = structured.read(text, received)
@@ -118,12 +118,22 @@ def _batch(body: bytes, received: datetime) -> Decoded:
             found = (usual,) if usual else facts(json_limits.parse(text, "The event"), received)
         except MalformedInput as error:
             rejected.append(Rejected(index, str(error)))
+            places.append(f"/{index}{_place(error)}")
         else:
             if found:
                 entries.append(Entry(index, found))
             else:
                 ignored += 1
-    return Decoded(tuple(entries), ignored, tuple(rejected))
+    return Decoded(tuple(entries), ignored, tuple(rejected), tuple(places))
+
+
+def _rejected_alone(error: MalformedInput) -> Decoded:
+    """Tell what is wrong with a request's only event."""
+    return Decoded(rejected=(Rejected(0, str(error)),), places=(_place(error),), is_batch=False)
+
+
+def _place(error: MalformedInput) -> str:
+    return error.places[0].at if error.places else ""
 
 
 def facts(event: Any, received: datetime) -> tuple[ContactEvent, ...]:
@@ -241,7 +251,7 @@ def _binary(headers: Mapping[str, str], media: str, body: bytes, received: datet
     except UnsupportedMediaType:
         raise
     except MalformedInput as error:
-        return Decoded(rejected=(Rejected(0, str(error)),))
+        return _rejected_alone(error)
     return Decoded((Entry(0, facts),))
 
 

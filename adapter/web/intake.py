@@ -249,8 +249,13 @@ def problem(told: problems.Problem, *more: tuple[bytes, bytes]) -> Answer:
 def _none_good(decoded: Decoded) -> MalformedInput:
     first = decoded.rejected[0]
     more = f" (and {len(decoded.rejected) - 1} more)" if len(decoded.rejected) > 1 else ""
-    places = [Place(f"/{each.index}", each.detail) for each in decoded.rejected]
-    return MalformedInput(f"event {first.index}: {first.detail}{more}", places)
+    told = decoded.places or [f"/{each.index}" for each in decoded.rejected]
+    places = [
+        Place(at, each.detail.removeprefix(f"{at}: "))
+        for at, each in zip(told, decoded.rejected, strict=True)
+    ]
+    which = f"event {first.index}: " if decoded.is_batch else ""
+    return MalformedInput(f"{which}{first.detail}{more}", places)
 
 
 def _receipt(receipt: Receipt) -> Answer:

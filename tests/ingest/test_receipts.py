@@ -90,9 +90,17 @@ def test_of_a_batch_the_good_are_kept_and_the_bad_are_named(server: Server) -> N
 def test_a_batch_without_one_good_event_is_refused_with_every_place(server: Server) -> None:
     bad = [{**server.event("created", f"bad-{n}"), "specversion": "0.3"} for n in range(3)]
     body = problem(post(server, bad), 400)
-    assert [each["at"] for each in body["errors"]] == ["/0", "/1", "/2"]
+    assert [each["at"] for each in body["errors"]] == [f"/{n}/specversion" for n in range(3)]
     assert all("specversion" in each["detail"] for each in body["errors"])
     assert "and 2 more" in body["detail"]
+
+
+def test_the_place_of_a_lone_events_fault_is_in_the_body_as_sent(server: Server) -> None:
+    event = server.event("created", "placed")
+    del event["subject"]
+    body = problem(post(server, event), 400)
+    assert body["detail"] == "/subject: is required"
+    assert body["errors"] == [{"at": "/subject", "detail": "is required"}]
 
 
 def test_a_batch_of_known_events_and_bad_ones_is_taken(server: Server) -> None:

@@ -282,6 +282,15 @@ def test_the_good_events_of_a_batch_are_kept(media: str) -> None:
     ]
 
 
+def test_a_place_is_a_pointer_into_the_request_or_a_header() -> None:
+    bad = {**ANSWERED, "subject": None}
+    assert structured(bad).places == ("/subject",)
+    assert structured([ANSWERED, bad, 5], "application/json").places == ("/1/subject", "/2")
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": ANSWERED["type"]}
+    binary = cloudevents.decode(headers, b"{}", received=datetime.now(UTC))
+    assert (binary.places, binary.is_batch) == (("ce-subject",), False)
+
+
 def test_an_empty_batch_is_legal() -> None:
     assert structured([], "application/cloudevents-batch+json") == Decoded()
 
