@@ -1,6 +1,7 @@
 """Hold what an admin has set, in memory, as the database has it: tenants, keys, rules, policies.
 
-Only `Registry.refresh` changes it, in one step, so that a reader never sees half of a change.
+Only `Registry.refresh`, and `learn` for an alias, change it, each in one step, so that a reader
+never sees half of a change.
 """
 
 from __future__ import annotations

@@ -219,6 +219,22 @@ def test_a_contact_that_is_erased_between_slices_does_not_come_back(tmp_path: Pa
     database.close()
 
 
+def test_a_later_event_of_the_commit_that_erases_a_contact_begins_it_anew(tmp_path: Path) -> None:
+    database = opened(tmp_path / "j.db")
+    key = ContactKey(HERE, "c")
+    with rows.batch(database, START) as batch:
+        rows.keep(batch, HERE, event(1, attributes={"name": "Maria Weber"}))
+    with rows.batch(database, START) as batch:
+        batch.forget(key)
+        journal.empty_rows(batch.cursor, key, ())
+        assert batch.contact(key) is None
+        rows.keep(batch, HERE, event(2, attributes={"topic": "x"}))
+        state = batch.contact(key)
+        assert state is not None
+        assert state.attributes == {"topic": "x"}
+    database.close()
+
+
 def test_a_brief_report_has_the_members_of_a_report_in_their_places() -> None:
     assert Brief.__struct_fields__ == Report.__struct_fields__
 

@@ -3,9 +3,9 @@
 They are found by position, and are the newest of their tenants, because rows go into the database
 in the order in which they came. So a reader asks the database first, and the backlog for what is
 not there. That needs no write lock, which another program may hold for long. Only the readers that
-a feed or the writer needs do so: `sequences`, `Chains`, `read`, `messages_after`, `find_event`, and
-`chain` with all that is built on it. All others are for `Database.reading`, which first writes the
-backlog into the database.
+a feed or the writer needs do so: `sequences`, `Chains`, `read`, `messages_after`, `find_event`,
+`chain` with all that is built on it, and the reading of the tail (`index.loaded`). All others are
+for `Database.reading`, which first writes the backlog into the database.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ _AT_ONCE: Final = 2_000
 
 
 class Filter:
-    """A set of numbers whose 63 low bits are evenly spread; it may claim to hold more than were added.
+    """A set of numbers with evenly spread low bits that may claim to hold more than were added.
 
     It knows nothing until it `include`s another, which was filled with all that was there before.
     """

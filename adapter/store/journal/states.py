@@ -19,7 +19,11 @@ from adapter.store.times import micros
 from adapter.tenants import Agent, ContactKey, Tenant
 
 STATE_EVERY = 32
-"""Rows of a contact after which one holds its whole state, so that no chain is long to follow."""
+"""Rows of a contact after which one holds its whole state, so that no chain is long to follow.
+
+A row without a message never does: it tells of a fault of ours, after which the chain grows until
+the next event that is handled.
+"""
 
 
 def chain(cursor: sqlite3.Cursor, position: int) -> Iterator[tuple[int, int, Report, bytes | None]]:
