@@ -38,6 +38,7 @@ _NAME: Final = re.compile(r"[a-z0-9]+")
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 _UTF8: Final = ("utf-8", "utf8", "us-ascii")  # JSON is UTF-8 (RFC 8259, 8.1), ASCII a part of it
 _TOKEN: Final = re.compile(r"[!-~]{1,512}")
+_NO_TIME: Final = "expected an RFC 3339 time with Z or an offset, in the years 1 to 9999 of UTC"
 _TAKES: Final = (
     f"Send {STRUCTURED}, {BATCH}, a JSON array of events as application/json, "
     "or ce- headers with a JSON body"
@@ -207,7 +208,7 @@ def _time(value: Any, prefix: str) -> datetime | None:
     if not isinstance(value, str):
         raise fault(f"{prefix}time", "expected a string")
     if (moment := timestamps.rfc3339(value)) is None:
-        raise fault(f"{prefix}time", "expected an RFC 3339 time with Z or an offset")
+        raise fault(f"{prefix}time", _NO_TIME)
     return moment
 
 

@@ -26,7 +26,7 @@ SENTENCES = (
     N_("expected an EventBridge envelope (source, detail-type, detail)"),
     N_("expected the name of a bucket"),
     N_("expected 1.0, got %(found)s"),
-    N_("expected an RFC 3339 time with Z or an offset"),
+    N_("expected an RFC 3339 time with Z or an offset, in the years 1 to 9999 of UTC"),
     N_("expected inbound or outbound"),
     N_("expected recording, transcript or analysis"),
     N_("expected an http(s) URL of at most %(most)s characters"),
