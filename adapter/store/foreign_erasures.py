@@ -15,8 +15,9 @@ class ForeignErasures:
         self._database = database
         self._version = -1
         """The database's version (`Database.data_version`) at the last look that found none."""
-        self._count = -1
-        """The erasures that the database had counted when memory was last forgotten."""
+        self._count = installation.erasures(database.reader)
+        """The erasures that the database had counted when memory was last forgotten, or at the
+        start: to forget then would throw away a filter of the index that is being filled."""
 
     def look(self) -> bool:
         """Look whether there was one since memory was last forgotten."""
