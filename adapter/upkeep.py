@@ -104,13 +104,14 @@ class Upkeep:
 
         If it would have to write a large backlog, a part of that is written instead.
         """
-        if len(self._durability.backlog) <= SLICE_ROWS or not self.needs_database():
+        before = len(self._durability.backlog)
+        if before <= SLICE_ROWS or not self.needs_database():
             return True  # nearly always
         try:
             self._write_part_of_backlog()
         except StoreUnavailable:
             return True  # the commit meets it too
-        return False
+        return len(self._durability.backlog) >= before  # or this would go on for ever
 
     def after_commit(self) -> None:
         """Schedule the writing of what was committed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -259,6 +260,32 @@ def test_a_slice_that_fails_is_written_again(tmp_path: Path) -> None:
         left = rows.write_slice(database, left)
     (count,) = database.raw.execute("SELECT count(*) FROM event_keys").fetchone()
     assert count == 5
+    database.close()
+
+
+def test_keys_that_the_database_refuses_midway_are_written_again(tmp_path: Path) -> None:
+    database = opened(tmp_path / "j.db")
+    with rows.batch(database, START) as batch:
+        for number in range(20):
+            rows.keep(batch, HERE, event(number, f"c-{number}", "alice"))
+    expected = dict(database.raw.tail.events)
+    middle = sorted(expected)[9]
+    writing = journal.IndexWriting(database.raw.tail)
+    database.raw.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON event_keys"
+        f" WHEN new.key={middle} BEGIN SELECT raise(ABORT, 'no room'); END"
+    )
+    refused = 0
+    left: journal.IndexWriting | None = writing
+    while left is not None:
+        try:
+            left = rows.write_slice(database, left)
+        except sqlite3.IntegrityError:
+            refused += 1
+            database.raw.execute("DROP TRIGGER full")
+    assert refused == 1
+    assert dict(database.raw.execute("SELECT key, position FROM event_keys")) == expected
+    assert not database.raw.tail.events
     database.close()
 
 

@@ -61,8 +61,8 @@ class _Part:
             self._write(cursor, self.taken)
         while not self.waiting.is_done:
             keys = self.waiting.take(self.at_once)
+            self.taken += keys  # first, so that they are written again if this fails
             self._write(cursor, keys)
-            self.taken += keys
             if until is not None and time.perf_counter() > until:
                 break
 
