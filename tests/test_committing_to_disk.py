@@ -16,6 +16,7 @@ from adapter.errors import StoreUnavailable
 from adapter.hub import Outgoing
 from adapter.store import durability, syncing
 from adapter.store.database import REDO_SUFFIX
+from tests import disks
 from tests.test_committer import Workshop, fail, say
 from tests.test_upkeep import until
 
@@ -49,11 +50,7 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     made = Disk()
-
-    class System:
-        fdatasync = staticmethod(made.fdatasync)
-
-    monkeypatch.setattr(syncing, "os", System)
+    disks.put_in(monkeypatch, made.fdatasync)
     return made
 
 

@@ -135,7 +135,7 @@ class Database:
         """Move SQLite's log into the database file, as it may have rows of the redo log already.
 
         If a sync of it failed in the process that wrote it, they need not be on the disk, whatever
-        a sync of it says now.
+        a sync of it says now. What another program is reading just now stays in the log.
         """
         try:
             self.raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

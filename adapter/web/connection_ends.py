@@ -291,7 +291,7 @@ class EndingConnection(RequestReader):
             cycle.transport = _Last(self.transport, itself)
             cycle.on_response = partial(self._after_last_answer, itself)
 
-    def _after_last_answer(self, cycle: RequestResponseCycle) -> None:
+    def _after_last_answer(self, cycle: Cycle) -> None:
         """Close; but discard first what has come and was not read, or the peer would be reset."""
         is_more = cycle.more_body or self.flow.read_paused
         while self.pipeline:

@@ -250,10 +250,10 @@ def _none_good(decoded: Decoded) -> MalformedInput:
     first = decoded.rejected[0]
     more = f" (and {len(decoded.rejected) - 1} more)" if len(decoded.rejected) > 1 else ""
     told = decoded.places or [f"/{each.index}" for each in decoded.rejected]
-    places = [
-        Place(at, each.detail.removeprefix(f"{at}: "))
-        for at, each in zip(told, decoded.rejected, strict=True)
-    ]
+    places = []
+    for at, each in zip(told, decoded.rejected, strict=True):
+        within = at.removeprefix(f"/{each.index}") if decoded.is_batch else at
+        places.append(Place(at, each.detail.removeprefix(f"{within}: ")))
     which = f"event {first.index}: " if decoded.is_batch else ""
     return MalformedInput(f"{which}{first.detail}{more}", places)
 

@@ -286,7 +286,10 @@ class ShortConnection(HttpConnection):
         if request is self._last_parsed:
             self._last_parsed = None
             self._remember_head(request, answer)
-        self.on_response_complete()
+        if self.is_ending and not request.keep_alive and not self.transport.is_closing():
+            self._after_last_answer(request)
+        else:
+            self.on_response_complete()
 
     def _remember_head(self, request: ShortRequest, answer: Answer) -> None:
         """Remember the head of an accepted request, unless this peer's heads never come again."""
@@ -310,7 +313,7 @@ class ShortConnection(HttpConnection):
         except RuntimeError as error:
             if "closed" not in str(error):  # uvloop learns of the close before the protocol does
                 raise
-        if not request.keep_alive:
+        if not request.keep_alive and not self.is_ending:
             self.transport.close()
 
 

@@ -21,6 +21,7 @@ from adapter.store import syncing
 from adapter.subscriptions import TOGETHER
 from adapter.tenants import DEFAULT
 from adapter.web.feed_socket import FeedSocket
+from tests import disks
 from tests.feed.raw import handshake
 from tests.feed.test_long_replays import Reader
 from tests.server import PATIENCE, Server
@@ -63,11 +64,7 @@ class Watching(Reader):
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     made = Disk()
-
-    class System:
-        fdatasync = staticmethod(made.fdatasync)
-
-    monkeypatch.setattr(syncing, "os", System)
+    disks.put_in(monkeypatch, made.fdatasync)
     monkeypatch.setattr(syncing, "QUICK", 0.0)
     return made
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -25,6 +25,8 @@ class Held:
         self._loop = loop
         self._steps = [(threading.Event(), threading.Event()) for _ in range(2)]
         """Set when the loop is held, and when it may go on; twice."""
+        self.first: Callable[[], None] = lambda: None
+        """What the loop does first when it goes on for good."""
         loop.call_soon_threadsafe(self._hold, 0)
         assert self._steps[0][0].wait(PATIENCE)
 
@@ -44,6 +46,8 @@ class Held:
         may_go_on.wait(PATIENCE)
         if step == 0:
             self._loop.call_soon(self._hold, 1)
+        else:
+            self.first()
 
 
 class Inside(Client):
@@ -76,6 +80,11 @@ class Inside(Client):
         # A test that has failed may leave requests that are never answered.
         self._server.should_exit = self._server.force_exit = True
         self.thread.join()
+
+    def end_connections(self) -> None:
+        """Do what a server does first that ends. To be called by its loop."""
+        for connection in list(self._server.server_state.connections):
+            connection.shutdown()
 
     def secret(self, scope: str, tenant: str = "default") -> str:
         """Give the first key."""

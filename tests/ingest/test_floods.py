@@ -196,6 +196,26 @@ def test_a_connection_that_stays_holds_nothing_of_a_request_that_waited(inside: 
             gc.enable()
 
 
+def test_an_answer_is_not_lost_to_what_comes_behind_it_while_the_server_ends(
+    inside: Inside,
+) -> None:
+    with flood(inside) as sources:
+        last = sources[-1]
+        with inside.held() as held:
+            for number, source in enumerate(sources):
+                source.post(f"c-{number}")
+            held.read()
+            assert inside.waiting
+            for _ in range(500):  # which are not read any more
+                last.post("behind")
+            held.first = inside.end_connections
+        said = b""
+        while more := last.socket.recv(65536):  # a reset would raise
+            said += more
+    assert said.startswith(b"HTTP/1.1 202 ")
+    assert said.count(b"HTTP/1.1 ") == said.count(b"connection: close\r\n") == 1
+
+
 def _under_way() -> int:
     return sum(isinstance(each, ShortRequest) for each in gc.get_objects())
 

@@ -35,8 +35,8 @@ LARGE = GET.replace(b"/", b"/large", 1)
 IGNORED = b"POST /%s HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n"
 
 
-ended, may_answer = threading.Event(), threading.Event()
-"""Set when a peer has ended its half, and when /held and /later may go on."""
+ended, may_answer, stands = threading.Event(), threading.Event(), threading.Event()
+"""Set when a peer has ended its half, when /held and /later may go on, and when the loop stands."""
 
 
 class Hasty(HttpConnection):
@@ -54,6 +54,7 @@ class Hasty(HttpConnection):
     def after_reading(self, chunk: bytes) -> None:
         """Stand still with the whole loop, for longer than a connection may be idle, at /stall."""
         if b"/stall" in chunk:
+            stands.set()
             time.sleep(IDLE + 0.2)
         super().after_reading(chunk)
         if Hasty.seen is not None:
@@ -94,7 +95,16 @@ class Patient(HttpConnection):
     ending_seconds = 0.5
 
 
-class Ending(HttpConnection):
+class Counting(HttpConnection):
+    taken = 0
+    """Bytes that were read."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.taken += len(data)
+
+
+class Ending(Counting):
     """It is slow to wait, except while the server ends."""
 
     ending_silence = 0.3
@@ -494,14 +504,22 @@ SAYS_LAST = b"connection: close\r\n"
 
 @contextlib.contextmanager
 def ended_under(server: uvicorn.Server, *requests: bytes) -> Iterator[list[socket.socket]]:
-    """Send each on a connection of its own, and end the server when all have been read."""
+    """Send each on a connection of its own, and end the server when no more of it is read."""
+    length = sum(map(len, requests))
+
+    def is_read() -> bool:
+        made = [each for each in server.server_state.connections if isinstance(each, Counting)]
+        return sum(each.taken for each in made) == length or any(
+            each.flow.read_paused for each in made
+        )
+
     with contextlib.ExitStack() as stack:
         peers = []
         for request in requests:
             address = ("127.0.0.1", port_of(server))
             peers.append(stack.enter_context(socket.create_connection(address, timeout=10)))
             peers[-1].sendall(request)
-        time.sleep(0.2)
+        eventually(is_read, "what comes is read")
         server.should_exit = True
         eventually(lambda: not server.servers[0].is_serving(), "nobody is let in any more")
         yield peers
@@ -531,7 +549,7 @@ def test_what_is_half_said_when_the_server_ends_is_not_waited_for_long(
 
 
 def test_the_rest_of_a_body_may_come_while_the_server_ends() -> None:
-    with serving(HttpConnection) as server, ended_under(server, POST + b"123") as (peer,):
+    with serving(Counting) as server, ended_under(server, POST + b"123") as (peer,):
         peer.sendall(b"4567890")
         said, _ = until_closed(peer)
     assert said.startswith(b"HTTP/1.1 200 ")
@@ -544,7 +562,7 @@ def test_what_waits_unread_in_the_socket_when_the_server_ends_is_no_half_request
     may_answer.clear()
     held = POST.replace(b"/read", b"/held") + b"1234567890"
     requests = held + (POST + b"1234567890") * 5000
-    with serving(HttpConnection) as server, ended_under(server, requests) as (peer,):
+    with serving(Counting) as server, ended_under(server, requests) as (peer,):
         may_answer.set()
         said, _ = until_closed(peer)
     answers = said.count(b"HTTP/1.1 ")
@@ -564,8 +582,9 @@ def test_a_request_that_lies_there_when_the_server_ends_is_answered() -> None:
         ):
             peer.sendall(GET)
             assert peer.recv(4096).endswith(b"ok")
+            stands.clear()
             other.sendall(GET.replace(b"/", b"/stall", 1))
-            time.sleep(0.1)
+            assert stands.wait(10)
             server.should_exit = True
             peer.sendall(GET)
             said, _ = until_closed(peer)
